@@ -1,0 +1,58 @@
+"""The registry of codes. A code is never reused; a retired one stays here, marked.
+
+`SEG0xx` syntax, `1xx` names and types, `2xx` addresses, VLANs and topology, `3xx` conflict, shadow and
+broken promise, `4xx` over-segmentation and least privilege, `5xx` a target cannot express, `6xx` apply.
+Each has a page `segc/explain/<code>.md` with a failing example and its fix.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """A kind of finding: its name, and `error`, `warning` or `note`."""
+
+    name: str
+    severity: str
+
+
+RULES: dict[str, Rule] = {
+    "SEG001": Rule("syntax-error", "error"),
+    "SEG002": Rule("unreadable-file", "error"),
+    "SEG003": Rule("import-cycle", "error"),
+    "SEG004": Rule("unmatched-acceptance", "warning"),
+    "SEG005": Rule("malformed-acceptance", "error"),
+    "SEG006": Rule("too-deep", "error"),
+    "SEG101": Rule("unknown-name", "error"),
+    "SEG102": Rule("duplicate-name", "error"),
+    "SEG103": Rule("circular-definition", "error"),
+    "SEG104": Rule("malformed-value", "error"),
+    "SEG105": Rule("repeated-item", "error"),
+    "SEG106": Rule("requirement-without-identity", "error"),
+    "SEG107": Rule("wrong-kind", "error"),
+    "SEG108": Rule("empty-end", "error"),
+    "SEG109": Rule("missing-item", "error"),
+    "SEG201": Rule("overlapping-zones", "error"),
+    "SEG202": Rule("host-outside-zone", "error"),
+    "SEG203": Rule("several-external-zones", "error"),
+    "SEG204": Rule("vlan-shared", "error"),
+    "SEG205": Rule("unclaimed-address", "warning"),
+    "SEG206": Rule("mixed-families", "error"),
+    "SEG207": Rule("vlan-not-carried", "warning"),
+    "SEG208": Rule("zone-without-vlan", "error"),
+    "SEG209": Rule("unreachable-zone", "warning"),
+    "SEG210": Rule("interface-conflict", "error"),
+    "SEG211": Rule("gateway-address-outside-zone", "error"),
+    "SEG212": Rule("shared-host-address", "error"),
+    "SEG213": Rule("no-enforcement-point", "warning"),
+    "SEG214": Rule("zone-without-addresses", "warning"),
+    "SEG301": Rule("dead-flow", "error"),
+    "SEG302": Rule("never-matches", "error"),
+    "SEG303": Rule("test-failed", "error"),
+    "SEG304": Rule("promise-broken", "error"),
+    "SEG305": Rule("workflow-blocked", "error"),
+    "SEG501": Rule("name-too-long-for-target", "error"),
+    "SEG502": Rule("mark-too-narrow", "error"),
+    "SEG503": Rule("not-expressible", "error"),
+}
