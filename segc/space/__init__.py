@@ -1,0 +1,1 @@
+"""Pure set algebra: addresses, services, and the partition of addresses into endpoint classes."""
