@@ -58,7 +58,7 @@ def both(*texts: str) -> PrefixSet:
             "`2001:db8::g` is not an IPv6 address: `g` is not a group of 1 to 4 hexadecimal digits",
         ),
         ("2001:db8", "`2001:db8` is not an IPv6 address: it has 2 groups, not 8"),
-        ("1:2:3:4:5:6:7::8:9", "`1:2:3:4:5:6:7::8:9` is not an IPv6 address: it has 9 groups beside `::`"),
+        ("1:2:3:4:5:6:7::8", "`1:2:3:4:5:6:7::8` is not an IPv6 address: it has 8 groups beside `::`"),
         (":1::", "`:1::` is not an IPv6 address: it starts or ends with a single `:`"),
     ],
 )
@@ -83,6 +83,7 @@ def test_prefixes_and_ranges_read_as_the_standard_library_reads_them() -> None:
     assert parse_prefixes("10.0.0.3 - 10.0.0.9").v4 == (
         (int(ip_address("10.0.0.3")), int(ip_address("10.0.0.9"))),
     )
+    assert parse_prefixes("10.0.0.3-10.0.0.3") == parse_prefixes("10.0.0.3")
     assert parse_prefixes("64:ff9b::10.0.0.1").first() == ip_address("64:ff9b::a00:1")
     assert parse_prefixes("0.0.0.0/0") | parse_prefixes("::/0") == EVERYTHING
 
