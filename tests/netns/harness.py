@@ -1,0 +1,319 @@
+"""Real packets through a loaded ruleset: what passed, what was refused, what vanished.
+
+    with Gateway({"lan0.10": InterfaceSpec(["10.10.10.1/24"]), "wan0": InterfaceSpec(default=True)}) as gateway:
+        gateway.load(ruleset)
+        outcomes = gateway.probe([Probe("lan0.10", "10.10.10.7", "192.0.2.1", "tcp", 443)])
+
+A batch is loss-free and in order by construction: the sender is pinned to one CPU, whose backlog is a queue,
+and after every few hundred packets a sentinel over links of its own is waited for, twice, since a
+probe crosses two links. No sleeping, no guessing how long a packet may take.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from tests.netns import wire
+from tests.netns.namespace import Namespace, NotThrowaway, nft, require_throwaway, run
+from tests.netns.topology import SENTINEL_IN, SENTINEL_OUT, InterfaceSpec, Link, raise_gateway
+from tests.netns.wire import Packet, Probe
+
+__all__ = [
+    "Arrival", "Gateway", "InterfaceSpec", "Namespace", "NotThrowaway", "Outcome", "Packet", "Probe",
+    "Verdict", "run",
+]  # fmt: skip
+
+CHUNK = 200
+EPOCH = 8000
+LOCAL = "local"
+_SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
+_SO_RCVBUFFORCE = 33
+_IPV6_HDRINCL = 36
+_NETLINK_NETFILTER = 12
+_ETHERTYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
+_FLUSH_CONNTRACK = struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 5, 0, 0, 0, 0, 0)
+
+
+class Verdict(Enum):
+    FORWARDED = "forwarded"
+    DELIVERED = "delivered"
+    REJECTED = "rejected"
+    DROPPED = "dropped"
+
+
+class Arrival(NamedTuple):
+    """A packet that came out: on a gateway interface's far side, or at the gateway itself (`LOCAL`).
+
+    `data` begins at the IP header; for IPv6 at the gateway itself, where the kernel gives none away, at the
+    transport header.
+    """
+
+    interface: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a probe.
+
+    `interface` is where it came out (forwarded) or where the refusal came back (rejected); `answer` is that
+    refusal: `tcp reset`, `icmp 3/13`, `icmpv6 1/1`.
+    """
+
+    verdict: Verdict
+    interface: str = ""
+    answer: str = ""
+    data: bytes = b""
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict is Verdict.FORWARDED or self.verdict is Verdict.DELIVERED
+
+    @property
+    def seen(self) -> Packet:
+        """The packet as it came out, addresses and ports after translation. Only for forwarded ones."""
+        return wire.parse(self.data)
+
+
+DROPPED = Outcome(Verdict.DROPPED)
+_RANK = {Verdict.DROPPED: 0, Verdict.REJECTED: 1, Verdict.FORWARDED: 2, Verdict.DELIVERED: 3}
+
+
+def _roomy(tap: socket.socket) -> socket.socket:
+    try:
+        tap.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 24)
+    except PermissionError:
+        tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+    tap.setblocking(False)
+    return tap
+
+
+def _tap(interface: str) -> socket.socket:
+    """A packet socket that sees what arrives on `interface`, not what is sent from it."""
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    tap.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+    _roomy(tap)
+    tap.bind((interface, 3))
+    return tap
+
+
+def _listener(family: socket.AddressFamily, protocol: int) -> socket.socket:
+    """A raw socket: it gets what passed the input hook, nothing else."""
+    return _roomy(socket.socket(family, socket.SOCK_RAW, protocol))
+
+
+def _emitter(family: socket.AddressFamily) -> socket.socket:
+    """A raw socket that sends whole IP packets through the output hook."""
+    emitter = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    if family == socket.AF_INET6:
+        emitter.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
+    return emitter
+
+
+def _backlog_drops() -> int:
+    lines = Path("/proc/net/softnet_stat").read_text().splitlines()
+    return sum(int(line.split()[1], 16) for line in lines)
+
+
+@contextmanager
+def _one_cpu() -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _epochs(probes: Sequence[Probe], numbers: Iterable[int]) -> Iterator[list[int]]:
+    """Groups of probes that cannot be each other's return traffic: ports are kept apart by `_ports`, so
+    only protocols without any have to be split, by which of their addresses is greater."""
+    groups: list[list[int]] = [[], [], []]
+    for i in numbers:
+        probe = probes[i]
+        portless = probe.number not in wire.PORTED and probe.number not in wire.ERRORS
+        groups[0 if not portless else 1 if wire.packed(probe.src) < wire.packed(probe.dst) else 2].append(i)
+    for group in groups:
+        for start in range(0, len(group), EPOCH):
+            yield group[start : start + EPOCH]
+
+
+def _ports(probes: Iterable[Probe]) -> Iterator[int]:
+    """Source ports for an epoch: each once, and none that any of its probes is sent to."""
+    taken = {probe.value for probe in probes}
+    return (port for port in range(20000, 65536) if port not in taken)
+
+
+class Gateway:
+    """A gateway in a namespace of its own, and everything beyond its interfaces in another."""
+
+    def __init__(self, interfaces: Mapping[str, InterfaceSpec]) -> None:
+        self.interfaces = dict(interfaces)
+        self.namespace = Namespace.create("gateway")
+        self.outside = Namespace.create("outside")
+        self.links: dict[str, Link] = raise_gateway(self.namespace, self.outside, interfaces)
+        self._count = 0
+        self._taps = {name: self._open_tap(name) for name in self.links}
+        self._sentinels = self.outside.call(lambda: (_tap(SENTINEL_OUT), _tap(SENTINEL_IN)))
+        self._sentinels[1].setblocking(True)
+        self._sentinels[1].settimeout(10)
+        self._listeners: dict[tuple[int, int], socket.socket] = {}
+        families = {4: socket.AF_INET, 6: socket.AF_INET6}
+        self._emitters = self.namespace.call(lambda: {v: _emitter(f) for v, f in families.items()})
+        self._conntrack = self.namespace.call(
+            lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
+        )
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        taps = (*self._taps.values(), *self._listeners.values(), *self._emitters.values())
+        for each in (*taps, *self._sentinels, self._conntrack):
+            each.close()
+        self.outside.close()
+        self.namespace.close()
+
+    def _open_tap(self, interface: str) -> socket.socket:
+        return self.outside.call(partial(_tap, self.links[interface].peer))
+
+    def load(self, ruleset: str) -> None:
+        """Load nftables text into the gateway. ValueError with nft's words if it refuses."""
+        self.namespace.call(partial(nft, ruleset))
+
+    def flush_conntrack(self) -> None:
+        """Forget every connection of the gateway."""
+        self._conntrack.send(_FLUSH_CONNTRACK)
+        reply = self._conntrack.recv(4096)
+        (error,) = struct.unpack_from("=i", reply, 16)
+        if error:
+            raise OSError(-error, os.strerror(-error))
+
+    def probe(self, probes: Sequence[Probe]) -> list[Outcome]:
+        """Send every probe as the first packet of a connection of its own; their outcomes, in order.
+
+        Connections known before are forgotten. KeyError for an interface the gateway does not have.
+        """
+        outcomes = [DROPPED] * len(probes)
+        self._listen({(6 if ":" in p.dst else 4, p.number) for p in probes})
+        todo: list[int] = list(range(len(probes)))
+        with _one_cpu():
+            while todo:
+                drops = _backlog_drops()
+                self._probe_once(probes, todo, outcomes)
+                if _backlog_drops() == drops:
+                    break
+                # Something on this machine overflowed a queue that these packets share: ask again.
+                todo = [i for i in todo if outcomes[i].verdict is Verdict.DROPPED]
+        return outcomes
+
+    def _probe_once(self, probes: Sequence[Probe], numbers: list[int], outcomes: list[Outcome]) -> None:
+        for epoch in _epochs(probes, numbers):
+            self.flush_conntrack()
+            ports = _ports(probes[i] for i in epoch)
+            for start in range(0, len(epoch), CHUNK):
+                chunk = epoch[start : start + CHUNK]
+                idents = self._idents(len(chunk))
+                for i, ident in zip(chunk, idents, strict=True):
+                    probe = probes[i]
+                    sport = next(ports) if probe.source_port is None else probe.source_port
+                    self._send(probe.interface, wire.build(probe, ident, sport), probe.dst)
+                self._settle()
+                self._judge(dict(zip(idents, chunk, strict=True)), probes, outcomes)
+
+    def _idents(self, count: int) -> range:
+        if self._count + count > ~wire.IDENT_MASK & 0xFFFFFFFF:
+            self._count = 0
+        first = wire.IDENT + self._count
+        self._count += count
+        return range(first, first + count)
+
+    def _judge(self, chunk: Mapping[int, int], probes: Sequence[Probe], outcomes: list[Outcome]) -> None:
+        for interface, data, protocol, at in self._drain():
+            sighting = wire.recognise(data, protocol, at)
+            number = None if sighting is None else chunk.get(sighting.ident)
+            if sighting is None or number is None:
+                continue
+            if sighting.answer:
+                if interface != (probes[number].interface or LOCAL):
+                    continue
+                outcome = Outcome(Verdict.REJECTED, interface, sighting.answer, data)
+            elif interface == LOCAL:
+                outcome = Outcome(Verdict.DELIVERED, interface, "", data)
+            else:
+                outcome = Outcome(Verdict.FORWARDED, interface, "", data)
+            if _RANK[outcome.verdict] > _RANK[outcomes[number].verdict]:
+                outcomes[number] = outcome
+
+    def exchange(self, interface: str | None, packet: bytes) -> list[Arrival]:
+        """Send one IP packet into the gateway (or, with None, out of it): all that came of it, in order.
+
+        Connections are kept, so a test can hold a conversation packet by packet.
+        """
+        protocol, _ = wire.transport(packet)
+        version = packet[0] >> 4
+        self._listen({(version, protocol)})
+        packed = packet[24:40] if version == 6 else packet[16:20]
+        destination = socket.inet_ntop(socket.AF_INET6 if version == 6 else socket.AF_INET, packed)
+        with _one_cpu():
+            self._send(interface, packet, destination)
+            self._settle()
+        return [Arrival(name, data) for name, data, _, _ in self._drain()]
+
+    def _send(self, interface: str | None, packet: bytes, destination: str) -> None:
+        version = packet[0] >> 4
+        if interface is not None:
+            self._taps[interface].send(self.links[interface].header + _ETHERTYPE[version] + packet)
+            return
+        try:
+            self._emitters[version].sendto(packet, (destination, 0))
+        except PermissionError:  # how the output hook says that it dropped the packet
+            return
+
+    def _settle(self) -> None:
+        """Return once every packet sent so far is where it ends. Three rounds: two links and one answer."""
+        frame = b"\x02" + bytes(11) + b"\x88\xb5" + bytes(46)
+        for _ in range(3):
+            self._sentinels[0].send(frame)
+            self._sentinels[1].recv(2048)
+
+    def _listen(self, wanted: Iterable[tuple[int, int]]) -> None:
+        always = {(4, wire.ICMP), (6, wire.ICMPV6), (4, wire.TCP), (6, wire.TCP)}
+        for version, protocol in {*wanted, *always} - self._listeners.keys():
+            family = socket.AF_INET6 if version == 6 else socket.AF_INET
+            self._listeners[version, protocol] = self.namespace.call(partial(_listener, family, protocol))
+
+    def _drain(self) -> Iterator[tuple[str, bytes, int, int]]:
+        """Everything received: interface, data, and the protocol and offset of its transport header."""
+        for (version, protocol), listener in self._listeners.items():
+            for data in _received(listener):
+                yield (LOCAL, data, protocol, 0) if version == 6 else (LOCAL, data, *wire.transport(data))
+        for name, tap in self._taps.items():
+            for frame in _received(tap):
+                if frame[12:14] in (b"\x08\x00", b"\x86\xdd"):
+                    data = frame[14:]
+                    yield (name, data, *wire.transport(data))
+            _, lost = struct.unpack("=II", tap.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+            if lost:
+                raise RuntimeError(f"{lost} packets lost in the receive queue of {name}")
+
+
+def _received(tap: socket.socket) -> Iterator[bytes]:
+    while True:
+        try:
+            yield tap.recv(4096)
+        except BlockingIOError:
+            return
