@@ -1,0 +1,224 @@
+"""From the policy to the program of one gateway. Linear in flows x places of their ends x service parts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+from segc.enforcement.places import EVERYWHERE, Place, PlaceFinder, Places, number_places
+from segc.enforcement.program import Cell, Cells, Grant, Hook, Kind, Level, Phase, Program, Rule
+from segc.enforcement.topology import Position, position
+from segc.policy.model import End, Flow, Gateway, Part, Policy, Subject
+from segc.space.prefixes import PrefixSet
+from segc.space.services import ANY_SERVICE, ServiceSet, domain
+
+PORT_PROTOCOLS = frozenset((6, 17, 33, 132, 136))
+ICMP_KINDS = {1: Kind.ICMP, 58: Kind.ICMPV6}
+LEVELS = tuple(Level(source, destination) for source in (2, 1, 0) for destination in (2, 1, 0))
+
+
+class Side(NamedTuple):
+    """A place that an end holds, with who must be there and who must not."""
+
+    place: Place
+    subject: Subject | None
+    without: tuple[Subject, ...]
+
+
+def lower(policy: Policy, gateway: Gateway) -> Program:
+    """The program of `gateway`: its zones and other gateways numbered, its flows laid out as cells."""
+    seen = position(policy, gateway)
+    spaces = [piece.space for flow in policy.flows for end in flow.ends for piece in _pieces(end)]
+    places = number_places(policy, seen, dict.fromkeys(spaces))
+    return _Lowering(policy, seen, places).program()
+
+
+class _Piece(NamedTuple):
+    space: PrefixSet
+    subject: Subject | None
+    without: tuple[Subject, ...]
+
+
+def _pieces(end: End) -> Iterator[_Piece]:
+    for part in end.parts:
+        yield from _split(part) if part.unless else (_Piece(part.space, part.subject, ()),)
+
+
+def _split(part: Part) -> list[_Piece]:
+    """The part cut along the spaces in which `unless` applies."""
+    pieces = [_Piece(part.space, part.subject, ())]
+    for subject, space in part.unless:
+        inside = [p._replace(space=p.space & space, without=(*p.without, subject)) for p in pieces]
+        outside = [p._replace(space=p.space - space) for p in pieces]
+        pieces = [piece for piece in inside + outside if piece.space]
+    return pieces
+
+
+class _Lowering:
+    def __init__(self, policy: Policy, seen: Position, places: Places) -> None:
+        self.policy, self.position, self.places = policy, seen, places
+        self.finder = PlaceFinder(places)
+        self.zone_names = {area.number: area.name for area in places.areas if not area.gateway}
+        self.gateway_numbers = {area.name: area.number for area in places.areas if area.gateway}
+        self.sides: dict[int, tuple[Side, ...]] = {}
+        self.parts: dict[ServiceSet, tuple[tuple[Kind, int, int, int], ...]] = {}
+        self.pairs: dict[tuple[int, int], bool] = {}
+        self.cells: dict[tuple[Phase, Kind], dict[Cell, dict[Rule, None]]] = defaultdict(dict)
+        self.levels: dict[tuple[Hook, Phase, Kind], set[Level]] = defaultdict(set)
+
+    def program(self) -> Program:
+        flows: list[Flow] = []
+        for flow in self.policy.flows:
+            if self._add(flow, len(flows)):
+                flows.append(flow)
+        cells = {slot: _disjoint(found) if slot[1] is Kind.RANGE else _frozen(found) for slot, found in self.cells.items()}
+        return Program(
+            policy=self.policy,
+            position=self.position,
+            places=self.places,
+            flows=tuple(flows),
+            cells=cells,
+            levels={slot: tuple(level for level in LEVELS if level in used) for slot, used in self.levels.items()},
+            intra=self._intra(),
+            grants=_grants(cells.values()),
+        )
+
+    def _add(self, flow: Flow, index: int) -> bool:
+        """Lay out one flow; False where this gateway has no part in it."""
+        phase = Phase.STAGED if flow.staged else Phase(flow.action)
+        services = self._services(flow.services)
+        found = False
+        for source in self._sides(flow.source):
+            for destination in self._sides(flow.destination):
+                hook = self._hook(source.place, destination.place)
+                if hook is None:
+                    continue
+                found = True
+                rule = _rule(index, flow, source, destination)
+                level = Level(_depth(source.place), _depth(destination.place))
+                for kind, protocol, first, last in services:
+                    self.levels[hook, phase, kind].add(level)
+                    cell = Cell(source.place, destination.place, protocol, first, last)
+                    self.cells[phase, kind].setdefault(cell, {})[rule] = None
+        return found
+
+    def _sides(self, end: End) -> tuple[Side, ...]:
+        known = self.sides.get(id(end))
+        if known is None:
+            known = self.sides[id(end)] = tuple(dict.fromkeys(self._find_sides(end)))
+        return known
+
+    def _find_sides(self, end: End) -> Iterator[Side]:
+        for piece in _pieces(end):
+            for place in self.finder.places(piece.space):
+                yield Side(place, piece.subject, piece.without)
+        for name in end.gateways:
+            if name == self.position.gateway.name:
+                yield Side((self.places.own, 0), None, ())
+            elif f"gateway.{name}" in self.gateway_numbers:
+                yield Side((self.gateway_numbers[f"gateway.{name}"], 0), None, ())
+
+    def _hook(self, source: Place, destination: Place) -> Hook | None:
+        """Where the gateway meets traffic between these places; None where it cannot."""
+        own = self.places.own
+        if own in (source[0], destination[0]):
+            if source[0] == destination[0]:
+                return None
+            return Hook.OUTPUT if source[0] == own else Hook.INPUT
+        pair = (source[0], destination[0])
+        if pair not in self.pairs:
+            self.pairs[pair] = self._between(*pair)
+        return Hook.FORWARD if self.pairs[pair] else None
+
+    def _between(self, source: int, destination: int) -> bool:
+        names = self.zone_names.get(source), self.zone_names.get(destination)
+        if names[0] is None or names[1] is None:
+            return True  # everywhere, or another gateway, whose place in the net is not known by zone
+        return self.position.stands_between(names[0], names[1])
+
+    def _services(self, services: ServiceSet) -> tuple[tuple[Kind, int, int, int], ...]:
+        if services not in self.parts:
+            self.parts[services] = tuple(_service_parts(services))
+        return self.parts[services]
+
+    def _intra(self) -> tuple[int, ...]:
+        zones = self.policy.zones
+        open_zones = (area for area in self.places.areas if not area.gateway and not zones[area.name].isolated)
+        return tuple(area.number for area in open_zones)
+
+
+def _rule(index: int, flow: Flow, source: Side, destination: Side) -> Rule:
+    if not (source.subject or destination.subject or source.without or destination.without):
+        return Rule(index)
+    conditions = flow.conditions
+    return Rule(
+        index,
+        source=Grant(source.subject, conditions.mfa, conditions.postures) if source.subject else None,
+        destination=Grant(destination.subject, False, ()) if destination.subject else None,
+        source_without=tuple(Grant(subject, False, ()) for subject in source.without),
+        destination_without=tuple(Grant(subject, False, ()) for subject in destination.without),
+    )
+
+
+def _depth(place: Place) -> int:
+    return 0 if place == EVERYWHERE else 2 if place[1] else 1
+
+
+def _service_parts(services: ServiceSet) -> Iterator[tuple[Kind, int, int, int]]:
+    if services == ANY_SERVICE:
+        yield Kind.ALL, 0, 0, 0
+        return
+    for protocol, values in services.parts:
+        if values == domain(protocol):
+            yield Kind.PROTOCOL, protocol, 0, 0
+        elif protocol in PORT_PROTOCOLS:
+            yield from ((Kind.PORT if a == b else Kind.RANGE, protocol, a, b) for a, b in values)
+        else:
+            kind = ICMP_KINDS[protocol]
+            yield from ((kind, protocol, value, value) for a, b in values for value in range(a, b + 1))
+
+
+def _frozen(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:
+    return {cell: tuple(rules) for cell, rules in found.items()}
+
+
+def _disjoint(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:
+    """Ranges between the same places cut where they overlap, each stretch with all rules that hold it.
+
+    A kernel's interval map takes overlapping elements without a word, and then the first one wins.
+    """
+    groups: dict[tuple[Place, Place, int], list[Cell]] = defaultdict(list)
+    for cell in found:
+        groups[cell.source, cell.destination, cell.protocol].append(cell)
+    result: dict[Cell, tuple[Rule, ...]] = {}
+    for cells in groups.values():
+        cells.sort()
+        if all(a.last < b.first for a, b in pairwise(cells)):
+            result.update((cell, tuple(found[cell])) for cell in cells)
+        else:
+            result.update(_cut(cells, found))
+    return result
+
+
+def _cut(cells: list[Cell], found: Mapping[Cell, Mapping[Rule, None]]) -> Iterator[tuple[Cell, tuple[Rule, ...]]]:
+    bounds = sorted({c.first for c in cells} | {c.last + 1 for c in cells})
+    waiting: Cell | None = None
+    rules: tuple[Rule, ...] = ()
+    for first, after in pairwise(bounds):
+        holding = [cell for cell in cells if cell.first <= first and after - 1 <= cell.last]
+        here = tuple(dict.fromkeys(rule for cell in holding for rule in found[cell]))
+        if waiting is not None and here == rules:
+            waiting = waiting._replace(last=after - 1)
+            continue
+        if waiting is not None and rules:
+            yield waiting, rules
+        waiting, rules = cells[0]._replace(first=first, last=after - 1), here
+    if waiting is not None and rules:
+        yield waiting, rules
+
+
+def _grants(tables: Iterable[Cells]) -> tuple[Grant, ...]:
+    found = {g for cells in tables for rules in cells.values() for rule in rules for g in rule.grants}
+    return tuple(sorted(found))

@@ -1,0 +1,161 @@
+"""Endpoint classes of a gateway: the addresses that its flows tell apart, numbered for the packet mark.
+
+Every zone that the gateway sees gets a number, and so does every other gateway as a place of its own.
+Within a zone, addresses that some end holds but not the whole zone form numbered classes; class 0 is a
+zone that no end divides. An end is then a few pairs *(zone, class)*, with 0 standing for "all":
+(0, 0) is everywhere, (z, 0) the whole zone z, (z, c) one class of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from segc.enforcement.topology import Position
+from segc.policy.model import Policy
+from segc.space.partition import partition
+from segc.space.prefixes import EMPTY, PrefixSet
+
+Place = tuple[int, int]
+EVERYWHERE: Place = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A numbered zone, or another gateway (`gateway` is then set): `classes` divide its space."""
+
+    name: str
+    number: int
+    space: PrefixSet
+    external: bool
+    gateway: bool
+    classes: tuple[EndpointClass, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointClass:
+    name: str
+    number: int
+    space: PrefixSet
+
+
+@dataclass(frozen=True)
+class Places:
+    """The areas by number; `own` is the number of the gateway itself."""
+
+    areas: tuple[Area, ...]
+    own: int
+
+    @property
+    def zone_bits(self) -> int:
+        return self.own.bit_length()
+
+    @property
+    def class_bits(self) -> int:
+        return max((c.number.bit_length() for area in self.areas for c in area.classes), default=0)
+
+
+def number_places(policy: Policy, position: Position, spaces: Iterable[PrefixSet]) -> Places:
+    """Number what the gateway sees; `spaces` are those of all ends, which decide the classes."""
+    visible = [policy.zones[name] for name in sorted(position.devices)]
+    others = [g for g in policy.gateways.values() if g.name != position.gateway.name and g.own]
+    foreign = EMPTY
+    for other in others:
+        foreign = foreign | other.own
+    named = [(zone.name, zone.space - foreign, zone.external, False) for zone in visible]
+    named += [(f"gateway.{other.name}", other.own, False, True) for other in others]
+    hosts = {host.space: f"{zone.name}.{host.name}" for zone in visible for host in zone.hosts}
+    wanted = tuple(dict.fromkeys(spaces))
+    cuts = _cuts([space for _, space, _, _ in named], wanted)
+    areas = tuple(
+        Area(name, index + 1, space, external, gateway, _classes(name, space, cuts[index], hosts))
+        for index, (name, space, external, gateway) in enumerate(named)
+    )
+    return Places(areas, len(areas) + 1)
+
+
+def _cuts(areas: Sequence[PrefixSet], spaces: Sequence[PrefixSet]) -> list[list[PrefixSet]]:
+    """For each area the parts that some space holds of it, where that is neither all nor nothing."""
+    index = AreaIndex(areas)
+    cuts: list[dict[PrefixSet, None]] = [{} for _ in areas]
+    for space in spaces:
+        for area in index.touching(space):
+            common = areas[area] & space
+            if common and common != areas[area]:
+                cuts[area][common] = None
+    return [list(cut) for cut in cuts]
+
+
+def _classes(
+    name: str, space: PrefixSet, cuts: Sequence[PrefixSet], hosts: Mapping[PrefixSet, str]
+) -> tuple[EndpointClass, ...]:
+    if not cuts:
+        return ()
+    found = []
+    for number, cell in enumerate(partition([space, *cuts]), start=1):
+        rest = cell.members == frozenset((0,))
+        label = hosts.get(cell.space, name if rest else f"{name}.{number}")
+        found.append(EndpointClass(f"{label}.rest" if rest else label, number, cell.space))
+    return tuple(found)
+
+
+class AreaIndex:
+    """Finds the areas that a space touches in O(log areas + hits) for each of its intervals."""
+
+    def __init__(self, areas: Sequence[PrefixSet]) -> None:
+        self._sorted = {
+            family: sorted((first, last, i) for i, area in enumerate(areas) for first, last in area.ranges(family))
+            for family in (4, 6)
+        }
+
+    def touching(self, space: PrefixSet) -> list[int]:
+        found: set[int] = set()
+        for family in (4, 6):
+            ranges = self._sorted[family]
+            for first, last in space.ranges(family):
+                found.update(self._overlapping(ranges, first, last))
+        return sorted(found)
+
+    @staticmethod
+    def _overlapping(ranges: Sequence[tuple[int, int, int]], first: int, last: int) -> Iterable[int]:
+        """Areas are disjoint, so their intervals are sorted by first and by last address alike."""
+        low, high = 0, len(ranges)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if ranges[middle][1] < first else (low, middle)
+        while low < len(ranges) and ranges[low][0] <= last:
+            yield ranges[low][2]
+            low += 1
+
+
+class PlaceFinder:
+    """Turns spaces into places; asked once for each distinct space."""
+
+    def __init__(self, places: Places) -> None:
+        self._areas = places.areas
+        self._index = AreaIndex([area.space for area in places.areas])
+        self._known: dict[PrefixSet, tuple[Place, ...]] = {}
+
+    def places(self, space: PrefixSet) -> tuple[Place, ...]:
+        if space not in self._known:
+            self._known[space] = tuple(self._find(space))
+        return self._known[space]
+
+    def _find(self, space: PrefixSet) -> Iterable[Place]:
+        if self._covers_all(space):
+            yield EVERYWHERE
+            return
+        for index in self._index.touching(space):
+            area = self._areas[index]
+            if area.gateway:
+                continue
+            if area.space <= space:
+                yield area.number, 0
+            else:
+                yield from ((area.number, c.number) for c in area.classes if c.space <= space)
+
+    def _covers_all(self, space: PrefixSet) -> bool:
+        """Whether "everywhere" says it: not beside other gateways, which `any` never means."""
+        if len(self._areas) < 2 or any(area.gateway for area in self._areas):
+            return False
+        return all(area.space <= space for area in self._areas)

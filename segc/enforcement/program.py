@@ -1,0 +1,104 @@
+"""What one gateway must do, free of any target's syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from segc.enforcement.places import Place, Places
+from segc.enforcement.topology import Position
+from segc.policy.model import Flow, Policy, Subject
+
+
+class Phase(StrEnum):
+    """Packets pass the phases in this order; within a phase nothing depends on an order."""
+
+    STAGED = "staged"
+    DENY = "deny"
+    ALLOW = "allow"
+
+
+class Hook(StrEnum):
+    """Traffic through the gateway, to it and from it."""
+
+    FORWARD = "forward"
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+class Kind(StrEnum):
+    """How a service is looked up: by port, port range, ICMP type, protocol, or not at all."""
+
+    PORT = "port"
+    RANGE = "range"
+    ICMP = "icmp"
+    ICMPV6 = "icmpv6"
+    PROTOCOL = "protocol"
+    ALL = "all"
+
+
+class Grant(NamedTuple):
+    """A claim that a session may prove of an address: the subject with what else is required of it."""
+
+    subject: Subject
+    mfa: bool
+    postures: tuple[str, ...]
+
+
+class Rule(NamedTuple):
+    """One way for a flow to match a cell: `flow` indexes `Program.flows`.
+
+    The source and destination must hold their grant and none of the `without` grants.
+    """
+
+    flow: int
+    source: Grant | None = None
+    destination: Grant | None = None
+    source_without: tuple[Grant, ...] = ()
+    destination_without: tuple[Grant, ...] = ()
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        given = tuple(grant for grant in (self.source, self.destination) if grant)
+        return given + self.source_without + self.destination_without
+
+
+class Cell(NamedTuple):
+    """Packets from a place to a place; protocol and values are 0 where the kind does not look at them."""
+
+    source: Place
+    destination: Place
+    protocol: int
+    first: int
+    last: int
+
+
+class Level(NamedTuple):
+    """How closely a lookup sees each end: 0 not at all, 1 its zone, 2 its class."""
+
+    source: int
+    destination: int
+
+
+Cells = Mapping[Cell, tuple[Rule, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A gateway's part of the policy.
+
+    A packet is looked up in each phase by every kind at every level that is in `levels`. Cells of one
+    (phase, kind) never overlap, except where one is of a closer level: a phase is a union.
+    `intra` are numbers of the zones whose hosts may talk among themselves.
+    """
+
+    policy: Policy
+    position: Position
+    places: Places
+    flows: tuple[Flow, ...]
+    cells: Mapping[tuple[Phase, Kind], Cells]
+    levels: Mapping[tuple[Hook, Phase, Kind], tuple[Level, ...]]
+    intra: tuple[int, ...]
+    grants: tuple[Grant, ...]

@@ -1,0 +1,69 @@
+"""Which zones a gateway sees, through which devices, and between which pairs of zones it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from segc.policy.model import Gateway, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """`devices` maps every zone that the gateway can see to the devices its packets arrive on.
+
+    An implicit gateway has no devices: it routes for every zone by address alone.
+    """
+
+    gateway: Gateway
+    devices: Mapping[str, frozenset[str]]
+
+    @property
+    def by_interface(self) -> bool:
+        return not self.gateway.implicit
+
+    def stands_between(self, source: str, destination: str) -> bool:
+        """Whether traffic from one zone to the other can cross this gateway.
+
+        Two zones behind one device meet elsewhere; a zone with itself may be turned round on the device.
+        """
+        if self.gateway.implicit or source == destination:
+            return True
+        here = self.devices.get(source, frozenset())
+        there = self.devices.get(destination, frozenset())
+        return bool(here and there) and not (here == there and len(here) == 1)
+
+
+def position(policy: Policy, gateway: Gateway) -> Position:
+    """The zones on the gateway's own devices, and behind these what other gateways join to them.
+
+    Another gateway carries traffic on between the zones attached to it. The external zone is nobody's
+    transit: private addresses do not cross it. O(gateways x zones).
+    """
+    if gateway.implicit:
+        return Position(gateway, {name: frozenset() for name in policy.zones})
+    devices: dict[str, set[str]] = {}
+    for attachment in gateway.attachments:
+        devices.setdefault(attachment.zone, set()).add(attachment.device)
+    attached = dict(devices)
+    others = [other for other in policy.gateways.values() if other is not gateway]
+    for attachment in gateway.attachments:
+        for zone in _beyond(attachment.zone, others, policy):
+            if zone not in attached:
+                devices.setdefault(zone, set()).add(attachment.device)
+    return Position(gateway, {zone: frozenset(devices[zone]) for zone in sorted(devices)})
+
+
+def _beyond(start: str, gateways: Iterable[Gateway], policy: Policy) -> set[str]:
+    """Zones that other gateways reach from zone `start`, passing no external zone."""
+    seen, waiting = {start}, [start]
+    while waiting:
+        zone = waiting.pop()
+        if policy.zones[zone].external:
+            continue
+        for gateway in gateways:
+            zones = {attachment.zone for attachment in gateway.attachments}
+            if zone in zones:
+                waiting.extend(zones - seen)
+                seen |= zones
+    return seen - {start}

@@ -1,0 +1,246 @@
+"""Ends of flows: terms become sets of addresses, subjects and gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from segc.policy.model import End, Group, Part, Subject, Zone
+from segc.policy.scope import Findings
+from segc.policy.zones import union
+from segc.source import Span
+from segc.space.prefixes import PrefixSet, parse_prefixes
+from segc.syntax import tree
+
+
+@dataclass
+class Resolved:
+    """What terms mean so far: addresses, the addresses of subjects, gateways."""
+
+    space: list[PrefixSet] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    gateways: list[str] = field(default_factory=list)
+
+
+@dataclass
+class EndTable:
+    """Resolves ends. An end that was resolved without a finding is remembered by its text."""
+
+    zones: Mapping[str, Zone]
+    definitions: Mapping[str, tree.SetDef]
+    groups: Mapping[str, Group]
+    gateways: Sequence[str]
+    findings: Findings
+    sets: dict[str, End] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)
+    _memo: dict[object, End] = field(default_factory=dict)
+    _everywhere: PrefixSet = field(init=False)
+    _tagged: dict[str, PrefixSet] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._everywhere = union(zone.space for zone in self.zones.values())
+        self._tagged = _by_tag(self.zones)
+
+    def resolve_all(self) -> Mapping[str, End]:
+        for name in self.definitions:
+            self.named(name)
+        return {name: self.sets[name] for name in self.definitions}
+
+    def end(self, node: tree.End) -> End:
+        key = (tuple(map(term_text, node.terms)), tuple(map(term_text, node.excepted)))
+        known = self._memo.get(key)
+        if known is not None:
+            return known
+        before = len(self.findings.diagnostics)
+        end = self._resolve(node)
+        if len(self.findings.diagnostics) == before:
+            if not end.parts and not end.gateways:
+                self._empty(node)
+            else:
+                self._memo[key] = end
+        return end
+
+    def named(self, name: str) -> End:
+        if name not in self.sets:
+            self._open.append(name)
+            self.sets[name] = self.end(self.definitions[name].end)
+            self._open.pop()
+        return self.sets[name]
+
+    def _resolve(self, node: tree.End) -> End:
+        have, less = Resolved(), Resolved()
+        for term in node.terms:
+            self._add(term, have)
+        for term in node.excepted:
+            self._add(term, less)
+        self._refuse_negated(node, less)
+        removed = union(less.space)
+        unless = tuple(sorted((part.subject, part.space) for part in less.parts if part.subject))
+        parts = [Part(union(have.space)), *have.parts]
+        kept = (_without(part, removed, unless) for part in parts)
+        return End(
+            text=end_text(node),
+            parts=tuple(dict.fromkeys(part for part in kept if part.space)),
+            gateways=tuple(sorted(set(have.gateways) - set(less.gateways))),
+        )
+
+    def _add(self, term: tree.Term, to: Resolved) -> None:
+        match term:
+            case tree.AnyTerm():
+                to.space.append(self._everywhere)
+            case tree.NameTerm():
+                self._add_name(term, to)
+            case tree.TagTerm(name):
+                to.space.append(self._tag(name))
+            case tree.AddressTerm(text, span):
+                to.space.append(self._literal(text, span))
+            case tree.GroupTerm(name, zones):
+                if name.text not in self.groups:
+                    self.findings.unknown("group", name, self.groups, f"define it: `group {name.text} {{ … }}`")
+                to.parts.append(Part(self._within(zones), Subject("group", name.text)))
+            case tree.UserTerm(name, zones):
+                to.parts.append(Part(self._within(zones), Subject("user", name.text)))
+            case tree.GatewayTerm(name):
+                if name.text not in self.gateways:
+                    self.findings.unknown("gateway", name, self.gateways)
+                to.gateways.append(name.text)
+
+    def _add_name(self, term: tree.NameTerm, to: Resolved) -> None:
+        name = term.name.text
+        if name in self.zones:
+            to.space.append(self._host(term) if term.host else self.zones[name].space)
+        elif name in self.definitions and term.host is None:
+            self._add_set(term, to)
+        elif name in self.definitions:
+            self.findings.add("SEG107", f"`{name}` is a set: it has no hosts", term.span, "not a zone")
+        else:
+            known = [*self.zones, *self.definitions]
+            help = f"define it: `zone {name} {{ subnet 10.0.0.0/24 }}`"
+            if name in self.groups:
+                help = f"there is a group of that name: write `group {name}`"
+            self.findings.unknown("zone or set", term.name, known, help)
+
+    def _add_set(self, term: tree.NameTerm, to: Resolved) -> None:
+        name = term.name.text
+        if name in self._open:
+            path = " -> ".join(f"`{part}`" for part in [*self._open[self._open.index(name) :], name])
+            self.findings.add(
+                "SEG103",
+                f"the set `{name}` contains itself",
+                term.span,
+                path,
+                help="take this name out of the list",
+            )
+            return
+        end = self.named(name)
+        to.space.extend(part.space for part in end.parts if not part.subject and not part.unless)
+        to.parts.extend(part for part in end.parts if part.subject or part.unless)
+        to.gateways.extend(end.gateways)
+
+    def _host(self, term: tree.NameTerm) -> PrefixSet:
+        assert term.host is not None
+        zone = self.zones[term.name.text]
+        for host in zone.hosts:
+            if host.name == term.host.text:
+                return host.space
+        names = [host.name for host in zone.hosts]
+        self.findings.unknown(f"host in zone `{zone.name}` called", term.host, names, "add a `host` to the zone")
+        return PrefixSet()
+
+    def _tag(self, name: tree.Word) -> PrefixSet:
+        if name.text not in self._tagged:
+            self.findings.unknown("zone or host with tag", name, self._tagged, "add `tag` to a zone or a host")
+        return self._tagged.get(name.text, PrefixSet())
+
+    def _literal(self, text: str, span: Span) -> PrefixSet:
+        try:
+            space = parse_prefixes(text)
+        except ValueError as error:
+            self.findings.add("SEG104", str(error), span, "not an address, prefix or range")
+            return PrefixSet()
+        outside = space - self._everywhere
+        if outside:
+            self._unclaimed(text, span, outside, nothing_left=outside == space)
+        return space & self._everywhere
+
+    def _unclaimed(self, text: str, span: Span, outside: PrefixSet, nothing_left: bool) -> None:
+        self.findings.add(
+            "SEG108" if nothing_left else "SEG205",
+            f"no zone claims {'any' if nothing_left else 'all'} of `{text}`",
+            span,
+            f"{outside} exists in no zone",
+            help="give these addresses to a zone, or declare an external zone for all that is left",
+        )
+
+    def _within(self, zones: tuple[tree.Word, ...]) -> PrefixSet:
+        for zone in zones:
+            if zone.text not in self.zones:
+                self.findings.unknown("zone", zone, self.zones)
+        if not zones:
+            return self._everywhere
+        return union(self.zones[zone.text].space for zone in zones if zone.text in self.zones)
+
+    def _refuse_negated(self, node: tree.End, less: Resolved) -> None:
+        if any(part.unless for part in less.parts):
+            self.findings.add(
+                "SEG503",
+                "a set that itself says `except group` cannot be taken out of an end",
+                node.span,
+                "who matches would hang on a session that must be missing",
+                help="list what the end should hold",
+            )
+
+    def _empty(self, node: tree.End) -> None:
+        self.findings.add(
+            "SEG108",
+            "this end holds nothing",
+            node.span,
+            "no address, group or gateway is left",
+            help="take something out of the `except`, or delete the statement",
+        )
+
+
+def _without(part: Part, removed: PrefixSet, unless: tuple[tuple[Subject, PrefixSet], ...]) -> Part:
+    space = part.space - removed
+    relevant = tuple(entry for entry in unless if entry[1].overlaps(space))
+    return Part(space, part.subject, tuple(dict.fromkeys((*part.unless, *relevant))))
+
+
+def _by_tag(zones: Mapping[str, Zone]) -> dict[str, PrefixSet]:
+    tagged: dict[str, list[PrefixSet]] = {}
+    for zone in zones.values():
+        for tag in zone.tags:
+            tagged.setdefault(tag, []).append(zone.space)
+        for host in zone.hosts:
+            for tag in host.tags:
+                tagged.setdefault(tag, []).append(host.space)
+    return {tag: union(spaces) for tag, spaces in sorted(tagged.items())}
+
+
+def end_text(node: tree.End) -> str:
+    """The end as one would write it, terms sorted: equal sets of terms read the same."""
+    text = ", ".join(sorted(map(term_text, node.terms)))
+    return text + (f" except {', '.join(sorted(map(term_text, node.excepted)))}" if node.excepted else "")
+
+
+def term_text(term: tree.Term) -> str:
+    match term:
+        case tree.NameTerm(name, host):
+            return f"{name.text}.{host.text}" if host else name.text
+        case tree.AnyTerm():
+            return "any"
+        case tree.TagTerm(name):
+            return f"tag {name.text}"
+        case tree.AddressTerm(text):
+            return text
+        case tree.GroupTerm(name, zones):
+            return f"group {name.text}{_in_zones(zones)}"
+        case tree.UserTerm(name, zones):
+            return f'user "{name.text}"{_in_zones(zones)}'
+        case tree.GatewayTerm(name):
+            return f"gateway {name.text}"
+
+
+def _in_zones(zones: tuple[tree.Word, ...]) -> str:
+    names = sorted(zone.text for zone in zones)
+    return "" if not names else f" in {names[0]}" if len(names) == 1 else f" in ({', '.join(names)})"

@@ -1,0 +1,152 @@
+"""Groups, postures and session rules: who may be who, and for how long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from segc.diagnostics.model import Label
+from segc.policy.model import Group, Posture, PostureFact, SessionRule
+from segc.policy.scope import Findings
+from segc.syntax import tree
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = 366 * 86400
+
+
+def resolve_groups(definitions: Mapping[str, tree.GroupDef], findings: Findings) -> Mapping[str, Group]:
+    for node in definitions.values():
+        for name in node.groups:
+            if name.text not in definitions:
+                findings.unknown("group", name, definitions)
+    nested = {
+        name: tuple(word.text for word in node.groups if word.text in definitions)
+        for name, node in definitions.items()
+    }
+    _check_cycles(definitions, nested, findings)
+    return {name: _group(name, definitions, nested) for name in definitions}
+
+
+def _group(name: str, definitions: Mapping[str, tree.GroupDef], nested: Mapping[str, Sequence[str]]) -> Group:
+    members, waiting = {name}, [name]
+    while waiting:
+        new = set(nested[waiting.pop()]) - members
+        members |= new
+        waiting.extend(new)
+    nodes = [definitions[member] for member in members]
+    return Group(
+        name=name,
+        users=frozenset(word.text for node in nodes for word in node.users),
+        directories=frozenset(node.directory.text for node in nodes if node.directory),
+        members=frozenset(members),
+        span=definitions[name].name.span,
+    )
+
+
+def _check_cycles(
+    definitions: Mapping[str, tree.GroupDef], nested: Mapping[str, Sequence[str]], findings: Findings
+) -> None:
+    """Each group that leads back to itself, once a cycle: by iterative depth-first search."""
+    done: set[str] = set()
+    for root in definitions:
+        path: list[str] = []
+        waiting: list[tuple[str, bool]] = [(root, False)]
+        while waiting:
+            name, leaving = waiting.pop()
+            if leaving:
+                done.add(path.pop())
+            elif name in path:
+                _report_cycle([*path[path.index(name) :], name], definitions, findings)
+            elif name not in done:
+                path.append(name)
+                waiting.append((name, True))
+                waiting.extend((child, False) for child in nested[name])
+
+
+def _report_cycle(path: Sequence[str], definitions: Mapping[str, tree.GroupDef], findings: Findings) -> None:
+    inner = next(word for word in definitions[path[-2]].groups if word.text == path[-1])
+    findings.add(
+        "SEG103",
+        f"the group `{path[-1]}` contains itself",
+        inner.span,
+        " -> ".join(f"`{name}`" for name in path),
+        help="take this name out of the group",
+    )
+
+
+def resolve_postures(definitions: Mapping[str, tree.PostureDef], findings: Findings) -> Mapping[str, Posture]:
+    return {
+        name: Posture(name, tuple(_fact(fact, findings) for fact in node.facts), node.name.span)
+        for name, node in definitions.items()
+    }
+
+
+def _fact(fact: tree.Fact, findings: Findings) -> PostureFact:
+    text = fact.value.text
+    if fact.quoted:
+        return PostureFact(fact.name.text, fact.operator, text)
+    if text.isascii() and text.isdecimal() and len(text) < 19:
+        return PostureFact(fact.name.text, fact.operator, int(text))
+    if text not in ("true", "false"):
+        findings.add(
+            "SEG104",
+            f"`{text}` is not a value of a fact",
+            fact.value.span,
+            "neither true, false, a number nor a string",
+            help=f'put it in quotes: `"{text}"`',
+        )
+    elif fact.operator not in ("=", "!="):
+        findings.add("SEG104", f"`{fact.operator}` cannot compare `{text}`", fact.span, help="write `=`")
+    return PostureFact(fact.name.text, fact.operator, text == "true")
+
+
+def resolve_sessions(
+    definitions: Sequence[tree.SessionDef], groups: Mapping[str, Group], findings: Findings
+) -> tuple[SessionRule, ...]:
+    rules: dict[str, SessionRule] = {}
+    for node in definitions:
+        if node.name.text not in groups:
+            findings.unknown("group", node.name, groups)
+        rule = SessionRule(
+            node.name.text,
+            max_age=_duration("max", node, findings),
+            idle=_duration("idle", node, findings),
+            span=node.name.span,
+        )
+        first = rules.setdefault(rule.group, rule)
+        if first is not rule:
+            findings.add(
+                "SEG102",
+                f"the sessions of `{rule.group}` are bounded twice",
+                node.name.span,
+                also=(Label(first.span, "first here"),),
+                help="keep one of them",
+            )
+    return tuple(rules[name] for name in sorted(rules))
+
+
+def _duration(key: str, node: tree.SessionDef, findings: Findings) -> int | None:
+    given = [setting for setting in node.settings if setting.key.text == key]
+    for again in given[1:]:
+        findings.repeated(f"`{key}`", again.key, given[0].span)
+    if not given:
+        return None
+    word = given[0].values[0]
+    seconds = parse_duration(word.text)
+    if seconds is None:
+        findings.add(
+            "SEG104",
+            f"`{word.text}` is not a length of time",
+            word.span,
+            "between 1s and 366d",
+            help="write it as `90s`, `30m`, `10h` or `7d`",
+        )
+    return seconds
+
+
+def parse_duration(text: str) -> int | None:
+    """Seconds of `10h`, `1h30m`, `90s`; None where it is no length of time or longer than 366 days."""
+    if not re.fullmatch(r"(\d{1,9}[smhd])+", text, re.ASCII):
+        return None
+    seconds = sum(int(number) * SECONDS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
+    return seconds if 0 < seconds <= LONGEST else None

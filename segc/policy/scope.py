@@ -1,0 +1,121 @@
+"""The names of a policy: collected from all files first, so that the order of statements means nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from segc.diagnostics.model import Diagnostic, Label, finding
+from segc.diagnostics.suggest import suggest
+from segc.source import Span
+from segc.syntax import tree
+
+
+class Named(Protocol):
+    @property
+    def name(self) -> tree.Word: ...
+    @property
+    def span(self) -> Span: ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+@dataclass
+class Findings:
+    """Where the passes of the resolver leave what they find."""
+
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        label: str = "",
+        *,
+        also: tuple[Label, ...] = (),
+        notes: tuple[str, ...] = (),
+        help: str = "",
+    ) -> None:
+        self.diagnostics.append(finding(code, message, span, label, also=also, notes=notes, help=help))
+
+    def unknown(self, what: str, word: tree.Word, known: Iterable[str], help: str = "") -> None:
+        """`SEG101`: nothing of this kind has that name; `help` is used where no known name is near."""
+        near = suggest(word.text, tuple(known))
+        hint = f"did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else help
+        self.add("SEG101", f"there is no {what} `{word.text}`", word.span, "not found", help=hint)
+
+    def repeated(self, what: str, word: tree.Word, first: Span) -> None:
+        self.add(
+            "SEG105",
+            f"{what} is given twice",
+            word.span,
+            "again here",
+            also=(Label(first, "first given here"),),
+            help="keep one of them",
+        )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Every statement by kind; those with a name by name, the first of a duplicate winning."""
+
+    zones: Mapping[str, tree.ZoneDef]
+    sets: Mapping[str, tree.SetDef]
+    services: Mapping[str, tree.ServiceDef]
+    groups: Mapping[str, tree.GroupDef]
+    postures: Mapping[str, tree.PostureDef]
+    gateways: Mapping[str, tree.GatewayDef]
+    switches: Mapping[str, tree.SwitchDef]
+    sessions: tuple[tree.SessionDef, ...]
+    timezones: tuple[tree.Timezone, ...]
+    flows: tuple[tree.Flow, ...]
+    nevers: tuple[tree.Never, ...]
+    workflows: tuple[tree.Workflow, ...]
+    tests: tuple[tree.Test, ...]
+
+
+def collect(files: Sequence[tree.File], findings: Findings) -> Scope:
+    by_kind: dict[type, list[tree.Statement]] = {}
+    for file in files:
+        for statement in file.statements:
+            by_kind.setdefault(type(statement), []).append(statement)
+
+    def all_of(kind: type[N]) -> list[N]:
+        return by_kind.get(kind, [])  # type: ignore[return-value]
+
+    spaces: list[tree.ZoneDef | tree.SetDef] = [*all_of(tree.ZoneDef), *all_of(tree.SetDef)]
+    unique = _by_name("zone or set", spaces, findings)
+    return Scope(
+        zones={name: node for name, node in unique.items() if isinstance(node, tree.ZoneDef)},
+        sets={name: node for name, node in unique.items() if isinstance(node, tree.SetDef)},
+        services=_by_name("service", all_of(tree.ServiceDef), findings),
+        groups=_by_name("group", all_of(tree.GroupDef), findings),
+        postures=_by_name("posture", all_of(tree.PostureDef), findings),
+        gateways=_by_name("gateway", all_of(tree.GatewayDef), findings),
+        switches=_by_name("switch", all_of(tree.SwitchDef), findings),
+        sessions=tuple(by_kind.get(tree.SessionDef, [])),  # type: ignore[arg-type]
+        timezones=tuple(by_kind.get(tree.Timezone, [])),  # type: ignore[arg-type]
+        flows=tuple(by_kind.get(tree.Flow, [])),  # type: ignore[arg-type]
+        nevers=tuple(by_kind.get(tree.Never, [])),  # type: ignore[arg-type]
+        workflows=tuple(by_kind.get(tree.Workflow, [])),  # type: ignore[arg-type]
+        tests=tuple(by_kind.get(tree.Test, [])),  # type: ignore[arg-type]
+    )
+
+
+def _by_name(what: str, nodes: Iterable[N], findings: Findings) -> dict[str, N]:
+    found: dict[str, N] = {}
+    for node in nodes:
+        first = found.setdefault(node.name.text, node)
+        if first is not node:
+            findings.add(
+                "SEG102",
+                f"the {what} `{node.name.text}` is defined twice",
+                node.name.span,
+                "defined again here",
+                also=(Label(first.name.span, "first defined here"),),
+                help="rename one of them, or put both bodies into one",
+            )
+    return {name: found[name] for name in sorted(found)}

@@ -1,0 +1,112 @@
+"""Services by name: composed, with cycles and unknown names reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from segc.policy.scope import Findings
+from segc.space.services import ANY_SERVICE, ServiceSet, parse_service
+from segc.syntax import tree
+
+WELL_KNOWN = {
+    "dns": "tcp/53, udp/53",
+    "ftp": "tcp/21",
+    "http": "tcp/80",
+    "https": "tcp/443",
+    "imaps": "tcp/993",
+    "ipp": "tcp/631",
+    "kerberos": "tcp/88, udp/88",
+    "ldap": "tcp/389",
+    "ldaps": "tcp/636",
+    "mssql": "tcp/1433",
+    "mysql": "tcp/3306",
+    "ntp": "udp/123",
+    "ping": "icmp/echo-request, icmpv6/echo-request",
+    "postgres": "tcp/5432",
+    "rdp": "tcp/3389",
+    "smb": "tcp/445",
+    "smtp": "tcp/25",
+    "snmp": "udp/161",
+    "ssh": "tcp/22",
+    "syslog": "udp/514",
+    "telnet": "tcp/23",
+    "vnc": "tcp/5900",
+    "web": "tcp/80, tcp/443",
+    "wireguard": "udp/51820",
+}
+
+
+@dataclass
+class ServiceTable:
+    """Resolves service expressions; each named service once."""
+
+    definitions: Mapping[str, tree.ServiceDef]
+    findings: Findings
+    known: dict[str, ServiceSet] = field(default_factory=dict)
+    _open: list[str] = field(default_factory=list)
+    _memo: dict[tuple[object, ...], ServiceSet] = field(default_factory=dict)
+
+    def resolve_all(self) -> Mapping[str, ServiceSet]:
+        for name in self.definitions:
+            self.named(name)
+        return {name: self.known[name] for name in self.definitions}
+
+    def union(self, services: Sequence[tree.Service]) -> ServiceSet:
+        """The set that a list of services means; empty only after an error, which is then reported."""
+        key = tuple(_key(service) for service in services)
+        if key in self._memo:
+            return self._memo[key]
+        before = len(self.findings.diagnostics)
+        result = ServiceSet()
+        for service in services:
+            result = result | self.one(service)
+        if len(self.findings.diagnostics) == before:
+            self._memo[key] = result
+        return result
+
+    def one(self, service: tree.Service) -> ServiceSet:
+        if isinstance(service, tree.AnyService):
+            return ANY_SERVICE
+        if isinstance(service, tree.ServiceLiteral):
+            return self._literal(service)
+        if service.name in self.definitions:
+            return self._reference(service)
+        example = WELL_KNOWN.get(service.name)
+        help = f"define it: `service {service.name} = {example or 'tcp/443'}`"
+        self.findings.unknown("service", tree.Word(service.name, service.span), self.definitions, help)
+        return ServiceSet()
+
+    def named(self, name: str) -> ServiceSet:
+        if name not in self.known:
+            self._open.append(name)
+            self.known[name] = self.union(self.definitions[name].services)
+            self._open.pop()
+        return self.known[name]
+
+    def _reference(self, service: tree.ServiceName) -> ServiceSet:
+        if service.name not in self._open:
+            return self.named(service.name)
+        path = [*self._open[self._open.index(service.name) :], service.name]
+        self.findings.add(
+            "SEG103",
+            f"the service `{service.name}` contains itself",
+            service.span,
+            " -> ".join(f"`{name}`" for name in path),
+            help="take this name out of the list",
+        )
+        return ServiceSet()
+
+    def _literal(self, service: tree.ServiceLiteral) -> ServiceSet:
+        argument = service.argument.text if service.argument else None
+        try:
+            return parse_service(service.protocol.text, argument)
+        except ValueError as error:
+            self.findings.add("SEG104", str(error), service.span, "not a service")
+            return ServiceSet()
+
+
+def _key(service: tree.Service) -> object:
+    if isinstance(service, tree.ServiceLiteral):
+        return service.protocol.text, service.argument.text if service.argument else None
+    return service.name if isinstance(service, tree.ServiceName) else None

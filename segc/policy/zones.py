@@ -1,0 +1,244 @@
+"""Zones and hosts: their addresses, VLANs and tags, and that no two of them claim the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from segc.diagnostics.model import Label
+from segc.policy.model import Host, Zone
+from segc.policy.scope import Findings
+from segc.source import Span
+from segc.space.prefixes import EVERYTHING, PrefixSet, parse_prefixes
+from segc.syntax import tree
+
+T = TypeVar("T")
+REFUSALS = ("drop", "reject")
+INTRA = ("allow", "deny")
+ONCE = ("vlan", "external", "intra", "refuse", "about")
+
+
+def resolve_zones(definitions: Mapping[str, tree.ZoneDef], findings: Findings) -> Mapping[str, Zone]:
+    zones = {name: _zone(node, findings) for name, node in definitions.items()}
+    external = _only_external(zones, findings)
+    if external is not None:
+        claimed = union(zone.space for zone in zones.values() if not zone.external)
+        zones[external.name] = replace(external, space=EVERYTHING - claimed)
+    _check_overlaps(zones, findings)
+    _check_vlans(zones, findings)
+    return zones
+
+
+def union(spaces: Iterable[PrefixSet]) -> PrefixSet:
+    """Union by halves: n log n where one by one would be quadratic."""
+    level = list(spaces) or [PrefixSet()]
+    while len(level) > 1:
+        pairs = zip(level[::2], [*level[1::2], PrefixSet()][: (len(level) + 1) // 2], strict=True)
+        level = [a | b for a, b in pairs]
+    return level[0]
+
+
+def _zone(node: tree.ZoneDef, findings: Findings) -> Zone:
+    given = _settings(node, findings)
+    space = addresses(
+        [word for setting in node.settings if setting.key.text == "subnet" for word in setting.values], findings
+    )
+    external = "external" in given
+    if external and space:
+        findings.add(
+            "SEG105",
+            f"the external zone `{node.name.text}` has subnets of its own",
+            given["external"].key.span,
+            "claims every address that no other zone claims",
+            help="delete `subnet`, or `external`",
+        )
+        space = PrefixSet()
+    refuse = _choice(given.get("refuse"), REFUSALS, "drop" if external else "reject", findings)
+    intra = _choice(given.get("intra"), INTRA, "allow", findings)
+    return Zone(
+        name=node.name.text,
+        vlan=_vlan(given.get("vlan"), findings),
+        space=space,
+        external=external,
+        hosts=_hosts(node, space, external, findings),
+        tags=_tags(node),
+        isolated=intra == "deny",
+        refuse=refuse,
+        about=given["about"].values[0].text if "about" in given else "",
+        span=node.name.span,
+    )
+
+
+def _settings(node: tree.ZoneDef, findings: Findings) -> dict[str, tree.Setting]:
+    given: dict[str, tree.Setting] = {}
+    for setting in node.settings:
+        first = given.setdefault(setting.key.text, setting)
+        if first is not setting and setting.key.text in ONCE:
+            findings.repeated(f"`{setting.key.text}`", setting.key, first.span)
+    return given
+
+
+def _choice(
+    setting: tree.Setting | None, choices: tuple[str, ...], default: str, findings: Findings
+) -> str:
+    if setting is None:
+        return default
+    word = setting.values[0]
+    if word.text not in choices:
+        findings.unknown(f"`{setting.key.text}` called", word, choices, f"write {' or '.join(choices)}")
+        return default
+    return word.text
+
+
+def _vlan(setting: tree.Setting | None, findings: Findings) -> int | None:
+    if setting is None:
+        return None
+    word = setting.values[0]
+    if word.text.isdecimal() and word.text.isascii() and len(word.text) <= 4 and 1 <= int(word.text) <= 4094:
+        return int(word.text)
+    findings.add(
+        "SEG104",
+        f"`{word.text}` is not a VLAN",
+        word.span,
+        "not from 1 to 4094",
+        help="802.1Q has VLANs 1 to 4094; 0 and 4095 are reserved",
+    )
+    return None
+
+
+def _tags(node: tree.ZoneDef) -> frozenset[str]:
+    tagged = (setting for setting in node.settings if setting.key.text == "tag")
+    return frozenset(word.text for setting in tagged for word in setting.values)
+
+
+def addresses(words: Iterable[tree.Word], findings: Findings) -> PrefixSet:
+    found = []
+    for word in words:
+        try:
+            found.append(parse_prefixes(word.text))
+        except ValueError as error:
+            findings.add("SEG104", str(error), word.span, "not an address, prefix or range")
+    return union(found)
+
+
+def _hosts(node: tree.ZoneDef, space: PrefixSet, external: bool, findings: Findings) -> tuple[Host, ...]:
+    hosts: dict[str, Host] = {}
+    for written in node.hosts:
+        host = _host(node, written, findings)
+        first = hosts.setdefault(host.name, host)
+        if first is not host:
+            findings.add(
+                "SEG102",
+                f"the host `{node.name.text}.{host.name}` is defined twice",
+                written.name.span,
+                "defined again here",
+                also=(Label(first.span, "first defined here"),),
+                help="rename one of them, or list both addresses in one",
+            )
+        elif not external and not host.space <= space:
+            _outside(node, written, host.space - space, findings)
+    _check_shared(hosts.values(), findings)
+    return tuple(hosts[name] for name in sorted(hosts))
+
+
+def _host(node: tree.ZoneDef, written: tree.Host, findings: Findings) -> Host:
+    for again in written.mac[1:]:
+        findings.repeated("`mac`", again, written.mac[0].span)
+    mac = written.mac[0] if written.mac else None
+    if mac and not re.fullmatch(r"(?i)[0-9a-f]{2}(:[0-9a-f]{2}){5}", mac.text):
+        findings.add("SEG104", f"`{mac.text}` is not a MAC address", mac.span, "six pairs of hex digits")
+    return Host(
+        name=written.name.text,
+        zone=node.name.text,
+        space=addresses(written.addresses, findings),
+        mac=mac.text.lower() if mac else None,
+        tags=frozenset(word.text for word in written.tags),
+        span=written.name.span,
+    )
+
+
+def _outside(node: tree.ZoneDef, written: tree.Host, space: PrefixSet, findings: Findings) -> None:
+    subnets = [setting for setting in node.settings if setting.key.text == "subnet"]
+    findings.add(
+        "SEG202",
+        f"the host `{written.name.text}` lies outside its zone `{node.name.text}`",
+        written.span,
+        f"{space} is in no subnet of the zone",
+        also=tuple(Label(setting.span, "the zone's subnets") for setting in subnets[:1]),
+        help="correct the address, or add its subnet to the zone",
+    )
+
+
+def _check_shared(hosts: Iterable[Host], findings: Findings) -> None:
+    """Two names for one address would let a reader believe in two machines."""
+    for first, second, common in _overlapping([(host.space, host) for host in hosts]):
+        findings.add(
+            "SEG212",
+            f"the hosts `{first.name}` and `{second.name}` share {common}",
+            second.span,
+            "this one",
+            also=(Label(first.span, "and this one"),),
+            help="give each its own address",
+        )
+
+
+def _only_external(zones: Mapping[str, Zone], findings: Findings) -> Zone | None:
+    external = [zone for zone in zones.values() if zone.external]
+    for zone in external[1:]:
+        findings.add(
+            "SEG203",
+            f"`{zone.name}` is a second external zone",
+            zone.span,
+            "external, too",
+            also=(Label(external[0].span, "the first external zone"),),
+            help="give one of them its subnets: at most one zone can be every address that is left",
+        )
+    return external[0] if external else None
+
+
+def _check_overlaps(zones: Mapping[str, Zone], findings: Findings) -> None:
+    inner = [(zone.space, zone) for zone in zones.values() if not zone.external]
+    for first, second, common in _overlapping(inner):
+        findings.add(
+            "SEG201",
+            f"the zones `{first.name}` and `{second.name}` overlap",
+            second.span,
+            f"claims {common}",
+            also=(Label(first.span, "which is claimed here, too"),),
+            help="an address lies in one zone only: give each its own subnet",
+        )
+
+
+def _overlapping(owned: Iterable[tuple[PrefixSet, T]]) -> Iterator[tuple[T, T, PrefixSet]]:
+    """Pairs of owners with an address in common, by a sweep over each family; O(n log n + pairs)."""
+    entries = list(owned)
+    pairs: dict[tuple[int, int], None] = {}
+    for family in (4, 6):
+        ranges = sorted((*span, i) for i, (space, _) in enumerate(entries) for span in space.ranges(family))
+        active: list[tuple[int, int]] = []  # (last address, owner)
+        for first, last, owner in ranges:
+            active = [entry for entry in active if entry[0] >= first]
+            pairs.update(((min(owner, other), max(owner, other)), None) for _, other in active)
+            active.append((last, owner))
+    for a, b in pairs:
+        if a != b:
+            yield entries[a][1], entries[b][1], entries[a][0] & entries[b][0]
+
+
+def _check_vlans(zones: Mapping[str, Zone], findings: Findings) -> None:
+    seen: dict[int, Span] = {}
+    for zone in zones.values():
+        if zone.vlan is None:
+            continue
+        first = seen.setdefault(zone.vlan, zone.span)
+        if first is not zone.span:
+            findings.add(
+                "SEG204",
+                f"VLAN {zone.vlan} belongs to two zones",
+                zone.span,
+                "this zone",
+                also=(Label(first, "and this one"),),
+                help="a VLAN is one zone: give each its own number, or merge the zones",
+            )
