@@ -40,6 +40,7 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
 
 def distance(a: str, b: str, limit: int) -> int:
     """Optimal string alignment distance of `a` and `b`; any number above `limit` once it must exceed it."""
+    a, b = _without_common_ends(a, b)
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, left in enumerate(a, 1):
@@ -52,6 +53,16 @@ def distance(a: str, b: str, limit: int) -> int:
         if min(row) > limit and (not before or min(before) > limit):
             return limit + 1
     return row[-1]
+
+
+def _without_common_ends(a: str, b: str) -> tuple[str, str]:
+    start, shorter = 0, min(len(a), len(b))
+    while start < shorter and a[start] == b[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and a[-1 - end] == b[-1 - end]:
+        end += 1
+    return a[start : len(a) - end], b[start : len(b) - end]
 
 
 def _plain(name: str) -> str:
