@@ -1,0 +1,139 @@
+"""Acceptances: `# segc: accept SEG402 -- why it is right here`.
+
+One stands at the end of the line where a finding begins, or on a comment line of its own directly above.
+It takes warnings, notes and the errors of 3xx and 4xx away. Errors in what is written, in names and
+addresses, and what a target cannot express cannot be accepted: no policy is left without them put right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from segc.diagnostics.codes import RULES
+from segc.diagnostics.model import Diagnostic, Report, finding
+from segc.diagnostics.suggest import did_you_mean
+from segc.source import SourceFile, Span
+
+MARK = "segc:"
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|#.*')
+FORM = re.compile(r"accept\s+(?P<codes>[^\s,]+(?:\s*,\s*[^\s,]+)*)\s+--\s*(?P<reason>\S.*)")
+EXAMPLE = "`# segc: accept SEG301 -- why it is right here`"
+
+
+class Acceptance(NamedTuple):
+    """One code accepted for findings that begin on `line` of the file."""
+
+    code: str
+    line: int
+    span: Span
+
+
+class Comment(NamedTuple):
+    """A comment that begins with `segc:`; `text` is what follows that, from character `start` of the file."""
+
+    line: int
+    alone: bool
+    start: int
+    text: str
+
+
+def apply_acceptances(report: Report) -> Report:
+    """The report without what was accepted; `SEG004` tells of idle acceptances, `SEG005` of malformed ones.
+
+    Where an error remains that stops later passes (0xx-2xx), those have not said what they would find, and no
+    acceptance is called idle.
+    """
+    accepted: dict[tuple[str, int, str], Acceptance] = {}
+    malformed: list[Diagnostic] = []
+    for source in report.sources:
+        for result in _acceptances(source):
+            if isinstance(result, Diagnostic):
+                malformed.append(result)
+            else:
+                accepted.setdefault((source.path, result.line, result.code), result)
+    if not accepted and not malformed:
+        return report
+    keys = {id(diagnostic): _key(diagnostic, report) for diagnostic in report.diagnostics}
+    kept = [diagnostic for diagnostic in report.diagnostics if keys[id(diagnostic)] not in accepted]
+    used = set(keys.values())
+    stopped = any(RULES[d.code].severity == "error" and not _acceptable(d.code) for d in kept)
+    idle = () if stopped else (_idle(a) for key, a in accepted.items() if key not in used)
+    return replace(report, diagnostics=(*kept, *malformed, *idle)).sorted()
+
+
+def _key(diagnostic: Diagnostic, report: Report) -> tuple[str, int, str] | None:
+    if diagnostic.primary is None:
+        return None
+    return diagnostic.primary.span.path, diagnostic.primary.span.line, diagnostic.code
+
+
+def _acceptable(code: str) -> bool:
+    return code[3] in "34" or (code[3] != "0" and RULES[code].severity != "error")
+
+
+def _acceptances(source: SourceFile) -> Iterator[Acceptance | Diagnostic]:
+    for comment in _comments(source):
+        form = FORM.fullmatch(comment.text.strip())
+        if form is None:
+            yield _malformed(source, comment)
+            continue
+        line = _below(source, comment.line) if comment.alone else comment.line
+        lead = comment.start + len(comment.text) - len(comment.text.lstrip()) + form.start("codes")
+        for code in re.finditer(r"[^\s,]+", form["codes"]):
+            span = source.span(lead + code.start(), lead + code.end())
+            yield _refused(code[0], span) or Acceptance(code[0], line, span)
+
+
+def _comments(source: SourceFile) -> Iterator[Comment]:
+    """Only lines with the mark are looked at; strings do not reach past their line."""
+    at = source.text.find(MARK)
+    while at != -1:
+        number, _ = source.position(at)
+        line, start = source.line_text(number), source.line_starts[number - 1]
+        comment = next((token for token in TOKEN.finditer(line) if token[0].startswith("#")), None)
+        if comment and comment[0][1:].lstrip().startswith(MARK):
+            after = line.index(MARK, comment.start()) + len(MARK)
+            yield Comment(number, not line[: comment.start()].strip(), start + after, line[after:])
+        at = source.text.find(MARK, start + len(line))
+
+
+def _below(source: SourceFile, line: int) -> int:
+    """The next line that is not a comment of its own: acceptances may be stacked."""
+    line += 1
+    while line <= len(source.line_starts) and source.line_text(line).lstrip().startswith("#"):
+        line += 1
+    return line
+
+
+def _malformed(source: SourceFile, comment: Comment) -> Diagnostic:
+    span = source.span(comment.start - len(MARK), comment.start + len(comment.text.rstrip()))
+    if re.fullmatch(r"\s*accept\s+SEG\d+(\s*,\s*SEG\d+)*(\s+--)?\s*", comment.text):
+        return finding("SEG005", "this acceptance gives no reason", span, help=f"write {EXAMPLE}")
+    message = "a comment that begins with `segc:` is an acceptance, and this is not one"
+    return finding("SEG005", message, span, help=f"write {EXAMPLE}")
+
+
+def _refused(code: str, span: Span) -> Diagnostic | None:
+    if code not in RULES:
+        near = did_you_mean(code, RULES)
+        return finding(
+            "SEG005", f"there is no code `{code}`", span, "not a code", help=near or f"write {EXAMPLE}"
+        )
+    if not _acceptable(code):
+        help = "correct what it complains of, and delete the acceptance"
+        return finding("SEG005", f"`{code}` ({RULES[code].name}) cannot be accepted", span, help=help)
+    return None
+
+
+def _idle(acceptance: Acceptance) -> Diagnostic:
+    name = RULES[acceptance.code].name
+    return finding(
+        "SEG004",
+        f"nothing here is `{acceptance.code}` ({name}) any more",
+        acceptance.span,
+        f"no such finding begins on line {acceptance.line}",
+        help="delete the acceptance, or put it on the line where the finding begins",
+    )
