@@ -1,11 +1,12 @@
 """Real packets through a loaded ruleset: what passed, what was refused, what vanished.
 
-    with Gateway({"lan0.10": InterfaceSpec(["10.10.10.1/24"]), "wan0": InterfaceSpec(default=True)}) as gateway:
+    interfaces = {"lan0.10": InterfaceSpec(["10.10.10.1/24"]), "wan0": InterfaceSpec(default=True)}
+    with Gateway(interfaces) as gateway:
         gateway.load(ruleset)
         outcomes = gateway.probe([Probe("lan0.10", "10.10.10.7", "192.0.2.1", "tcp", 443)])
 
 A batch is loss-free and in order by construction: the sender is pinned to one CPU, whose backlog is a queue,
-and after every few hundred packets a sentinel over links of its own is waited for, twice, since a
+and after every hundred packets or so a sentinel over links of its own is waited for, twice, since a
 probe crosses two links. No sleeping, no guessing how long a packet may take.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,20 +26,20 @@ from types import TracebackType
 from typing import NamedTuple
 
 from tests.netns import wire
-from tests.netns.namespace import Namespace, NotThrowaway, nft, require_throwaway, run
-from tests.netns.topology import SENTINEL_IN, SENTINEL_OUT, InterfaceSpec, Link, raise_gateway
+from tests.netns.namespace import Namespace, NotThrowawayError, ip_batch, nft, run
+from tests.netns.topology import SENTINEL_IN, SENTINEL_OUT, InterfaceSpec, Link, host_lines, raise_gateway
 from tests.netns.wire import Packet, Probe
 
 __all__ = [
-    "Arrival", "Gateway", "InterfaceSpec", "Namespace", "NotThrowaway", "Outcome", "Packet", "Probe",
+    "Arrival", "Gateway", "InterfaceSpec", "Namespace", "NotThrowawayError", "Outcome", "Packet", "Probe",
     "Verdict", "run",
 ]  # fmt: skip
 
-CHUNK = 200
+CHUNK = 128
 EPOCH = 8000
 LOCAL = "local"
 _SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
-_SO_RCVBUFFORCE = 33
+_SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
 _IPV6_HDRINCL = 36
 _NETLINK_NETFILTER = 12
 _ETHERTYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
@@ -162,6 +164,7 @@ class Gateway:
         self.namespace = Namespace.create("gateway")
         self.outside = Namespace.create("outside")
         self.links: dict[str, Link] = raise_gateway(self.namespace, self.outside, interfaces)
+        self._hosts: list[Namespace] = []
         self._count = 0
         self._taps = {name: self._open_tap(name) for name in self.links}
         self._sentinels = self.outside.call(lambda: (_tap(SENTINEL_OUT), _tap(SENTINEL_IN)))
@@ -184,11 +187,24 @@ class Gateway:
         taps = (*self._taps.values(), *self._listeners.values(), *self._emitters.values())
         for each in (*taps, *self._sentinels, self._conntrack):
             each.close()
-        self.outside.close()
-        self.namespace.close()
+        for namespace in (*self._hosts, self.outside, self.namespace):
+            namespace.close()
 
     def _open_tap(self, interface: str) -> socket.socket:
         return self.outside.call(partial(_tap, self.links[interface].peer))
+
+    def attach(self, interface: str, *addresses: str) -> Namespace:
+        """Put a real host with these addresses (no prefix length) beyond the interface, for real programs.
+
+        From then on the interface's far side is that host: nothing can be probed there any more.
+        """
+        link = self.links[interface]
+        self._taps.pop(interface).close()
+        host = Namespace.create(addresses[0])
+        self._hosts.append(host)
+        self.outside.call(partial(ip_batch, [f"link set {link.peer} netns {host.path}"]))
+        host.call(partial(ip_batch, list(host_lines(link, addresses))))
+        return host
 
     def load(self, ruleset: str) -> None:
         """Load nftables text into the gateway. ValueError with nft's words if it refuses."""
@@ -299,6 +315,7 @@ class Gateway:
     def _drain(self) -> Iterator[tuple[str, bytes, int, int]]:
         """Everything received: interface, data, and the protocol and offset of its transport header."""
         for (version, protocol), listener in self._listeners.items():
+            _complain("the gateway", listener, socket.SOL_SOCKET, _SO_MEMINFO)
             for data in _received(listener):
                 yield (LOCAL, data, protocol, 0) if version == 6 else (LOCAL, data, *wire.transport(data))
         for name, tap in self._taps.items():
@@ -306,9 +323,14 @@ class Gateway:
                 if frame[12:14] in (b"\x08\x00", b"\x86\xdd"):
                     data = frame[14:]
                     yield (name, data, *wire.transport(data))
-            _, lost = struct.unpack("=II", tap.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
-            if lost:
-                raise RuntimeError(f"{lost} packets lost in the receive queue of {name}")
+            _complain(name, tap, _SOL_PACKET, _PACKET_STATISTICS)
+
+
+def _complain(name: str, tap: socket.socket, level: int, option: int) -> None:
+    """Raise RuntimeError if a receive queue overflowed; both options end with the count of the lost."""
+    lost = int.from_bytes(tap.getsockopt(level, option, 64)[-4:], sys.byteorder)
+    if lost:
+        raise RuntimeError(f"{lost} packets lost in the receive queue of {name}")
 
 
 def _received(tap: socket.socket) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def _identity(path: str | int) -> tuple[int, int]:
-    status = os.stat(path)
+    status = os.stat(path)  # noqa: PTH116 -- also takes a descriptor
     return status.st_dev, status.st_ino
 
 
@@ -33,18 +33,18 @@ HOME = _identity("/proc/self/ns/net")
 _created: set[tuple[int, int]] = set()
 
 
-class NotThrowaway(RuntimeError):
+class NotThrowawayError(RuntimeError):
     """Somebody tried to change the network of a namespace that this module did not create."""
 
 
 def require_throwaway() -> None:
-    """Raise NotThrowaway unless the calling thread is in a namespace made by `Namespace.create`."""
+    """Raise NotThrowawayError unless the calling thread is in a namespace made by `Namespace.create`."""
     here = _identity("/proc/thread-self/ns/net")
     forbidden = {HOME}
     with suppress(OSError):
         forbidden.add(_identity("/proc/1/ns/net"))
     if here in forbidden or here not in _created:
-        raise NotThrowaway("refusing to touch a network namespace that the tests did not create")
+        raise NotThrowawayError("refusing to touch a network namespace that the tests did not create")
 
 
 def _check(result: int) -> None:

@@ -87,6 +87,22 @@ def _routes(link: Link, spec: InterfaceSpec) -> Iterator[str]:
         yield f"route replace {prefix} via {via} dev {link.name}{source}"
 
 
+def host_lines(link: Link, addresses: Sequence[str]) -> Iterator[str]:
+    """`ip` lines that make the far end of a link, moved into a namespace, a host with these addresses."""
+    yield "link set lo up"
+    yield f"link set {link.peer} arp on address {link.router_mac} up"
+    for address in addresses:
+        flags = "/128 nodad" if ":" in address else "/32"
+        yield f"addr add {address}{flags} dev {link.peer}"
+    yield f"addr add fe80::2/64 dev {link.peer} nodad"
+    yield f"neigh add {link.router4} lladdr {link.gateway_mac} dev {link.peer} nud permanent"
+    yield f"neigh add fe80::1 lladdr {link.gateway_mac} dev {link.peer} nud permanent"
+    if any(":" not in address for address in addresses):
+        yield f"route add default via {link.router4} onlink dev {link.peer}"
+    if any(":" in address for address in addresses):
+        yield f"-6 route add default via fe80::1 dev {link.peer}"
+
+
 def _quiet(forward: bool) -> None:
     """Settings before any link exists: no router solicitations, no DAD, no limits on what is refused."""
     sysctl(ipv6__conf__default__accept_dad=0, ipv6__conf__default__accept_ra=0)
