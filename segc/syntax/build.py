@@ -74,7 +74,7 @@ class Builder:
     def span(self, token: Token) -> Span:
         return Span(self.path, token.start_pos, token.end_pos, token.line)  # type: ignore[arg-type]
 
-    def over(self, first: Token, end: int) -> Span:
+    def over(self, first: Token, end: Any) -> Span:
         return Span(self.path, first.start_pos, end, first.line)  # type: ignore[arg-type]
 
     def around(self, children: list[Any]) -> Span:
@@ -159,7 +159,8 @@ class Builder:
 
     def end(self, c: list[Any]) -> t.End:
         terms = c[0]
-        return t.End(tuple(terms), (), terms[0].span.to(terms[-1].span))
+        span = terms[0].span
+        return t.End(tuple(terms), (), span if len(terms) == 1 else span.to(terms[-1].span))
 
     def end_except(self, c: list[Any]) -> t.End:
         terms, _, excepted = c

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import segc
+from segc import cache as disk
 
 
 @cache
@@ -33,15 +36,35 @@ class WholeWords:
         return stream
 
 
-def build(transformer: object) -> Any:
+def lark(transformer: object) -> Any:
+    """A `Lark` whose productions call the methods of `transformer`; 10 ms where its tables are cached."""
+    import lark
+
+    key = disk.key(text(), lark.__version__, sys.version)
+    tables = disk.load("grammar", key)
+    if tables is not None:
+        try:
+            return lark.Lark._load_from_dict(  # type: ignore[no-untyped-call]
+                tables["data"], tables["memo"], transformer=transformer, postlex=WholeWords()
+            )
+        except Exception:
+            tables = None
+    built = _build(transformer)
+    buffer = BytesIO()
+    built.save(buffer, exclude_options=("transformer", "postlex"))
+    disk.put("grammar", key, buffer.getvalue())
+    return built
+
+
+def _build(transformer: Any) -> Any:
     from lark import Lark
 
     return Lark(
         text(),
         parser="lalr",
         lexer="contextual",
-        postlex=WholeWords(),  # type: ignore[arg-type]
+        postlex=WholeWords(),
         keep_all_tokens=True,
         maybe_placeholders=False,
-        transformer=transformer,  # type: ignore[arg-type]
+        transformer=transformer,
     )

@@ -17,7 +17,7 @@ from segc.syntax.tree import File
 @cache
 def _parser() -> tuple[Any, Builder]:
     builder = Builder()
-    return grammar.build(builder), builder
+    return grammar.lark(builder), builder
 
 
 def parse(source: SourceFile) -> tuple[File, tuple[Diagnostic, ...]]:

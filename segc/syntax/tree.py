@@ -11,16 +11,12 @@ from dataclasses import dataclass, field
 from segc.source import Span
 
 
-def _span() -> Span:
-    return field(compare=False, repr=False)  # type: ignore[no-any-return]
-
-
 @dataclass(frozen=True, slots=True)
 class Word:
     """A name, number, address or other bare word; or a string, then without its quotes."""
 
     text: str
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 # ---- ends -------------------------------------------------------------------------------------
@@ -30,7 +26,7 @@ class Word:
 class AnyTerm:
     """`any`: every zone, never a gateway."""
 
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +35,13 @@ class NameTerm:
 
     name: Word
     host: Word | None
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class TagTerm:
     name: Word
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ class AddressTerm:
     """An address, a prefix or a range `first-last`, of either family."""
 
     text: str
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +58,20 @@ class GroupTerm:
 
     name: Word
     zones: tuple[Word, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class UserTerm:
     name: Word
     zones: tuple[Word, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayTerm:
     name: Word
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 Term = AnyTerm | NameTerm | TagTerm | AddressTerm | GroupTerm | UserTerm | GatewayTerm
@@ -87,7 +83,7 @@ class End:
 
     terms: tuple[Term, ...]
     excepted: tuple[Term, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 # ---- services ---------------------------------------------------------------------------------
@@ -99,18 +95,18 @@ class ServiceLiteral:
 
     protocol: Word
     argument: Word | None
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceName:
     name: str
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class AnyService:
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 Service = ServiceLiteral | ServiceName | AnyService
@@ -122,14 +118,14 @@ Service = ServiceLiteral | ServiceName | AnyService
 @dataclass(frozen=True, slots=True)
 class Import:
     path: Word
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceDef:
     name: Word
     services: tuple[Service, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +136,7 @@ class Host:
     addresses: tuple[Word, ...]
     mac: tuple[Word, ...]  # at most one is right; the resolver says so
     tags: tuple[Word, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +145,7 @@ class Setting:
 
     key: Word
     values: tuple[Word, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +153,14 @@ class ZoneDef:
     name: Word
     settings: tuple[Setting, ...]  # vlan, subnet, external, tag, intra, refuse, about
     hosts: tuple[Host, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SetDef:
     name: Word
     end: End
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +171,7 @@ class GroupDef:
     users: tuple[Word, ...]
     groups: tuple[Word, ...]
     directory: Word | None
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +182,14 @@ class Fact:
     operator: str
     value: Word
     quoted: bool
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PostureDef:
     name: Word
     facts: tuple[Fact, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +198,13 @@ class SessionDef:
 
     name: Word
     settings: tuple[Setting, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Timezone:
     name: Word
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 # ---- flows and promises -----------------------------------------------------------------------
@@ -219,7 +215,7 @@ class Requirement:
     """`mfa` (then `posture` is None) or `posture NAME`."""
 
     posture: Word | None
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +224,7 @@ class When:
 
     days: tuple[Word, ...]
     hours: Word | None
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +252,7 @@ class Flow:
     destination: End
     services: tuple[Service, ...]
     options: Options
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +262,7 @@ class Never:
     transitive: bool  # ~>
     services: tuple[Service, ...]  # empty: any
     because: Word | None
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,14 +270,14 @@ class Step:
     source: End
     destination: End
     services: tuple[Service, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
     name: Word
     steps: tuple[Step, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,14 +290,14 @@ class Expectation:
     services: tuple[Service, ...]
     facts: tuple[Requirement, ...]  # with mfa, posture managed
     at: Word | None
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
     title: Word
     expectations: tuple[Expectation, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 # ---- where it is enforced ---------------------------------------------------------------------
@@ -315,7 +311,7 @@ class Port:
     zones: tuple[Word, ...]
     trunk: bool
     isolated: bool
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +325,7 @@ class Interface:
     ports: tuple[Port, ...]
     addresses: tuple[Word, ...]  # `dhcp` among them
     masquerade: bool
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +334,7 @@ class GatewayAddress:
 
     zone: Word
     addresses: tuple[Word, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +343,7 @@ class Serve:
 
     services: tuple[Service, ...]
     to: End
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +352,7 @@ class Manage:
 
     source: End
     services: tuple[Service, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +363,7 @@ class Publish:
     interface: Word
     target: Term
     target_service: Service | None
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +375,7 @@ class GatewayDef:
     manages: tuple[Manage, ...]
     publishes: tuple[Publish, ...]
     settings: tuple[Setting, ...]  # mark 0xffff0000: the bits of the packet mark that segc may use
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +383,7 @@ class SwitchDef:
     name: Word
     settings: tuple[Setting, ...]  # platform
     ports: tuple[Port, ...]
-    span: Span = _span()
+    span: Span = field(compare=False, repr=False)
 
 
 Statement = (

@@ -1,0 +1,267 @@
+"""Reading a policy: its files, folders and imports, each real file once, every problem at once."""
+
+from __future__ import annotations
+
+import gc
+import os
+import posixpath
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from segc import __version__, cache
+from segc.diagnostics.model import Diagnostic, Label, finding
+from segc.source import SourceFile, Span
+from segc.syntax import grammar, store
+from segc.syntax.tree import File, Import
+
+MAX_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A policy as read, in the order of paths, so that the order of arguments and imports cannot matter.
+
+    `sources` holds every file that could be decoded, those with errors too; `files` the tree of each.
+    Where `diagnostics` holds an error, trees may lack statements: later stages would only repeat it.
+    """
+
+    sources: tuple[SourceFile, ...]
+    files: tuple[tuple[SourceFile, File], ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def load(paths: Sequence[str]) -> Workspace:
+    """Read files, folders (all `*.seg` below, none of them hidden) and what they import. Never raises."""
+    reader = _Reader()
+    with _collector_paused():
+        for path in sorted(set(paths)):
+            reader.open(path)
+        while reader.pending:
+            reader.read(*reader.pending.pop())
+    return reader.workspace()
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Trees hold no cycles, and looking for some among millions of nodes takes as long as parsing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@dataclass(slots=True)
+class _Reader:
+    pending: list[tuple[str, Span | None]] = field(default_factory=list)
+    loaded: dict[str, tuple[SourceFile, File]] = field(default_factory=dict)  # by real path
+    seen: set[str] = field(default_factory=set)
+    imports: dict[str, list[tuple[str, Span]]] = field(default_factory=dict)  # real path -> real paths
+    broken: list[SourceFile] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+    def workspace(self) -> Workspace:
+        self.diagnostics += _cycles(self.imports, {real: file[0].path for real, file in self.loaded.items()})
+        files = sorted(self.loaded.values(), key=lambda file: file[0].path)
+        sources = sorted([source for source, _ in files] + self.broken, key=lambda source: source.path)
+        unique = sorted(dict.fromkeys(self.diagnostics), key=Diagnostic.sort_key)
+        return Workspace(tuple(sources), tuple(files), tuple(unique))
+
+    def fail(self, message: str, span: Span | None, help: str = "") -> None:
+        self.diagnostics.append(finding("SEG002", message, span, help=help))
+
+    def open(self, path: str) -> None:
+        """Queue what the user named: a file, or the policy files of a folder."""
+        if not Path(path).is_dir():
+            self.pending.append((path, None))
+            return
+        found = sorted(self.walk(path))
+        if not found:
+            self.fail(
+                f"the folder `{shown(path)}` holds no policy: no file below it ends in `.seg`",
+                None,
+                "name the folder that holds the policy, or write a first one with `segc init`",
+            )
+        self.pending += [(file, None) for file in found]
+
+    def walk(self, top: str) -> Iterator[str]:
+        """The `.seg` files below a folder; links are followed, no real folder is entered twice."""
+        folders, entered = [top], set()
+        while folders:
+            folder = folders.pop()
+            real = os.path.realpath(folder)
+            if real in entered:
+                continue
+            entered.add(real)
+            try:
+                names = sorted(entry.name for entry in Path(folder).iterdir())
+            except OSError as error:
+                self.fail(f"the folder `{shown(folder)}` cannot be read: {_reason(error)}", None)
+                continue
+            for name in (name for name in names if not name.startswith(".")):
+                path = posixpath.join(folder, name)
+                if Path(path).is_dir():
+                    folders.append(path)
+                elif name.endswith(".seg"):
+                    yield path
+
+    def read(self, path: str, importer: Span | None) -> None:
+        real = os.path.realpath(path)
+        if real in self.seen:
+            return
+        data = self.bytes_of(path, importer)
+        if data is None:
+            return
+        self.seen.add(real)
+        source = self.decode(shown(path), data)
+        if source is None:
+            return
+        file, found = _parse(source)
+        self.diagnostics += found
+        self.loaded[real] = (source, file)
+        for statement in file.statements:
+            if isinstance(statement, Import):
+                self.follow(path, real, statement)
+
+    def follow(self, path: str, real: str, statement: Import) -> None:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), statement.path.text))
+        self.imports.setdefault(real, []).append((os.path.realpath(target), statement.path.span))
+        self.pending.append((target, statement.path.span))
+
+    def bytes_of(self, path: str, importer: Span | None) -> bytes | None:
+        """The content of a file of bounded size, or None and a finding. What is piped in may be no file."""
+        name = f"`{shown(path)}`"
+        try:
+            mode = Path(path).stat().st_mode
+            if stat.S_ISDIR(mode):
+                self.fail(
+                    f"{name} is a folder, and `import` takes a file", importer, "import each of its files"
+                )
+                return None
+            if not stat.S_ISREG(mode) and (importer or not stat.S_ISFIFO(mode)):
+                self.fail(f"{name} is neither a file nor a folder", importer)
+                return None
+            with Path(path).open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            self.fail(f"{name} cannot be read: {_reason(error)}", importer, _remedy(error, importer))
+            return None
+        if len(data) > MAX_BYTES:
+            self.fail(
+                f"{name} is larger than {MAX_BYTES >> 20} MiB",
+                importer,
+                "split the policy into several files",
+            )
+            return None
+        return data
+
+    def decode(self, name: str, data: bytes) -> SourceFile | None:
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self.unreadable(name, data, error.start, *_encoding(data, error.start))
+            return None
+        nul = text.find("\0")
+        if nul != -1:
+            at = len(text[:nul].encode("utf-8"))
+            self.unreadable(
+                name, data, at, "holds a NUL byte", "a policy is plain text: is this the right file?"
+            )
+            return None
+        return SourceFile(name, text)
+
+    def unreadable(self, name: str, data: bytes, at: int, what: str, help: str) -> None:
+        source = SourceFile(name, data.decode("utf-8", "replace"))
+        start = len(data[:at].decode("utf-8", "replace"))
+        span = source.span(start, start + 1)
+        self.broken.append(source)
+        self.fail(f"`{name}` {what} (byte {at}, line {span.line})", span, help)
+
+
+def shown(path: str) -> str:
+    """A path as messages show it: as given but for `./`, and always text that can be printed."""
+    return os.fsencode(Path(path).as_posix()).decode("utf-8", "replace")
+
+
+def _parse(source: SourceFile) -> tuple[File, tuple[Diagnostic, ...]]:
+    """`parse`, from the cache where this very text was read without error before."""
+    key = cache.key(__version__, grammar.fingerprint(), sys.version, source.path, source.text)
+    data = cache.get("tree", key)
+    if data is not None:
+        try:
+            return store.loads(data), ()
+        except Exception:
+            data = None
+    from segc.syntax.parse import parse  # loads Lark, which a cached policy does not need
+
+    file, found = parse(source)
+    if not found:
+        cache.put("tree", key, store.dumps(file))
+    return file, found
+
+
+def _encoding(data: bytes, at: int) -> tuple[str, str]:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "is UTF-16, not UTF-8", "save it as UTF-8: `iconv -f UTF-16 -t UTF-8`"
+    return (
+        f"is not UTF-8: it holds the byte 0x{data[at]:02x}",
+        "save it as UTF-8; from an older encoding, `iconv -f ISO-8859-1 -t UTF-8` does it",
+    )
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "input/output error").lower()
+
+
+def _remedy(error: OSError, importer: Span | None) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "an import is relative to the file that it stands in" if importer else "check the path"
+    if isinstance(error, PermissionError):
+        return "let the user who runs segc read it"
+    return ""
+
+
+def _cycles(imports: dict[str, list[tuple[str, Span]]], names: dict[str, str]) -> Iterator[Diagnostic]:
+    """One finding for each import that closes a cycle, in a walk from the files in the order of paths."""
+    done: set[str] = set()
+    for start in sorted(imports, key=lambda real: names[real]):
+        trail: list[tuple[str, Iterator[tuple[str, Span]]]] = []
+        spans: dict[str, Span] = {}  # on the trail: the import that each file was left by
+
+        def enter(real: str) -> None:
+            done.add(real)
+            trail.append((real, iter(imports.get(real, ()))))  # noqa: B023
+
+        if start not in done:
+            enter(start)
+        while trail:
+            real, following = trail[-1]
+            step = next(following, None)
+            if step is None:
+                trail.pop()
+                spans.pop(real, None)
+                continue
+            target, spans[real] = step
+            if target in spans:
+                yield _cycle(list(spans.items())[list(spans).index(target) :], names)
+            elif target not in done:
+                enter(target)
+
+
+def _cycle(steps: list[tuple[str, Span]], names: dict[str, str]) -> Diagnostic:
+    *others, (_, closing) = steps
+    way = [names[real] for real, _ in steps]
+    return finding(
+        "SEG003",
+        f"`{way[-1]}` imports `{way[0]}`, which closes a cycle of imports",
+        closing,
+        also=tuple(Label(span, "and this one leads back to it") for _, span in others),
+        notes=(" -> ".join([*way, way[0]]),),
+        help="all files of a policy are read together: one of these imports can go",
+    )
