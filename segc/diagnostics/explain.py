@@ -6,6 +6,8 @@ begins ends in `# <- SEG301`; a finding about a file that cannot be read has no 
 
 Where a block needs several files, a line `# file: name.seg` begins each; `# file: name.seg (latin-1)` says
 that the file is written in another encoding than UTF-8. Without such a line it is one file, `policy.seg`.
+A line `# repeat n = 1-9: …{n}…{n-1}…` stands for as many lines, for what only size brings about; then, too,
+no line says where the finding begins.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from segc.diagnostics.measure import printable
 
 BLOCK = re.compile(r"^## (Fails|Fixed)\n+(?:[^#`].*\n+)*```seg\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TITLE = re.compile(r"^# file: (\S+)(?: \(([\w-]+)\))?\n", re.MULTILINE)
+REPEAT = re.compile(r"^# repeat n = (\d+)-(\d+): (.*)$", re.MULTILINE)
 BOLD, DIM, RESET = "\x1b[1m", "\x1b[36m", "\x1b[0m"
 
 
@@ -57,6 +60,7 @@ def examples(code: str) -> tuple[str, str]:
 
 def example_files(block: str) -> tuple[ExampleFile, ...]:
     """The files that a block stands for."""
+    block = REPEAT.sub(_repeated, block)
     first, *rest = TITLE.split(block)
     if not rest:
         return (ExampleFile("policy.seg", block),)
@@ -66,6 +70,11 @@ def example_files(block: str) -> tuple[ExampleFile, ...]:
         ExampleFile(name, text, encoding or "utf-8")
         for name, encoding, text in zip(rest[::3], rest[1::3], rest[2::3], strict=True)
     )
+
+
+def _repeated(match: re.Match[str]) -> str:
+    numbers = range(int(match[1]), int(match[2]) + 1)
+    return "\n".join(match[3].replace("{n-1}", str(n - 1)).replace("{n}", str(n)) for n in numbers)
 
 
 def render_explanation(code: str, color: bool, width: int) -> str | None:
