@@ -93,11 +93,15 @@ class Conversation:
 
         Without `kind` it is the one of path-MTU discovery: 3/4, or 2/0 in IPv6.
         """
-        return self._error(self.server, self.client, router, self.last_at_server, kind, code, mtu)
+        return self._error(
+            self.server, self.client, self.client.address, router, self.last_at_server, kind, code, mtu
+        )
 
     def error_to_server(self, router: str, kind: int = 0, code: int = 0, mtu: int = 1280) -> bool:
         """An ICMP error from a router near the client about the server's last packet that arrived there."""
-        return self._error(self.client, self.server, router, self.last_at_client, kind, code, mtu)
+        return self._error(
+            self.client, self.server, self.server_sees[1], router, self.last_at_client, kind, code, mtu
+        )
 
     def _identifier(self, view: Packet) -> tuple[int, int]:
         identifier = int.from_bytes(self.last_at_server[-len(view.payload) - 4 :][:2], "big")
@@ -128,17 +132,19 @@ class Conversation:
                 return seen
         return None
 
-    def _error(self, near: End, far: End, router: str, quoted: bytes, kind: int, code: int, mtu: int) -> bool:
+    def _error(
+        self, near: End, far: End, to: str, router: str, quoted: bytes, kind: int, code: int, mtu: int
+    ) -> bool:
         if not quoted:
             raise ValueError("no packet has arrived yet that an error could be about")
         six = quoted[0] >> 4 == 6
         if not kind:
             kind, code = (2, 0) if six else (3, 4)
-        to = quoted[8:24] if six else quoted[12:16]
-        error = wire.icmp(wire.packed(router), to, kind, code, struct.pack("!I", mtu), quoted[:512])
+        sender = quoted[8:24] if six else quoted[12:16]
+        error = wire.icmp(wire.packed(router), sender, kind, code, struct.pack("!I", mtu), quoted[:512])
         return any(
             interface == far.interface and (view := wire.parse(data)).protocol in wire.ERRORS
-            and (view.type, view.code, view.dst) == (kind, code, far.address)
+            and (view.type, view.code, view.dst) == (kind, code, to)
             for interface, data in self.gateway.exchange(near.interface, error)
         )  # fmt: skip
 

@@ -100,7 +100,7 @@ def host_lines(link: Link, addresses: Sequence[str]) -> Iterator[str]:
     if any(":" not in address for address in addresses):
         yield f"route add default via {link.router4} onlink dev {link.peer}"
     if any(":" in address for address in addresses):
-        yield f"-6 route add default via fe80::1 dev {link.peer}"
+        yield f"route add ::/0 via fe80::1 dev {link.peer}"
 
 
 def _quiet(forward: bool) -> None:

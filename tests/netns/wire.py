@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-ICMP, TCP, UDP, GRE, AH, ICMPV6, SCTP = 1, 6, 17, 47, 51, 58, 132
+ICMP, TCP, UDP, GRE, AH, ICMPV6, SCTP, EXPERIMENTAL = 1, 6, 17, 47, 51, 58, 132, 253
 NUMBERS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "gre": GRE, "icmpv6": ICMPV6, "sctp": SCTP}
 ECHO = {ICMP: (8, 0), ICMPV6: (128, 129)}
 PORTED = frozenset({TCP, UDP, SCTP, 136})
@@ -161,6 +161,17 @@ def icmp_probe(src: bytes, dst: bytes, kind: int, code: int, identifier: int, id
     return icmp(src, dst, kind, code, struct.pack("!HH", identifier, 1), TAG + tag)
 
 
+def checked(src: bytes, dst: bytes, protocol: int, tag: bytes) -> bytes:
+    """The body of a packet of a protocol without ports. The kernel refuses (`reject`) one that it does not
+    know only if its Internet checksum holds, over the pseudo header too in IPv6."""
+    body = tag + bytes(4)
+    return (
+        _summed(src, dst, protocol, body, 8)
+        if len(src) == 16
+        else tag + struct.pack("!HH", checksum(body), 0)
+    )
+
+
 def build(probe: Probe, ident: int, sport: int) -> bytes:
     """The IP packet of a probe. `ident` names it, `sport` is its source port (or ICMP identifier)."""
     src, dst, number = packed(probe.src), packed(probe.dst), probe.number
@@ -176,8 +187,9 @@ def build(probe: Probe, ident: int, sport: int) -> bytes:
     if number == GRE:
         return ip(src, dst, GRE, b"\0\0\x88\xb5" + tag)
     if number == AH:
-        return ip(src, dst, AH, struct.pack("!BBHII", 59, 4, 0, ident, 1) + bytes(4) + tag)
-    return ip(src, dst, number, tag)
+        inside = checked(src, dst, EXPERIMENTAL, tag)
+        return ip(src, dst, AH, struct.pack("!BBHIII", EXPERIMENTAL, 2, 0, ident, 1, 0) + inside)
+    return ip(src, dst, number, checked(src, dst, number, tag))
 
 
 def _ours(value: int) -> int | None:
