@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from segc.enforcement.places import EVERYWHERE, Place, PlaceFinder, Places, number_places
-from segc.enforcement.program import Cell, Cells, Grant, Hook, Kind, Level, Phase, Program, Rule
+from segc.enforcement.program import Cell, Cells, Grant, Hook, Kind, Level, LevelKey, Phase, Program, Rule
 from segc.enforcement.topology import Position, position
 from segc.policy.model import End, Flow, Gateway, Part, Policy, Subject
 from segc.space.prefixes import PrefixSet
@@ -66,7 +66,7 @@ class _Lowering:
         self.parts: dict[ServiceSet, tuple[tuple[Kind, int, int, int], ...]] = {}
         self.pairs: dict[tuple[int, int], bool] = {}
         self.cells: dict[tuple[Phase, Kind], dict[Cell, dict[Rule, None]]] = defaultdict(dict)
-        self.levels: dict[tuple[Hook, Phase, Kind], set[Level]] = defaultdict(set)
+        self.levels: dict[LevelKey, set[Level]] = defaultdict(set)
 
     def program(self) -> Program:
         flows: list[Flow] = []
@@ -99,7 +99,7 @@ class _Lowering:
                 rule = _rule(index, flow, source, destination)
                 level = Level(_depth(source.place), _depth(destination.place))
                 for kind, protocol, first, last in services:
-                    self.levels[hook, phase, kind].add(level)
+                    self.levels[hook, phase, kind, flow.certain].add(level)
                     cell = Cell(source.place, destination.place, protocol, first, last)
                     self.cells[phase, kind].setdefault(cell, {})[rule] = None
         return found

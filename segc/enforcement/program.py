@@ -83,14 +83,16 @@ class Level(NamedTuple):
 
 
 Cells = Mapping[Cell, tuple[Rule, ...]]
+LevelKey = tuple[Hook, Phase, Kind, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """A gateway's part of the policy.
 
-    A packet is looked up in each phase by every kind at every level that is in `levels`. Cells of one
-    (phase, kind) never overlap, except where one is of a closer level: a phase is a union.
+    A packet is looked up in each phase by every kind at every level that is in `levels`, where the last
+    of the key says whether for flows that are certain. Cells of one (phase, kind) never overlap, except
+    where one is of a closer level: a phase is a union.
     `intra` are numbers of the zones whose hosts may talk among themselves.
     """
 
@@ -99,6 +101,6 @@ class Program:
     places: Places
     flows: tuple[Flow, ...]
     cells: Mapping[tuple[Phase, Kind], Cells]
-    levels: Mapping[tuple[Hook, Phase, Kind], tuple[Level, ...]]
+    levels: Mapping[LevelKey, tuple[Level, ...]]
     intra: tuple[int, ...]
     grants: tuple[Grant, ...]

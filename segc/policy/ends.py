@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from segc.policy.model import End, Group, Part, Subject, Zone
 from segc.policy.scope import Findings
-from segc.policy.zones import union
 from segc.source import Span
-from segc.space.prefixes import PrefixSet, parse_prefixes
+from segc.space.prefixes import PrefixSet, parse_prefixes, union
 from segc.syntax import tree
 
 

@@ -175,10 +175,11 @@ class Flow:
     span: Span = field(repr=False)
 
     @property
-    def plain(self) -> bool:
-        """Whether it always holds, for every packet of its three sets."""
+    def certain(self) -> bool:
+        """Whether it decides every packet of its three sets, always, and nothing but decides."""
         return (
-            self.conditions == Conditions()
+            not self.staged
+            and self.conditions == Conditions()
             and self.limit is None
             and not self.log
             and not any(part.subject or part.unless for end in self.ends for part in end.parts)

@@ -11,7 +11,7 @@ from segc.diagnostics.model import Label
 from segc.policy.model import Host, Zone
 from segc.policy.scope import Findings
 from segc.source import Span
-from segc.space.prefixes import EVERYTHING, PrefixSet, parse_prefixes
+from segc.space.prefixes import EVERYTHING, PrefixSet, parse_prefixes, union
 from segc.syntax import tree
 
 T = TypeVar("T")
@@ -29,15 +29,6 @@ def resolve_zones(definitions: Mapping[str, tree.ZoneDef], findings: Findings) -
     _check_overlaps(zones, findings)
     _check_vlans(zones, findings)
     return zones
-
-
-def union(spaces: Iterable[PrefixSet]) -> PrefixSet:
-    """Union by halves: n log n where one by one would be quadratic."""
-    level = list(spaces) or [PrefixSet()]
-    while len(level) > 1:
-        pairs = zip(level[::2], [*level[1::2], PrefixSet()][: (len(level) + 1) // 2], strict=True)
-        level = [a | b for a, b in pairs]
-    return level[0]
 
 
 def _zone(node: tree.ZoneDef, findings: Findings) -> Zone:

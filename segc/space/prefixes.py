@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import islice
@@ -13,7 +13,7 @@ from segc.space.addresses import BITS, NAME, Address, address, address_text, rea
 from segc.space.intervals import Interval, Intervals
 from segc.space.words import is_decimal, quote
 
-__all__ = ["EMPTY", "EVERYTHING", "PrefixSet", "address", "address_text", "parse_prefixes"]
+__all__ = ["EMPTY", "EVERYTHING", "PrefixSet", "address", "address_text", "parse_prefixes", "union"]
 
 _SHOWN = 4
 
@@ -113,6 +113,15 @@ class PrefixSet:
 
 EMPTY = PrefixSet()
 EVERYTHING = PrefixSet(((0, 2**32 - 1),), ((0, 2**128 - 1),))
+
+
+def union(spaces: Iterable[PrefixSet]) -> PrefixSet:
+    """The union of many: sorted at once, n log n, where one by one would be quadratic."""
+    pairs = [(space.v4, space.v6) for space in spaces]
+    return PrefixSet(
+        intervals.normalize(p for v4, _ in pairs for p in v4),
+        intervals.normalize(p for _, v6 in pairs for p in v6),
+    )
 
 
 def parse_prefixes(text: str) -> PrefixSet:

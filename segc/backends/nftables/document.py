@@ -1,0 +1,76 @@
+"""The parts of an nftables table as data; the template puts them on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+COMMENT_LENGTH = 128  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
+NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NftSet:
+    """A set, or a map where `type` holds a colon."""
+
+    name: str
+    type: str  # `ipv4_addr : verdict`, or with `typeof`
+    flags: str = ""
+    elements: tuple[str, ...] = ()
+    comment: str = ""
+    typeof: bool = False
+
+    @property
+    def keyword(self) -> str:
+        return "map" if ":" in self.type else "set"
+
+
+@dataclass(frozen=True, slots=True)
+class NftChain:
+    name: str
+    rules: tuple[str, ...]
+    hook: str = ""  # `type filter hook forward priority filter; policy drop;`
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NftObject:
+    """A named counter or limit."""
+
+    keyword: str
+    name: str
+    body: str = ""
+
+
+@dataclass(slots=True)
+class Table:
+    """A table being put together; names are kept in the order they were added."""
+
+    objects: dict[str, NftObject] = field(default_factory=dict)
+    sets: list[NftSet] = field(default_factory=list)
+    chains: dict[str, NftChain] = field(default_factory=dict)
+
+    def chain(self, name: str, rules: Iterable[str], hook: str = "", comment: str = "") -> str:
+        self.chains[name] = NftChain(name, tuple(rules), hook, comment)
+        return name
+
+    def set(self, name: str, type: str, elements: Iterable[str] = (), **more: str) -> str:
+        self.sets.append(NftSet(name, type, elements=tuple(elements), **more))  # type: ignore[arg-type]
+        return name
+
+    def object(self, keyword: str, name: str, body: str = "") -> str:
+        self.objects.setdefault(f"{keyword} {name}", NftObject(keyword, name, body))
+        return name
+
+
+def quoted(text: str) -> str:
+    """A string of nft: it knows no escapes, so quotes, controls and other than ASCII are replaced."""
+    safe = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in text)
+    return f'"{safe}"'
+
+
+def comment(text: str) -> str:
+    """` comment "…"`, cut to what the kernel keeps."""
+    if len(text) > COMMENT_LENGTH - 1:
+        text = "..." + text[-(COMMENT_LENGTH - 4) :]
+    return f" comment {quoted(text)}"

@@ -1,0 +1,69 @@
+"""Address translation: `publish` (with its hairpin) and `masquerade`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from segc.backends.nftables.document import Table, comment
+from segc.policy.model import Gateway, Interface, Policy, Publish
+from segc.source import Span
+from segc.space.prefixes import PrefixSet, parse_prefixes, union
+
+FAMILIES = ((4, "ip", "ipv4"), (6, "ip6", "ipv6"))
+
+
+def write_nat(policy: Policy, gateway: Gateway, table: Table, place: Callable[[Span], str]) -> None:
+    before = [rule for publish in gateway.publishes for rule in _published(gateway, publish, place)]
+    after = [rule for publish in gateway.publishes for rule in _hairpin(policy, gateway, publish, place)]
+    after += [f'oifname "{i.name}" masquerade{comment(place(i.span))}' for i in gateway.interfaces if i.masquerade]
+    if before:
+        table.chain("on_prerouting", before, hook="type nat hook prerouting priority dstnat; policy accept;")
+    if after:
+        table.chain("on_postrouting", after, hook="type nat hook postrouting priority srcnat; policy accept;")
+
+
+def _published(gateway: Gateway, publish: Publish, place: Callable[[Span], str]) -> Iterator[str]:
+    """Packets for the interface's own address; from inside, too, but not those for inner addresses."""
+    interface = next(i for i in gateway.interfaces if i.name == publish.interface)
+    for family, protocol, name in FAMILIES:
+        for address in publish.target.prefixes(family):
+            to = f"dnat {protocol} to {_with_port(address, family, publish)}{comment(place(publish.span))}"
+            for match in _own_address(gateway, interface, family, protocol):
+                yield f"meta nfproto {name} {match} {_ports(publish, publish.first, publish.last)} {to}"
+
+
+def _own_address(gateway: Gateway, interface: Interface, family: int, protocol: str) -> Iterator[str]:
+    outer = union(parse_prefixes(str(address.ip)) for address in interface.addresses)
+    outer |= union(
+        parse_prefixes(str(address.ip)) for address in gateway.addresses.get(interface.zone or "", ())
+    )
+    yield from (f"{protocol} daddr {address}" for address in outer.prefixes(family))
+    if interface.dhcp:
+        inner: PrefixSet = gateway.own - outer
+        others = f"{protocol} daddr != @own{family} " if inner.ranges(family) else ""
+        yield f"{others}fib daddr type local"
+
+
+def _ports(publish: Publish, first: int, last: int) -> str:
+    ports = f"{first}" if first == last else f"{first}-{last}"
+    return f"meta l4proto {publish.protocol} th dport {ports}"
+
+
+def _with_port(address: str, family: int, publish: Publish) -> str:
+    if publish.first != publish.last:
+        return address  # a range keeps its ports
+    return f"[{address}]:{publish.target_first}" if family == 6 else f"{address}:{publish.target_first}"
+
+
+def _hairpin(policy: Policy, gateway: Gateway, publish: Publish, place: Callable[[Span], str]) -> Iterator[str]:
+    """A client in the target's own zone must see the answer come from the gateway."""
+    zone = next((z for z in policy.zones.values() if publish.target <= z.space), None)
+    devices = [a.device for a in gateway.attachments if zone is not None and a.zone == zone.name]
+    last = publish.target_first + publish.last - publish.first
+    for family, protocol, _ in FAMILIES:
+        for address in publish.target.prefixes(family):
+            for device in devices:
+                yield (
+                    f'iifname "{device}" oifname "{device}" ct status dnat {protocol} daddr {address} '
+                    f"{_ports(publish, publish.target_first, last)} masquerade{comment(place(publish.span))}"
+                )

@@ -1,0 +1,133 @@
+"""The nftables backend: the program of a gateway as a ruleset for `nft -f`.
+
+Only `table inet segc` is touched. The text is the same to the byte for the same program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from segc import __version__
+from segc.backends.nftables.cells import CellWriter
+from segc.backends.nftables.chains import ChainWriter
+from segc.backends.nftables.conditions import FAMILIES, grant_name, season_elements
+from segc.backends.nftables.document import NAME_LENGTH, NftChain, Table
+from segc.backends.nftables.marks import MarkLayout, layout
+from segc.backends.nftables.nat import write_nat
+from segc.diagnostics.model import Diagnostic, finding
+from segc.enforcement.program import Program
+from segc.source import Span
+
+
+def render(
+    program: Program, digest: str, place: Callable[[Span], str]
+) -> tuple[str, tuple[Diagnostic, ...]]:
+    """The ruleset, or findings of what it cannot express; `place` words a span for comments."""
+    problems = tuple(_too_long(program))
+    marks = layout(program.places, program.position.gateway.mark)
+    if marks is None:
+        return "", (*problems, _mark_too_narrow(program))
+    if problems:
+        return "", problems
+    return _text(program, marks, digest, place), ()
+
+
+def _text(program: Program, marks: MarkLayout, digest: str, place: Callable[[Span], str]) -> str:
+    table = build_table(program, marks, place)
+    gateway = program.position.gateway
+    return _template().render(
+        title=f"Ruleset of gateway {gateway.name}",
+        version=__version__,
+        digest=digest,
+        mark=f"0x{0xFFFFFFFF & ~marks.kept:08x}",
+        objects=table.objects.values(),
+        sets=table.sets,
+        chains=_callees_first(table),
+    )
+
+
+def build_table(program: Program, marks: MarkLayout, place: Callable[[Span], str]) -> Table:
+    table = Table()
+    _write_sessions(program, table)
+    CellWriter(program, marks, table, lambda flow: place(flow.span)).write()
+    chains = ChainWriter(program, marks, table)
+    chains.write_classes()
+    chains.write_arrivals()
+    chains.write_verdicts()
+    chains.write_hooks()
+    write_nat(program.policy, program.position.gateway, table, place)
+    return table
+
+
+def _write_sessions(program: Program, table: Table) -> None:
+    """Sets that sessions fill at run time; empty, nobody is in a group."""
+    for grant in program.grants:
+        needs = [*(["mfa"] if grant.mfa else []), *(f"posture {name}" for name in grant.postures)]
+        words = f"{grant.subject}".replace('"', "") + (f" with {', '.join(needs)}" if needs else "")
+        for protocol, family in FAMILIES:
+            type_ = "ipv4_addr" if protocol == "ip" else "ipv6_addr"
+            table.set(f"who{family}_{grant_name(grant)}", type_, flags="timeout", comment=_plain(words))
+    zones = {flow.conditions.schedule.timezone for flow in program.flows if flow.conditions.schedule}
+    for zone in sorted(zones):
+        for name, elements in season_elements(zone):
+            table.set(name, "meta time", elements, flags="interval", typeof=True)  # type: ignore[arg-type]
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in text)[:120]
+
+
+def _callees_first(table: Table) -> list[NftChain]:
+    """nft resolves jumps within one transaction in any order, but people read hooks first."""
+    hooks = [chain for chain in table.chains.values() if chain.hook]
+    return hooks + [chain for chain in table.chains.values() if not chain.hook]
+
+
+def _too_long(program: Program) -> list[Diagnostic]:
+    named = [(f"flow `{flow.id}`", flow.id, flow.span) for flow in program.flows]
+    named += [(f"zone `{zone.name}`", zone.name, zone.span) for zone in program.policy.zones.values()]
+    named += [
+        (f"host `{host.name}`", f"{zone.name}.{host.name}", host.span)
+        for zone in program.policy.zones.values()
+        for host in zone.hosts
+    ]
+    return [
+        finding(
+            "SEG501",
+            f"the name of {what[:60]} is too long for nftables",
+            span,
+            f"{len(name)} characters",
+            help=f"names in a ruleset have at most {NAME_LENGTH // 4} characters here: shorten it",
+        )
+        for what, name, span in named
+        if len(name) > (NAME_LENGTH // 4 if what.startswith(("zone", "host")) else NAME_LENGTH)
+    ]
+
+
+def _mark_too_narrow(program: Program) -> Diagnostic:
+    places, gateway = program.places, program.position.gateway
+    needed = 2 * (places.zone_bits + places.class_bits)
+    return finding(
+        "SEG502",
+        f"gateway `{gateway.name}` needs {needed} bits of the packet mark",
+        gateway.span,
+        f"{len(places.areas)} zones, up to {2**places.class_bits - 1} classes of addresses within one",
+        notes=("the ruleset holds the source and the destination of a packet in its mark while it decides",),
+        help="let hosts share sets, enforce fewer zones on one gateway, or widen its `mark`",
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("segc.backends.nftables"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template("ruleset.nft.j2")
