@@ -60,7 +60,7 @@ def locate(source: SourceFile, label: Label, primary: bool) -> Place:
     line, column = source.position(start)
     last_line, last_column = source.position(max(start, end - 1))
     after = last_column if end > start else last_column - 1
-    return Place(line, column - 1, last_line, after, printable(clipped(label.text, LABEL)), primary)
+    return Place(line, column - 1, last_line, after, printable(clipped(label.text.strip(), LABEL)), primary)
 
 
 def lines_snippet(source: SourceFile, places: Sequence[Place], width: int) -> list[Row]:

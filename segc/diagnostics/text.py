@@ -115,7 +115,7 @@ def _sections(diagnostic: Diagnostic, sources: Mapping[str, SourceFile]) -> list
 def _alone(label: Label, primary: bool, source: SourceFile | None) -> Section:
     if source is None:
         line = max(label.span.line, 1)
-        place = Place(line, 0, line, 0, printable(clipped(label.text)), primary)
+        place = Place(line, 0, line, 0, printable(clipped(label.text.strip())), primary)
     else:
         place = locate(source, label, primary)
     return Section(label.span.path, source, (place,))
