@@ -20,6 +20,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 CLONE_NEWNET = 0x40000000
+MS_BIND, MNT_DETACH = 4096, 2
+NAMES = Path("/run/netns")
 PREFIX = "segc-test-"
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -111,17 +113,36 @@ class Namespace:
 
     @contextmanager
     def named(self) -> Iterator[str]:
-        """A name under /run/netns for programs that want one; gone afterwards."""
+        """A name under /run/netns for programs that want one, gone afterwards.
+
+        OSError where mounts are denied.
+        """
+        _sweep()
         name = f"{PREFIX}{os.getpid()}-{self.fd}"
-        place = Path("/run/netns") / name
+        place = NAMES / name
         place.parent.mkdir(exist_ok=True)
         place.touch()
         try:
-            subprocess.run(["mount", "--bind", self.path, place], check=True)
+            _mount(self.path, place)
             yield name
         finally:
-            subprocess.run(["umount", "--lazy", place], stderr=subprocess.DEVNULL)
-            place.unlink(missing_ok=True)
+            _forget(place)
+
+
+def _mount(source: str, place: Path) -> None:
+    _check(_libc.mount(source.encode(), bytes(place), None, MS_BIND, None))
+
+
+def _forget(place: Path) -> None:
+    _libc.umount2(bytes(place), MNT_DETACH)
+    place.unlink(missing_ok=True)
+
+
+def _sweep() -> None:
+    """Take away the names that processes killed in mid-test have left."""
+    for place in NAMES.glob(f"{PREFIX}*"):
+        if not Path("/proc", place.name.removeprefix(PREFIX).split("-")[0]).exists():
+            _forget(place)
 
 
 def run(

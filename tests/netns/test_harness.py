@@ -8,12 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import product
-from pathlib import Path
+from itertools import count, product
 
 import pytest
 
-from tests.netns.harness import Gateway, InterfaceSpec, Namespace, Probe, Verdict, run
+from tests.netns import harness
+from tests.netns.harness import Gateway, InterfaceSpec, Probe, Verdict, run
 
 INTERFACES = {
     "lan0.10": InterfaceSpec(["10.10.10.1/24", "2001:db8:10::1/64"]),
@@ -199,6 +199,8 @@ def test_probes_are_never_each_others_return_traffic(gateway: Gateway, family: i
     for number in (47, 50, 99):
         forth.append(to_server(family, number))
         back.append(Probe("br0.20", SERVERS[family], LAN[family], number))
+    forth.append(Probe("lan0.10", LAN[family], SERVERS[family], "udp", 67, source_port=68))
+    back.append(Probe("br0.20", SERVERS[family], LAN[family], "udp", 68, source_port=67))
     mixed = [probe for pair in zip(forth, back, strict=True) for probe in pair]
     outcomes = gateway.probe(mixed)
     assert all(outcome.passed for outcome in outcomes[::2])
@@ -227,6 +229,17 @@ def test_an_overflowing_queue_is_an_error_not_a_drop(gateway: Gateway) -> None:
         gateway.probe([to_server(4, "udp", port) for port in range(1, 500)])
 
 
+def test_a_backlog_overflow_is_asked_again(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "_backlog_drops", partial(next, iter([0, 1, 1, 1])))
+    gateway.load("table inet t {\n set s_seen { type ipv4_addr; flags dynamic; }\n}\n")
+    only_the_first_is_lost = "udp dport 2 ip saddr != @s_seen add @s_seen { ip saddr } drop"
+    gateway.load(chain("forward", only_the_first_is_lost, "udp dport 3 drop", policy="accept"))
+    assert all(outcome.passed for outcome in gateway.probe([to_server(4, "udp", port) for port in (1, 2)]))
+    monkeypatch.setattr(harness, "_backlog_drops", count().__next__)
+    with pytest.raises(RuntimeError, match="backlog overflows"):
+        gateway.probe([to_server(4, "udp", 3)])
+
+
 def test_forty_interfaces_stand_within_two_seconds() -> None:
     interfaces = {f"lan0.{i}": InterfaceSpec([f"10.10.{i}.1/24", f"2001:db8:{i}::1/64"]) for i in range(40)}
     before = time.monotonic()
@@ -245,18 +258,6 @@ def test_routes_and_refused_rulesets(gateway: Gateway) -> None:
         gateway.load("table inet t { chain }")
     with pytest.raises(KeyError):
         gateway.probe([Probe("lan9", LAN[4], SERVERS[4], "udp", 1)])
-
-
-def test_a_name_for_programs_that_want_one() -> None:
-    namespace = Namespace.create()
-    try:
-        with namespace.named() as name:
-            assert name.startswith("segc-test-")
-            inside = run(namespace, ["readlink", "/proc/self/ns/net"]).stdout
-            assert f"net:[{Path('/run/netns', name).stat().st_ino}]\n" == inside
-        assert not Path("/run/netns", name).exists()
-    finally:
-        namespace.close()
 
 
 def test_tests_leave_the_namespace_they_started_in_alone(gateway: Gateway) -> None:

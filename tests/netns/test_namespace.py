@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.netns.namespace import Namespace, NotThrowawayError, ip_batch, nft, run, sysctl
+from tests.netns.namespace import NAMES, PREFIX, Namespace, NotThrowawayError, ip_batch, nft, run, sysctl
 
 CHANGES: list[Callable[[], object]] = [
     lambda: nft("table inet segc_test_guard { }\n"),
@@ -48,3 +48,21 @@ def test_allowed_in_one_of_ours(change: Callable[[], object]) -> None:
     namespace = Namespace.create()
     namespace.call(change)
     namespace.close()
+
+
+def test_a_name_for_programs_that_want_one() -> None:
+    abandoned = NAMES / f"{PREFIX}999999999-3"
+    namespace = Namespace.create()
+    try:
+        abandoned.touch()
+        with namespace.named() as name:
+            assert name.startswith(PREFIX)
+            assert not abandoned.exists()
+            inside = run(namespace, ["readlink", "/proc/self/ns/net"]).stdout
+            assert inside == f"net:[{(NAMES / name).stat().st_ino}]\n"
+            assert (NAMES / name).stat().st_ino == os.fstat(namespace.fd).st_ino
+        assert not (NAMES / name).exists()
+    except PermissionError:
+        pytest.skip("mounting is denied here")
+    finally:
+        namespace.close()
