@@ -39,10 +39,10 @@ def scalars(text: str) -> str:
 
 
 def render_json(report: Report) -> str:
-    """`{"diagnostics": […]}`, ASCII only and ending in a newline; places unknown are null."""
+    """`{"diagnostics": […]}`, a finding a line, ASCII only; places unknown are null."""
     sources = {source.path: source for source in report.sources}
-    entries = [_entry(diagnostic, sources) for diagnostic in report.diagnostics]
-    return json.dumps({"diagnostics": entries}, indent=2) + "\n"
+    entries = (json.dumps(_entry(diagnostic, sources)) for diagnostic in report.diagnostics)
+    return '{"diagnostics": [\n' + ",\n".join(entries) + "\n]}\n"
 
 
 def _entry(diagnostic: Diagnostic, sources: Mapping[str, SourceFile]) -> dict[str, object]:

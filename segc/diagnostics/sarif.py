@@ -23,7 +23,7 @@ def render_sarif(report: Report) -> str:
     driver = {"name": "segc", "version": __version__, "rules": [_rule(code) for code in codes]}
     results = [_result(d, codes.index(d.code), sources) for d in report.diagnostics]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
 def _rule(code: str) -> dict[str, object]:
