@@ -1,0 +1,160 @@
+"""Where to read on after a syntax error: panic mode over Lark's own stacks.
+
+The stacks are cut back to the innermost open block, or to the whole file, and the lexer is moved to the
+next line that starts with a word which can stand there. So one error costs one statement or one item.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lark import Token
+from lark.parsers.lalr_analysis import Shift
+
+from segc.syntax.build import Items
+
+STATEMENTS = frozenset(
+    {
+        *("import", "timezone", "service", "zone", "set", "group", "posture", "session"),
+        *("allow", "deny", "staged", "never", "workflow", "test", "gateway", "switch"),
+    }
+)
+_AMBIGUOUS = frozenset({"group", "gateway", "posture"})  # they begin terms and requirements as well
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*+")
+_OPENING = re.compile(r"\s+[A-Za-z_][A-Za-z0-9_-]*\s*(?:\{|from\b)")
+_LANDMARK = re.compile(
+    r"""(?mx)
+    ^[ \t;\r]* (?P<word> [A-Za-z_][A-Za-z0-9_-]*+ )   # the first word of a line
+    | (?P<brace> [{}] )
+    | \#.* | "[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?          # no landmarks inside these
+    """
+)
+
+
+def accepts(state: Any, terminal: str) -> bool:
+    """Whether the parser would in the end shift `terminal`, after the reductions that it first calls for."""
+    table, stack = state.parse_conf.states, list(state.state_stack)
+    while terminal in table[stack[-1]]:
+        action, rule = table[stack[-1]][terminal]
+        if action is Shift:
+            return True
+        if rule.expansion:
+            del stack[-len(rule.expansion) :]
+        goto = table[stack[-1]].get(rule.origin.name)
+        if goto is None:
+            return terminal == "$END"
+        stack.append(goto[1])
+    return False
+
+
+def expected(state: Any) -> frozenset[str]:
+    row = state.parse_conf.states[state.state_stack[-1]]
+    return frozenset(name for name in row if name.isupper() and accepts(state, name))
+
+
+def open_braces(state: Any) -> list[int]:
+    """The places on the value stack of the braces that are open, outermost first."""
+    return [
+        i for i, value in enumerate(state.value_stack) if isinstance(value, Token) and value.type == "LBRACE"
+    ]
+
+
+def error_start(state: Any, text: str, at: int) -> int:
+    """Where an error at offset `at` really is.
+
+    `zone finance {` behind an unclosed block may be taken for an item as far as its brace: then at `zone`.
+    """
+    line = text.rfind("\n", 0, at) + 1
+    word = _WORD.match(text, line)
+    braces = open_braces(state)
+    if not braces or word is None or not _opens_block(text, line, word[0]):
+        return at
+    _cut(state, braces[-1] + 1)
+    return line
+
+
+def resume(state: Any, text: str, at: int) -> int:
+    """Cut the stacks of `state` for an error at offset `at`; returns the offset to read on from."""
+    braces = open_braces(state)
+    height = braces[-1] + 1 if braces else 0
+    indent = _indent(text, _failed(state, height, at))
+    _cut(state, height)
+    inside = expected(state) if braces else frozenset()
+    for offset, landmark, depth in _landmarks(text, at):
+        if landmark == "}":
+            if depth == 0 and braces:
+                return offset
+            continue
+        column_0 = text[offset - 1 : offset] in ("", "\n")
+        if (
+            depth == 0
+            and _keyword(landmark) in inside
+            and not (column_0 and _opens_block(text, offset, landmark))
+        ):
+            return offset
+        if _starts_statement(text, offset, landmark, column_0) and (depth == 0 or column_0):
+            _cut(state, 0)
+            return offset
+        if depth == 0 and indent is not None and offset > at and _indent(text, offset) == indent:
+            return offset  # no keyword, but where one should be: it will be the next error
+    _cut(state, 0)
+    return len(text)
+
+
+def _failed(state: Any, height: int, at: int) -> int:
+    """The offset at which the statement or item that has the error begins."""
+    values = state.value_stack
+    height += len(values) > height and type(values[height]) is (Items if height else list)
+    first: Any = values[height] if len(values) > height else None
+    while isinstance(first, tuple | list) and first:
+        first = first[0]
+    if isinstance(first, Token):
+        return first.start_pos or 0
+    return int(first.span.start) if hasattr(first, "span") else at
+
+
+def _indent(text: str, offset: int) -> str | None:
+    """What stands before `offset` on its line, if that is nothing but space."""
+    before = text[text.rfind("\n", 0, offset) + 1 : offset]
+    return None if before.strip(" \t;\r") else before
+
+
+def _cut(state: Any, height: int) -> None:
+    """Keep `height` values, and the list of items or statements that grows on top of them."""
+    values = state.value_stack
+    kind: type = Items if height else list
+    if len(values) > height and type(values[height]) is kind:
+        height += 1
+    del values[height:]
+    del state.state_stack[height + 1 :]
+
+
+def _landmarks(text: str, at: int) -> Iterator[tuple[int, str, int]]:
+    """First words of lines and closing braces from `at` on, each with how many braces were opened since."""
+    start = text.rfind("\n", 0, at) + 1
+    depth = 0
+    for match in _LANDMARK.finditer(text, at if text[start:at].strip(" \t;\r") else start):
+        if match["word"]:
+            yield match.start("word"), match["word"], depth
+        elif match["brace"] == "{":
+            depth += 1
+        elif match["brace"] == "}":
+            yield match.start(), "}", depth
+            depth = max(0, depth - 1)
+
+
+def _keyword(word: str) -> str:
+    return "ADDRESS_KEY" if word == "address" else word.upper() if word.islower() else ""
+
+
+def _starts_statement(text: str, offset: int, word: str, column_0: bool) -> bool:
+    if word not in STATEMENTS:
+        return False
+    return column_0 or word not in _AMBIGUOUS or _OPENING.match(text, offset + len(word)) is not None
+
+
+def _opens_block(text: str, offset: int, word: str) -> bool:
+    """`zone finance {` and its like, which no item of a block looks like."""
+    return word in STATEMENTS and _OPENING.match(text, offset + len(word)) is not None
