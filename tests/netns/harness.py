@@ -12,20 +12,15 @@ probe crosses two links. No sleeping, no guessing how long a packet may take.
 
 from __future__ import annotations
 
-import os
 import socket
-import struct
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from tests.netns import wire
+from tests.netns import sockets, wire
 from tests.netns.namespace import Namespace, NotThrowawayError, ip_batch, nft, run
 from tests.netns.topology import SENTINEL_IN, SENTINEL_OUT, InterfaceSpec, Link, host_lines, raise_gateway
 from tests.netns.wire import Packet, Probe
@@ -39,12 +34,8 @@ CHUNK = 128
 EPOCH = 8000
 ROUNDS = 10
 LOCAL = "local"
-_SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
-_SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
-_IPV6_HDRINCL = 36
-_NETLINK_NETFILTER = 12
+NO_LISTENER = (0, 255)  # raw sockets cannot be opened for these, so their delivery goes unseen
 _ETHERTYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
-_FLUSH_CONNTRACK = struct.pack("=IHHIIBBH", 20, 1 << 8 | 2, 5, 0, 0, 0, 0, 0)
 
 
 class Verdict(Enum):
@@ -92,52 +83,6 @@ DROPPED = Outcome(Verdict.DROPPED)
 _RANK = {Verdict.DROPPED: 0, Verdict.REJECTED: 1, Verdict.FORWARDED: 2, Verdict.DELIVERED: 3}
 
 
-def _roomy(tap: socket.socket) -> socket.socket:
-    try:
-        tap.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 24)
-    except PermissionError:
-        tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
-    tap.setblocking(False)
-    return tap
-
-
-def _tap(interface: str) -> socket.socket:
-    """A packet socket that sees what arrives on `interface`, not what is sent from it."""
-    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    tap.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-    _roomy(tap)
-    tap.bind((interface, 3))
-    return tap
-
-
-def _listener(family: socket.AddressFamily, protocol: int) -> socket.socket:
-    """A raw socket: it gets what passed the input hook, nothing else."""
-    return _roomy(socket.socket(family, socket.SOCK_RAW, protocol))
-
-
-def _emitter(family: socket.AddressFamily) -> socket.socket:
-    """A raw socket that sends whole IP packets through the output hook."""
-    emitter = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    if family == socket.AF_INET6:
-        emitter.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, 1)
-    return emitter
-
-
-def _backlog_drops() -> int:
-    lines = Path("/proc/net/softnet_stat").read_text().splitlines()
-    return sum(int(line.split()[1], 16) for line in lines)
-
-
-@contextmanager
-def _one_cpu() -> Iterator[None]:
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def _epochs(probes: Sequence[Probe], numbers: Iterable[int]) -> Iterator[list[int]]:
     """Groups of probes that cannot be each other's return traffic. Ports are kept apart by `_ports`; where
     there are none, or the caller chose them, the two directions go in different groups."""
@@ -170,15 +115,13 @@ class Gateway:
         self._hosts: list[Namespace] = []
         self._count = 0
         self._taps = {name: self._open_tap(name) for name in self.links}
-        self._sentinels = self.outside.call(lambda: (_tap(SENTINEL_OUT), _tap(SENTINEL_IN)))
+        self._sentinels = self.outside.call(lambda: (sockets.tap(SENTINEL_OUT), sockets.tap(SENTINEL_IN)))
         self._sentinels[1].setblocking(True)
         self._sentinels[1].settimeout(10)
         self._listeners: dict[tuple[int, int], socket.socket] = {}
         families = {4: socket.AF_INET, 6: socket.AF_INET6}
-        self._emitters = self.namespace.call(lambda: {v: _emitter(f) for v, f in families.items()})
-        self._conntrack = self.namespace.call(
-            lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
-        )
+        self._emitters = self.namespace.call(lambda: {v: sockets.emitter(f) for v, f in families.items()})
+        self._conntrack = self.namespace.call(sockets.conntrack_socket)
 
     def __enter__(self) -> Gateway:
         return self
@@ -194,7 +137,7 @@ class Gateway:
             namespace.close()
 
     def _open_tap(self, interface: str) -> socket.socket:
-        return self.outside.call(partial(_tap, self.links[interface].peer))
+        return self.outside.call(partial(sockets.tap, self.links[interface].peer))
 
     def attach(self, interface: str, *addresses: str) -> Namespace:
         """Put a real host with these addresses (no prefix length) beyond the interface, for real programs.
@@ -215,11 +158,7 @@ class Gateway:
 
     def flush_conntrack(self) -> None:
         """Forget every connection of the gateway."""
-        self._conntrack.send(_FLUSH_CONNTRACK)
-        reply = self._conntrack.recv(4096)
-        (error,) = struct.unpack_from("=i", reply, 16)
-        if error:
-            raise OSError(-error, os.strerror(-error))
+        sockets.flush_conntrack(self._conntrack)
 
     def probe(self, probes: Sequence[Probe]) -> list[Outcome]:
         """Send every probe as the first packet of a connection of its own; their outcomes, in order.
@@ -229,11 +168,11 @@ class Gateway:
         outcomes = [DROPPED] * len(probes)
         self._listen({(6 if ":" in p.dst else 4, p.number) for p in probes})
         todo = list(range(len(probes)))
-        with _one_cpu():
+        with sockets.one_cpu():
             for _ in range(ROUNDS):
-                drops = _backlog_drops()
+                drops = sockets.backlog_drops()
                 self._probe_once(probes, todo, outcomes)
-                if _backlog_drops() == drops:
+                if sockets.backlog_drops() == drops:
                     return outcomes
                 # Something on this machine overflowed a queue that these packets share: ask again.
                 todo = [i for i in todo if outcomes[i].verdict is Verdict.DROPPED]
@@ -289,7 +228,7 @@ class Gateway:
         destination = socket.inet_ntop(socket.AF_INET6 if version == 6 else socket.AF_INET, packed)
         for _ in self._drain():  # what came by before, such as multicast reports of the gateway
             pass
-        with _one_cpu():
+        with sockets.one_cpu():
             self._send(interface, packet, destination)
             self._settle()
         return [Arrival(name, data) for name, data, _, _ in self._drain()]
@@ -314,33 +253,20 @@ class Gateway:
     def _listen(self, wanted: Iterable[tuple[int, int]]) -> None:
         always = {(4, wire.ICMP), (6, wire.ICMPV6), (4, wire.TCP), (6, wire.TCP)}
         for version, protocol in {*wanted, *always} - self._listeners.keys():
+            if protocol in NO_LISTENER:
+                continue
             family = socket.AF_INET6 if version == 6 else socket.AF_INET
-            self._listeners[version, protocol] = self.namespace.call(partial(_listener, family, protocol))
+            self._listeners[version, protocol] = self.namespace.call(
+                partial(sockets.listener, family, protocol)
+            )
 
     def _drain(self) -> Iterator[tuple[str, bytes, int, int]]:
         """Everything received: interface, data, and the protocol and offset of its transport header."""
         for (version, protocol), listener in self._listeners.items():
-            _complain("the gateway", listener, socket.SOL_SOCKET, _SO_MEMINFO)
-            for data in _received(listener):
+            for data in sockets.received("the gateway", listener):
                 yield (LOCAL, data, protocol, 0) if version == 6 else (LOCAL, data, *wire.transport(data))
         for name, tap in self._taps.items():
-            for frame in _received(tap):
+            for frame in sockets.received(name, tap):
                 if frame[12:14] in (b"\x08\x00", b"\x86\xdd"):
                     data = frame[14:]
                     yield (name, data, *wire.transport(data))
-            _complain(name, tap, _SOL_PACKET, _PACKET_STATISTICS)
-
-
-def _complain(name: str, tap: socket.socket, level: int, option: int) -> None:
-    """Raise RuntimeError if a receive queue overflowed; both options end with the count of the lost."""
-    lost = int.from_bytes(tap.getsockopt(level, option, 64)[-4:], sys.byteorder)
-    if lost:
-        raise RuntimeError(f"{lost} packets lost in the receive queue of {name}")
-
-
-def _received(tap: socket.socket) -> Iterator[bytes]:
-    while True:
-        try:
-            yield tap.recv(4096)
-        except BlockingIOError:
-            return

@@ -12,7 +12,7 @@ from itertools import count, product
 
 import pytest
 
-from tests.netns import harness
+from tests.netns import sockets
 from tests.netns.harness import Gateway, InterfaceSpec, Probe, Verdict, run
 
 INTERFACES = {
@@ -230,12 +230,12 @@ def test_an_overflowing_queue_is_an_error_not_a_drop(gateway: Gateway) -> None:
 
 
 def test_a_backlog_overflow_is_asked_again(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(harness, "_backlog_drops", partial(next, iter([0, 1, 1, 1])))
+    monkeypatch.setattr(sockets, "backlog_drops", partial(next, iter([0, 1, 1, 1])))
     gateway.load("table inet t {\n set s_seen { type ipv4_addr; flags dynamic; }\n}\n")
     only_the_first_is_lost = "udp dport 2 ip saddr != @s_seen add @s_seen { ip saddr } drop"
     gateway.load(chain("forward", only_the_first_is_lost, "udp dport 3 drop", policy="accept"))
     assert all(outcome.passed for outcome in gateway.probe([to_server(4, "udp", port) for port in (1, 2)]))
-    monkeypatch.setattr(harness, "_backlog_drops", count().__next__)
+    monkeypatch.setattr(sockets, "backlog_drops", count().__next__)
     with pytest.raises(RuntimeError, match="backlog overflows"):
         gateway.probe([to_server(4, "udp", 3)])
 
