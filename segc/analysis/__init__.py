@@ -1,0 +1,18 @@
+"""The checks of a resolved policy, one a file. A new one is a file and a line in `CHECKS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from segc.analysis.expectations import check_tests
+from segc.analysis.promises import check_nevers, check_workflows
+from segc.diagnostics.model import Diagnostic
+from segc.policy.model import Policy
+
+Check = Callable[[Policy], Iterator[Diagnostic]]
+
+CHECKS: tuple[Check, ...] = (
+    check_tests,
+    check_nevers,
+    check_workflows,
+)

@@ -73,14 +73,19 @@ class _Lowering:
         for flow in self.policy.flows:
             if self._add(flow, len(flows)):
                 flows.append(flow)
-        cells = {slot: _disjoint(found) if slot[1] is Kind.RANGE else _frozen(found) for slot, found in self.cells.items()}
+        cells = {
+            slot: _disjoint(found) if slot[1] is Kind.RANGE else _frozen(found)
+            for slot, found in self.cells.items()
+        }
         return Program(
             policy=self.policy,
             position=self.position,
             places=self.places,
             flows=tuple(flows),
             cells=cells,
-            levels={slot: tuple(level for level in LEVELS if level in used) for slot, used in self.levels.items()},
+            levels={
+                slot: tuple(level for level in LEVELS if level in used) for slot, used in self.levels.items()
+            },
             intra=self._intra(),
             grants=_grants(cells.values()),
         )
@@ -145,7 +150,9 @@ class _Lowering:
 
     def _intra(self) -> tuple[int, ...]:
         zones = self.policy.zones
-        open_zones = (area for area in self.places.areas if not area.gateway and not zones[area.name].isolated)
+        open_zones = (
+            area for area in self.places.areas if not area.gateway and not zones[area.name].isolated
+        )
         return tuple(area.number for area in open_zones)
 
 
@@ -202,7 +209,9 @@ def _disjoint(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:
     return result
 
 
-def _cut(cells: list[Cell], found: Mapping[Cell, Mapping[Rule, None]]) -> Iterator[tuple[Cell, tuple[Rule, ...]]]:
+def _cut(
+    cells: list[Cell], found: Mapping[Cell, Mapping[Rule, None]]
+) -> Iterator[tuple[Cell, tuple[Rule, ...]]]:
     bounds = sorted({c.first for c in cells} | {c.last + 1 for c in cells})
     waiting: Cell | None = None
     rules: tuple[Rule, ...] = ()

@@ -104,7 +104,9 @@ class AreaIndex:
 
     def __init__(self, areas: Sequence[PrefixSet]) -> None:
         self._sorted = {
-            family: sorted((first, last, i) for i, area in enumerate(areas) for first, last in area.ranges(family))
+            family: sorted(
+                (first, last, i) for i, area in enumerate(areas) for first, last in area.ranges(family)
+            )
             for family in (4, 6)
         }
 

@@ -95,7 +95,9 @@ class EndTable:
                 to.space.append(self._literal(text, span))
             case tree.GroupTerm(name, zones):
                 if name.text not in self.groups:
-                    self.findings.unknown("group", name, self.groups, f"define it: `group {name.text} {{ … }}`")
+                    self.findings.unknown(
+                        "group", name, self.groups, f"define it: `group {name.text} {{ … }}`"
+                    )
                 to.parts.append(Part(self._within(zones), Subject("group", name.text)))
             case tree.UserTerm(name, zones):
                 to.parts.append(Part(self._within(zones), Subject("user", name.text)))
@@ -143,12 +145,16 @@ class EndTable:
             if host.name == term.host.text:
                 return host.space
         names = [host.name for host in zone.hosts]
-        self.findings.unknown(f"host in zone `{zone.name}` called", term.host, names, "add a `host` to the zone")
+        self.findings.unknown(
+            f"host in zone `{zone.name}` called", term.host, names, "add a `host` to the zone"
+        )
         return PrefixSet()
 
     def _tag(self, name: tree.Word) -> PrefixSet:
         if name.text not in self._tagged:
-            self.findings.unknown("zone or host with tag", name, self._tagged, "add `tag` to a zone or a host")
+            self.findings.unknown(
+                "zone or host with tag", name, self._tagged, "add `tag` to a zone or a host"
+            )
         return self._tagged.get(name.text, PrefixSet())
 
     def _literal(self, text: str, span: Span) -> PrefixSet:

@@ -215,7 +215,9 @@ class FlowReader:
 
     def tests(self, nodes: Sequence[tree.Test]) -> tuple[Test, ...]:
         return tuple(
-            Test(node.title.text, tuple(self._expectation(line) for line in node.expectations), node.title.span)
+            Test(
+                node.title.text, tuple(self._expectation(line) for line in node.expectations), node.title.span
+            )
             for node in nodes
         )
 
@@ -254,9 +256,7 @@ def make_flow(
         meaning = (action, staged, source.text, destination.text, str(services), conditions, limit, log, kind)
         digest = hashlib.blake2b(repr(meaning).encode(), digest_size=4).hexdigest()
         ident = f"{_slug(source)}-{_slug(destination)}-{digest}"
-    return Flow(
-        ident, action, staged, source, destination, services, conditions, limit, log, kind, span
-    )
+    return Flow(ident, action, staged, source, destination, services, conditions, limit, log, kind, span)
 
 
 def _slug(end: End) -> str:

@@ -82,7 +82,9 @@ class GatewayReader:
             interface = self._interface(node)
             first = found.setdefault(interface.name, interface)
             if first is not interface:
-                self._conflict(f"the interface `{interface.name}` is described twice", interface.span, first.span)
+                self._conflict(
+                    f"the interface `{interface.name}` is described twice", interface.span, first.span
+                )
         return tuple(found[name] for name in sorted(found))
 
     def _interface(self, node: tree.Interface) -> Interface:
@@ -336,9 +338,7 @@ class GatewayReader:
                 )
             return None
         protocol, first, last = before
-        return Publish(
-            written.interface.text, protocol, first, last, space, after[1], written.span
-        )
+        return Publish(written.interface.text, protocol, first, last, space, after[1], written.span)
 
     def _mark(self, settings: Sequence[tree.Setting]) -> int:
         marks = [setting for setting in settings if setting.key.text == "mark"]
@@ -403,9 +403,7 @@ def expand_ports(text: str) -> tuple[str, ...]:
     return tuple(f"{stem}{number}" for number in range(first, last + 1))
 
 
-def _own(
-    addresses: Mapping[str, Iterable[InterfaceAddress]], interfaces: Iterable[Interface]
-) -> PrefixSet:
+def _own(addresses: Mapping[str, Iterable[InterfaceAddress]], interfaces: Iterable[Interface]) -> PrefixSet:
     found = [address for given in addresses.values() for address in given]
     found += [address for interface in interfaces for address in interface.addresses]
     own = PrefixSet()
@@ -429,5 +427,3 @@ def _width(ports: tuple[int, int, int]) -> int:
 def _single(space: PrefixSet) -> bool:
     families = [space.ranges(family) for family in (4, 6)]
     return bool(space) and all(len(r) == 0 or (len(r) == 1 and r[0][0] == r[0][1]) for r in families)
-
-

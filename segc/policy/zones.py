@@ -34,7 +34,8 @@ def resolve_zones(definitions: Mapping[str, tree.ZoneDef], findings: Findings) -
 def _zone(node: tree.ZoneDef, findings: Findings) -> Zone:
     given = _settings(node, findings)
     space = addresses(
-        [word for setting in node.settings if setting.key.text == "subnet" for word in setting.values], findings
+        [word for setting in node.settings if setting.key.text == "subnet" for word in setting.values],
+        findings,
     )
     external = "external" in given
     if external and space:
@@ -47,7 +48,8 @@ def _zone(node: tree.ZoneDef, findings: Findings) -> Zone:
         )
         space = PrefixSet()
     refuse = _choice(given.get("refuse"), REFUSALS, "drop" if external else "reject", findings)
-    intra = _choice(given.get("intra"), INTRA, "allow", findings)
+    # A gateway is no relay between two outside addresses.
+    intra = _choice(given.get("intra"), INTRA, "deny" if external else "allow", findings)
     return Zone(
         name=node.name.text,
         vlan=_vlan(given.get("vlan"), findings),
@@ -71,9 +73,7 @@ def _settings(node: tree.ZoneDef, findings: Findings) -> dict[str, tree.Setting]
     return given
 
 
-def _choice(
-    setting: tree.Setting | None, choices: tuple[str, ...], default: str, findings: Findings
-) -> str:
+def _choice(setting: tree.Setting | None, choices: tuple[str, ...], default: str, findings: Findings) -> str:
     if setting is None:
         return default
     word = setting.values[0]

@@ -135,7 +135,9 @@ class CellWriter:
         words = [f'limit name "{name}"'] if flow.limit else []
         words.append(f'counter name "{name}"')
         if flow.staged:
-            words.append(f"limit rate 10/second burst 20 packets log prefix {_prefix('staged ' + flow.action, flow)}")
+            words.append(
+                f"limit rate 10/second burst 20 packets log prefix {_prefix('staged ' + flow.action, flow)}"
+            )
             return " ".join(words)
         if flow.log:
             words.append(f"log prefix {_prefix(flow.action, flow)}")

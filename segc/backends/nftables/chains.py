@@ -31,8 +31,12 @@ class ChainWriter:
         """`from_X` and `to_X` write a class into the mark; maps lead from addresses to them."""
         default = next((area for area in self.program.places.areas if area.external), None)
         for family, _, type_ in FAMILIES:
-            self.table.set(f"from{family}", f"{type_} : verdict", self._class_elements(family, "from"), flags="interval")
-            self.table.set(f"to{family}", f"{type_} : verdict", self._class_elements(family, "to"), flags="interval")
+            self.table.set(
+                f"from{family}", f"{type_} : verdict", self._class_elements(family, "from"), flags="interval"
+            )
+            self.table.set(
+                f"to{family}", f"{type_} : verdict", self._class_elements(family, "to"), flags="interval"
+            )
         for area in self.program.places.areas:
             for each in _classes(area):
                 place = (area.number, each.number)
@@ -40,7 +44,10 @@ class ChainWriter:
                 self.table.chain(f"from_{each.name}", [mark], comment=f"source {each.name}")
                 mark = f"meta mark set meta mark | 0x{self.marks.destination(place):08x}"
                 self.table.chain(f"to_{each.name}", [mark], comment=f"destination {each.name}")
-        for name, source, destination in (("find", "saddr", "daddr"), ("find_reply", "daddr", "saddr")):
+        finders = [("find", "saddr", "daddr")]
+        if any(self._has_still(hook) for hook in Hook):
+            finders.append(("find_reply", "daddr", "saddr"))
+        for name, source, destination in finders:
             self._finder(f"{name}_source", "from", source, default)
             self._finder(f"{name}_destination", "to", destination, default)
 
@@ -54,10 +61,12 @@ class ChainWriter:
 
     def _class_elements(self, family: int, direction: str) -> Iterator[str]:
         for area in self.program.places.areas:
-            rest = _rest(area) if area.external else None
+            rest = _rest(area).number if area.external else None
             for each in _classes(area):
-                if each is not rest:
-                    yield from (f"{text} : goto {direction}_{each.name}" for text in each.space.prefixes(family))
+                if each.number != rest:
+                    yield from (
+                        f"{text} : goto {direction}_{each.name}" for text in each.space.prefixes(family)
+                    )
         yield from (f"{text} : goto refuse_unknown" for text in self._unseen().prefixes(family))
 
     def _unseen(self) -> PrefixSet:
@@ -111,7 +120,12 @@ class ChainWriter:
         for hook in Hook:
             self.table.chain(
                 f"on_{hook}",
-                [*self._established(hook), *self._served(hook), *self._classified(hook), f"goto decide_{hook}"],
+                [
+                    *self._established(hook),
+                    *self._served(hook),
+                    *self._classified(hook),
+                    f"goto decide_{hook}",
+                ],
                 hook=f"type filter hook {hook} priority filter; policy drop;",
             )
             self.table.chain(f"decide_{hook}", self._decide(hook))
@@ -184,12 +198,18 @@ class ChainWriter:
         other = {Hook.INPUT: Hook.OUTPUT, Hook.OUTPUT: Hook.INPUT, Hook.FORWARD: Hook.FORWARD}[hook]
         clear = f"meta mark set meta mark & 0x{self.marks.kept:08x}"
         self.table.chain(
-            f"still_{hook}", [clear, f"ct direction original goto still_{hook}_original", f"goto still_{hook}_reply"]
+            f"still_{hook}",
+            [clear, f"ct direction original goto still_{hook}_original", f"goto still_{hook}_reply"],
         )
         for direction, opened, finder in (("original", hook, "find"), ("reply", other, "find_reply")):
             port = "dport" if direction == "original" else "sport"
-            checks = [f"{lookup_key(k, self.marks, level, port)} vmap @{map_name(STILL, k)}" for k, level in self._still_levels(opened)]
-            self.table.chain(f"still_{hook}_{direction}", [*self._opened(opened, finder), *checks, "goto ended"])
+            checks = [
+                f"{lookup_key(k, self.marks, level, port)} vmap @{map_name(STILL, k)}"
+                for k, level in self._still_levels(opened)
+            ]
+            self.table.chain(
+                f"still_{hook}_{direction}", [*self._opened(opened, finder), *checks, "goto ended"]
+            )
 
     def _opened(self, hook: Hook, finder: str) -> Iterator[str]:
         own = (self.program.places.own, 0)
@@ -208,7 +228,9 @@ class ChainWriter:
         kept = self.marks.kept
         self.table.chain("accepted", [f"meta mark set meta mark & 0x{kept:08x}", "accept"])
         if any(self._has_still(hook) for hook in Hook):
-            self.table.chain("ended", ["meta l4proto 6 reject with tcp reset", "reject with icmpx type admin-prohibited"])
+            self.table.chain(
+                "ended", ["meta l4proto 6 reject with tcp reset", "reject with icmpx type admin-prohibited"]
+            )
         if self.program.intra:
             pairs = (f"0x{self.marks.pair((n, 0), (n, 0)):08x}" for n in self.program.intra)
             self.table.set("intra", "mark", pairs, comment="zones whose hosts may talk among themselves")

@@ -37,7 +37,11 @@ def _schedule_matches(schedule: Schedule) -> Iterator[str]:
 def _window_matches(schedule: Schedule, offset: int) -> Iterator[str]:
     for window in windows(schedule, offset):
         for days in _day_runs(window):
-            hours = "" if (window.first, window.last) == (0, 86399) else f"meta hour {window.first}-{window.last} "
+            hours = (
+                ""
+                if (window.first, window.last) == (0, 86399)
+                else f"meta hour {window.first}-{window.last} "
+            )
             yield days + hours
 
 
@@ -56,7 +60,9 @@ def _day_runs(window: Window) -> Iterator[str]:
 
 
 def season_set(timezone: str, offset: int) -> str:
-    return f"season_{re.sub(r'[^A-Za-z0-9]', '_', timezone)}_{'east' if offset >= 0 else 'west'}_{abs(offset)}"
+    return (
+        f"season_{re.sub(r'[^A-Za-z0-9]', '_', timezone)}_{'east' if offset >= 0 else 'west'}_{abs(offset)}"
+    )
 
 
 def season_elements(timezone: str) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -15,7 +15,9 @@ FAMILIES = ((4, "ip", "ipv4"), (6, "ip6", "ipv6"))
 def write_nat(policy: Policy, gateway: Gateway, table: Table, place: Callable[[Span], str]) -> None:
     before = [rule for publish in gateway.publishes for rule in _published(gateway, publish, place)]
     after = [rule for publish in gateway.publishes for rule in _hairpin(policy, gateway, publish, place)]
-    after += [f'oifname "{i.name}" masquerade{comment(place(i.span))}' for i in gateway.interfaces if i.masquerade]
+    after += [
+        f'oifname "{i.name}" masquerade{comment(place(i.span))}' for i in gateway.interfaces if i.masquerade
+    ]
     if before:
         table.chain("on_prerouting", before, hook="type nat hook prerouting priority dstnat; policy accept;")
     if after:
@@ -55,7 +57,9 @@ def _with_port(address: str, family: int, publish: Publish) -> str:
     return f"[{address}]:{publish.target_first}" if family == 6 else f"{address}:{publish.target_first}"
 
 
-def _hairpin(policy: Policy, gateway: Gateway, publish: Publish, place: Callable[[Span], str]) -> Iterator[str]:
+def _hairpin(
+    policy: Policy, gateway: Gateway, publish: Publish, place: Callable[[Span], str]
+) -> Iterator[str]:
     """A client in the target's own zone must see the answer come from the gateway."""
     zone = next((z for z in policy.zones.values() if publish.target <= z.space), None)
     devices = [a.device for a in gateway.attachments if zone is not None and a.zone == zone.name]

@@ -22,9 +22,7 @@ from segc.enforcement.program import Program
 from segc.source import Span
 
 
-def render(
-    program: Program, digest: str, place: Callable[[Span], str]
-) -> tuple[str, tuple[Diagnostic, ...]]:
+def render(program: Program, digest: str, place: Callable[[Span], str]) -> tuple[str, tuple[Diagnostic, ...]]:
     """The ruleset, or findings of what it cannot express; `place` words a span for comments."""
     problems = tuple(_too_long(program))
     marks = layout(program.places, program.position.gateway.mark)

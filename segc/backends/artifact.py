@@ -1,0 +1,36 @@
+"""What a backend hands over: text for a node, and what it could not express."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from segc.diagnostics.model import Diagnostic
+from segc.policy.model import Policy
+from segc.source import Span
+
+
+class Artifact(NamedTuple):
+    """One file for one node: `gw1/ruleset.nft` has node `gw1` and name `ruleset.nft`."""
+
+    node: str
+    name: str
+    text: str
+
+
+class Output(NamedTuple):
+    artifacts: tuple[Artifact, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What every backend gets: the policy, its digest, and how to word a span as `file:line`."""
+
+    policy: Policy
+    digest: str
+    place: Callable[[Span], str]
+
+
+Backend = Callable[[Target], Output]

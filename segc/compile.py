@@ -1,0 +1,105 @@
+"""The pipeline: text to policy, policy to findings, policy to artifacts. No file, clock or kernel."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from segc import __version__
+from segc.analysis import CHECKS
+from segc.backends import BACKENDS, Artifact, Target
+from segc.diagnostics.model import Diagnostic, Severity
+from segc.policy.model import Policy
+from segc.policy.resolve import resolve
+from segc.source import SourceFile, Span
+from segc.syntax.tree import File
+
+Parsed = Sequence[tuple[SourceFile, File]]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A policy with all that is wrong with it; `sound` says whether it may be compiled."""
+
+    policy: Policy
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not any(each.severity is Severity.ERROR for each in self.diagnostics)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Every file that the nodes need; empty where a target could not express the policy."""
+
+    artifacts: tuple[Artifact, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def check(files: Parsed, progress: Progress = lambda stage: None) -> Checked:
+    """Resolve what was read and run every check on it, unless names or values are wrong."""
+    progress("resolving names")
+    policy, diagnostics = resolve([file for _, file in files])
+    checked = Checked(policy, diagnostics)
+    if not checked.sound:
+        return checked
+    for number, each in enumerate(CHECKS, start=1):
+        progress(f"checking {number} of {len(CHECKS)}")
+        diagnostics += tuple(each(policy))
+    return Checked(policy, diagnostics)
+
+
+def build(policy: Policy, files: Parsed, progress: Progress = lambda stage: None) -> Build:
+    """The artifacts of every node, each node with a manifest of what it was made from."""
+    sources = [source for source, _ in files]
+    target = Target(policy, digest(sources), place_namer(sources))
+    artifacts: list[Artifact] = []
+    diagnostics: list[Diagnostic] = []
+    for backend in BACKENDS:
+        progress(f"writing {backend.__module__.rpartition('.')[2]}")
+        output = backend(target)
+        artifacts += output.artifacts
+        diagnostics += output.diagnostics
+    if any(each.severity is Severity.ERROR for each in diagnostics):
+        return Build((), tuple(diagnostics))
+    artifacts += _manifests(artifacts, target.digest)
+    return Build(tuple(sorted(artifacts)), tuple(diagnostics))
+
+
+def digest(sources: Sequence[SourceFile]) -> str:
+    """SHA-256 of the policy's texts, whatever the order or the place of the files."""
+    texts = sorted(hashlib.sha256(source.text.encode()).hexdigest() for source in sources)
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def place_namer(sources: Sequence[SourceFile]) -> Callable[[Span], str]:
+    """Words a span as `file:line`, the file named from the folder that all of the policy has in common."""
+    folder = posixpath.commonpath([posixpath.dirname(source.path) or "." for source in sources] or ["."])
+    names = {source.path: posixpath.relpath(source.path, folder) for source in sources}
+    return lambda span: f"{names.get(span.path, span.path)}:{span.line}"
+
+
+def _manifests(artifacts: Sequence[Artifact], policy_digest: str) -> list[Artifact]:
+    found: dict[str, dict[str, str]] = {}
+    for artifact in artifacts:
+        hashed = hashlib.sha256(artifact.text.encode()).hexdigest()
+        found.setdefault(artifact.node, {})[artifact.name] = hashed
+    return [
+        Artifact(node, "manifest.json", _manifest(node, files, policy_digest))
+        for node, files in found.items()
+    ]
+
+
+def _manifest(node: str, files: dict[str, str], policy_digest: str) -> str:
+    content = {
+        "node": node,
+        "segc": __version__,
+        "policy": policy_digest,
+        "files": dict(sorted(files.items())),
+    }
+    return json.dumps(content, indent=2) + "\n"
