@@ -1,0 +1,71 @@
+# make demo   what a newcomer sees first          make test   everything, real packets and a real kernel
+# make check  style, types, layers, documentation make bench  figures, side by side with peers
+# A fresh Debian 12 or Ubuntu needs only python3, make and apt; each target sets up what it uses.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+WORKERS ?= 2
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
+
+PACKAGES := nftables iproute2
+TEST_PACKAGES := $(PACKAGES) conntrack iputils-ping netplan.io systemd openssh-client
+
+.PHONY: setup demo test unit kernel lab check format bench golden system test-system clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "segc needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(MAKE) --no-print-directory APT="python3-venv" apt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip --quiet --disable-pip-version-check install --upgrade "pip>=25.1"
+	$(BIN)/pip --quiet --disable-pip-version-check install --editable . --group dev
+	@touch $@
+
+# Installs what is missing of $(APT), and asks apt for nothing where all is there.
+.PHONY: apt
+apt:
+	@missing=$$(for each in $(APT); do \
+	  dpkg-query -W -f '$${Status}' $$each 2>/dev/null | grep -q 'install ok installed' || echo $$each; done); \
+	[ -z "$$missing" ] || { echo "installing" $$missing; $(APT_GET) -qq update && \
+	  $(APT_GET) -qq install --no-install-recommends $$missing >/dev/null; }
+
+system:
+	@$(MAKE) --no-print-directory APT="$(PACKAGES)" apt
+
+test-system:
+	@$(MAKE) --no-print-directory APT="$(TEST_PACKAGES)" apt
+
+demo: setup system
+	@$(SUDO) $(BIN)/python -m tests.demo
+
+test: setup test-system
+	tests/lab/setup.sh
+	tests/lab/fetch_nft.sh >/dev/null
+	$(SUDO) env SEGC_REQUIRE_KERNEL=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
+
+unit: setup
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not kernel and not lab"
+
+check: setup
+	$(BIN)/ruff format --check --quiet segc tests
+	$(BIN)/ruff check --quiet segc tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format --quiet segc tests
+	$(BIN)/ruff check --quiet --fix segc tests
+
+bench: setup system
+	$(SUDO) $(BIN)/python -m tests.bench
+
+golden: setup
+	$(BIN)/python -m tests.golden.write
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
