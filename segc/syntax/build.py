@@ -96,6 +96,7 @@ class Builder:
     device: Callable[..., Token] = staticmethod(itemgetter(0))
     own_address = fact_value = operator = verb = arrow = device
     parenthesized: Callable[..., Any] = staticmethod(itemgetter(1))
+    facts_given = parenthesized
 
     statements = terms = requirements = options = staticmethod(lambda c: [c[0]] if len(c) == 1 else grow(c))
     services: Callable[..., Any] = staticmethod(list)

@@ -255,8 +255,8 @@ def _strange_character(problem: Problem) -> Advice | None:
     if char in _LOOKALIKES:
         return Advice(f"write `{_LOOKALIKES[char]}`", f"`{char}` only looks like `{_LOOKALIKES[char]}`", span)
     if char.isspace() or not char.isprintable():
-        kind = "space" if char.isspace() else "invisible character"
-        return Advice("delete it", f"U+{ord(char):04X} is a {kind} that a policy may not hold", span)
+        kind = "a space" if char.isspace() else "an invisible character"
+        return Advice("delete it", f"U+{ord(char):04X} is {kind} that a policy may not hold", span)
     if not problem.found.isascii():
         odd = next(char for char in problem.found if not char.isascii())
         return Advice(
