@@ -1,0 +1,8 @@
+"""The `segc` command, one file a command: parse arguments, call, print."""
+
+
+def main() -> None:
+    """The entry point; does not return."""
+    from segc.cli.app import segc
+
+    segc.main(prog_name="segc")

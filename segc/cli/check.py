@@ -1,0 +1,38 @@
+"""`segc check`."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from segc.cli import options
+from segc.cli.findings import FORMATS, closing, failed, print_report
+from segc.cli.progress import progress
+from segc.cli.reading import read
+from segc.cli.terminal import say
+
+
+@click.command("check")
+@options.paths
+@click.option(
+    "--format", "format_", type=click.Choice(FORMATS), default="text", help="How findings are shown."
+)
+@options.strict
+@options.color
+def command(paths: tuple[str, ...], format_: str, strict: bool, color: str) -> None:
+    """Say what is wrong with a policy.
+
+    PATH is a file, or a folder whose `.seg` files are read together; several make one policy.
+    Without any, the current folder is checked. The exit code is 1 if there is an error.
+    """
+    started = time.monotonic()
+    with progress() as tell:
+        reading = read(paths, tell)
+        report = reading.report
+    print_report(report, format_, color, strict)
+    if format_ == "text":
+        gap = "\n" if report.diagnostics else ""
+        say(f"{gap}{closing(report, reading, started, strict)}\n")
+    sys.exit(1 if failed(report, strict) else 0)

@@ -1,0 +1,160 @@
+"""A folder of files that is replaced whole or not at all, and only if segc wrote it."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
+HERE = -100  # AT_FDCWD
+
+Contents = Mapping[str, Mapping[str, str]]  # text by file name by node
+
+
+class Refused(Exception):
+    """The folder holds what segc did not write; carries a sentence for the user."""
+
+
+def replace_folder(path: str, contents: Contents) -> None:
+    """Make the folder `path` hold exactly `contents`.
+
+    All is written and synced beside it first, then put in its place in one step where the file system can
+    exchange two names (Linux 3.15), else in two, of which an interrupted one is put right by the next call.
+    Raises Refused, or OSError with `path` as it was before.
+    """
+    target = Path(os.path.realpath(path))
+    new, old = (target.with_name(f".{target.name}.segc-{which}") for which in ("new", "old"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(target.parent):
+        if old.exists() and not target.exists():
+            old.rename(target)
+        _check(path, target)
+        for left in (new, old):
+            _remove(left)
+        try:
+            _write(new, contents)
+            if target.exists():
+                new.chmod(target.stat().st_mode & 0o7777)
+                _swap(new, target, old)
+            else:
+                new.rename(target)
+            _sync(target.parent)
+        finally:
+            with suppress(OSError):
+                _remove(new)
+                _remove(old)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One writer at a time; where a file system has no locks, there is only hope."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _check(path: str, target: Path) -> None:
+    if target == Path.cwd() or target in Path.cwd().parents:
+        raise Refused(f"`{path}` is the folder that you are in: name another, as in `-o build`")
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise Refused(f"`{path}` is a file, and what is compiled needs a folder")
+    stranger = next(_strangers(target), None)
+    if stranger is not None:
+        name = stranger.relative_to(target)
+        raise Refused(f"`{path}` holds `{name}`, which segc did not write: name another folder, or empty it")
+
+
+def _strangers(target: Path) -> Iterator[Path]:
+    """What stands in the folder beside the files that manifests name."""
+    for node in sorted(target.iterdir()):
+        if node.is_symlink() or not node.is_dir():
+            yield node
+            continue
+        listed = _listed(node / MANIFEST)
+        yield from (each for each in sorted(node.iterdir()) if each.name not in listed or each.is_symlink())
+        if not listed:
+            yield node
+
+
+def _listed(manifest: Path) -> set[str]:
+    try:
+        content = json.loads(manifest.read_text("utf-8"))
+        return {MANIFEST, *content["files"]} if content["segc"] else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _write(folder: Path, contents: Contents) -> None:
+    folder.mkdir()
+    for node, files in contents.items():
+        inside = _child(folder, node)
+        inside.mkdir()
+        for name, text in files.items():
+            with _child(inside, name).open("x", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync(inside)
+    _sync(folder)
+
+
+def _child(folder: Path, name: str) -> Path:
+    """Names are checked where they are written; this holds even if they were not."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ValueError(f"`{name}` cannot name a file")
+    return folder / name
+
+
+def _swap(new: Path, target: Path, old: Path) -> None:
+    try:
+        _exchange(new, target)
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+        target.rename(old)
+        try:
+            new.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """renameat2(2) with RENAME_EXCHANGE; OSError(ENOSYS) where the C library lacks it."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
+    call.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
+    if call(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(other))
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
