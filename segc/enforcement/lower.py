@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from segc.enforcement.places import EVERYWHERE, Place, PlaceFinder, Places, number_places
 from segc.enforcement.program import Cell, Cells, Grant, Hook, Kind, Level, LevelKey, Phase, Program, Rule
-from segc.enforcement.topology import Position, position
 from segc.policy.model import End, Flow, Gateway, Part, Policy, Subject
+from segc.policy.topology import Position, position
 from segc.space.prefixes import PrefixSet
 from segc.space.services import ANY_SERVICE, ServiceSet, domain
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from segc.enforcement.topology import Position
 from segc.policy.model import Policy
+from segc.policy.topology import Position
 from segc.space.partition import partition
 from segc.space.prefixes import EMPTY, PrefixSet
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from segc.enforcement.places import Place, Places
-from segc.enforcement.topology import Position
 from segc.policy.model import Flow, Policy, Subject
+from segc.policy.topology import Position
 
 
 class Phase(StrEnum):
