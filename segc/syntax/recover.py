@@ -33,9 +33,9 @@ _LANDMARK = re.compile(
 )
 
 
-def accepts(state: Any, terminal: str) -> bool:
+def _accepts(table: Any, states: list[Any], terminal: str) -> bool:
     """Whether the parser would in the end shift `terminal`, after the reductions that it first calls for."""
-    table, stack = state.parse_conf.states, list(state.state_stack)
+    stack = list(states)
     while terminal in table[stack[-1]]:
         action, rule = table[stack[-1]][terminal]
         if action is Shift:
@@ -49,29 +49,44 @@ def accepts(state: Any, terminal: str) -> bool:
     return False
 
 
-def expected(state: Any) -> frozenset[str]:
-    row = state.parse_conf.states[state.state_stack[-1]]
-    return frozenset(name for name in row if name.isupper() and accepts(state, name))
+def expected(state: Any, height: int | None = None) -> frozenset[str]:
+    """The terminals that may come next; with `height`, if only that many values were on the stack."""
+    stack = state.state_stack if height is None else state.state_stack[: height + 1]
+    table = state.parse_conf.states
+    return frozenset(name for name in table[stack[-1]] if name.isupper() and _accepts(table, stack, name))
 
 
 def open_braces(state: Any) -> list[int]:
     """The places on the value stack of the braces that are open, outermost first."""
-    return [
-        i for i, value in enumerate(state.value_stack) if isinstance(value, Token) and value.type == "LBRACE"
-    ]
+    places: list[int] = []
+    for place, value in enumerate(state.value_stack):
+        if isinstance(value, Token) and value.type == "LBRACE":
+            places.append(place)
+        elif isinstance(value, Token) and value.type == "RBRACE":
+            places.pop()
+    return places
 
 
 def error_start(state: Any, text: str, at: int) -> int:
     """Where an error at offset `at` really is.
 
-    `zone finance {` behind an unclosed block may be taken for an item as far as its brace: then at `zone`.
+    A statement behind an unclosed block may have been taken for an item, as far as that goes: then where
+    that line begins, and the stacks are cut back to the block.
     """
     line = text.rfind("\n", 0, at) + 1
     word = _WORD.match(text, line)
     braces = open_braces(state)
-    if not braces or word is None or not _opens_block(text, line, word[0]):
+    if (
+        not braces
+        or word is None
+        or word[0] not in STATEMENTS
+        or state.value_stack[braces[-1]].start_pos > line
+    ):
         return at
-    _cut(state, braces[-1] + 1)
+    height = _grown(state.value_stack, braces[-1] + 1)
+    if _keyword(word[0]) in expected(state, height) and not _opens_block(text, line, word[0]):
+        return at
+    _cut(state, height)
     return line
 
 
@@ -94,11 +109,14 @@ def resume(state: Any, text: str, at: int) -> int:
             and not (column_0 and _opens_block(text, offset, landmark))
         ):
             return offset
+        aligned = depth == 0 and offset > at and indent is not None and _indent(text, offset) == indent
+        if aligned and not column_0:
+            return offset  # no keyword, but where one should be: it will be the next error
         if _starts_statement(text, offset, landmark, column_0) and (depth == 0 or column_0):
             _cut(state, 0)
             return offset
-        if depth == 0 and indent is not None and offset > at and _indent(text, offset) == indent:
-            return offset  # no keyword, but where one should be: it will be the next error
+        if aligned:
+            return offset
     _cut(state, 0)
     return len(text)
 
@@ -106,7 +124,7 @@ def resume(state: Any, text: str, at: int) -> int:
 def _failed(state: Any, height: int, at: int) -> int:
     """The offset at which the statement or item that has the error begins."""
     values = state.value_stack
-    height += len(values) > height and type(values[height]) is (Items if height else list)
+    height = _grown(values, height)
     first: Any = values[height] if len(values) > height else None
     while isinstance(first, tuple | list) and first:
         first = first[0]
@@ -121,13 +139,15 @@ def _indent(text: str, offset: int) -> str | None:
     return None if before.strip(" \t;\r") else before
 
 
+def _grown(values: list[Any], height: int) -> int:
+    """`height`, and one more where the list of items or statements that grows there has begun."""
+    return height + (len(values) > height and type(values[height]) is (Items if height else list))
+
+
 def _cut(state: Any, height: int) -> None:
-    """Keep `height` values, and the list of items or statements that grows on top of them."""
-    values = state.value_stack
-    kind: type = Items if height else list
-    if len(values) > height and type(values[height]) is kind:
-        height += 1
-    del values[height:]
+    """Keep `height` values, and the list that grows on top of them."""
+    height = _grown(state.value_stack, height)
+    del state.value_stack[height:]
     del state.state_stack[height + 1 :]
 
 
