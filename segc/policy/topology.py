@@ -67,3 +67,22 @@ def _beyond(start: str, gateways: Iterable[Gateway], policy: Policy) -> set[str]
                 waiting.extend(zones - seen)
                 seen |= zones
     return seen - {start}
+
+
+def apart(policy: Policy) -> frozenset[str]:
+    """Zones whose hosts may never talk to each other: `intra deny`, and no enforced allow among them.
+
+    These need no filter inside their VLAN, only ports that do not forward to each other.
+    O(isolated zones x flows).
+    """
+    zones = [zone for zone in policy.zones.values() if zone.isolated and zone.vlan is not None]
+    if not zones:
+        return frozenset()
+    allows = [flow for flow in policy.flows if flow.action == "allow" and not flow.staged]
+    spaces = {id(end): end.space for flow in allows for end in flow.ends}
+    pairs = dict.fromkeys((id(flow.source), id(flow.destination)) for flow in allows)
+    return frozenset(
+        zone.name
+        for zone in zones
+        if not any(spaces[a].overlaps(zone.space) and spaces[b].overlaps(zone.space) for a, b in pairs)
+    )
