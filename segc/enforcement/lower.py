@@ -8,14 +8,26 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from segc.enforcement.places import EVERYWHERE, Place, PlaceFinder, Places, number_places
-from segc.enforcement.program import Cell, Cells, Grant, Hook, Kind, Level, LevelKey, Phase, Program, Rule
+from segc.enforcement.program import (
+    Cell,
+    Cells,
+    Grant,
+    Hook,
+    Kind,
+    Level,
+    LevelKey,
+    Phase,
+    Program,
+    Rule,
+    Slot,
+)
 from segc.policy.model import End, Flow, Gateway, Part, Policy, Subject
 from segc.policy.topology import Position, position
 from segc.space.prefixes import PrefixSet
 from segc.space.services import ANY_SERVICE, ServiceSet, domain
 
 PORT_PROTOCOLS = frozenset((6, 17, 33, 132, 136))
-ICMP_KINDS = {1: Kind.ICMP, 58: Kind.ICMPV6}
+ServicePart = tuple[Kind, int, int, int]  # with protocol, first and last value
 LEVELS = tuple(Level(source, destination) for source in (2, 1, 0) for destination in (2, 1, 0))
 
 
@@ -63,9 +75,9 @@ class _Lowering:
         self.zone_names = {area.number: area.name for area in places.areas if not area.gateway}
         self.gateway_numbers = {area.name: area.number for area in places.areas if area.gateway}
         self.sides: dict[int, tuple[Side, ...]] = {}
-        self.parts: dict[ServiceSet, tuple[tuple[Kind, int, int, int], ...]] = {}
+        self.parts: dict[ServiceSet, tuple[ServicePart, ...]] = {}
         self.pairs: dict[tuple[int, int], bool] = {}
-        self.cells: dict[tuple[Phase, Kind], dict[Cell, dict[Rule, None]]] = defaultdict(dict)
+        self.cells: dict[Slot, dict[Cell, dict[Rule, None]]] = defaultdict(dict)
         self.levels: dict[LevelKey, set[Level]] = defaultdict(set)
 
     def program(self) -> Program:
@@ -74,7 +86,7 @@ class _Lowering:
             if self._add(flow, len(flows)):
                 flows.append(flow)
         cells = {
-            slot: _disjoint(found) if slot[1] is Kind.RANGE else _frozen(found)
+            slot: _disjoint(found) if slot.kind is Kind.RANGE else _frozen(found)
             for slot, found in self.cells.items()
         }
         return Program(
@@ -93,7 +105,7 @@ class _Lowering:
     def _add(self, flow: Flow, index: int) -> bool:
         """Lay out one flow; False where this gateway has no part in it."""
         phase = Phase.STAGED if flow.staged else Phase(flow.action)
-        services = self._services(flow.services)
+        services, certain = self._services(flow.services), flow.certain
         found = False
         for source in self._sides(flow.source):
             for destination in self._sides(flow.destination):
@@ -104,9 +116,10 @@ class _Lowering:
                 rule = _rule(index, flow, source, destination)
                 level = Level(_depth(source.place), _depth(destination.place))
                 for kind, protocol, first, last in services:
-                    self.levels[hook, phase, kind, flow.certain].add(level)
-                    cell = Cell(source.place, destination.place, protocol, first, last)
-                    self.cells[phase, kind].setdefault(cell, {})[rule] = None
+                    slot = Slot(phase, kind, protocol)
+                    self.levels[hook, slot, certain].add(level)
+                    cell = Cell(source.place, destination.place, first, last)
+                    self.cells[slot].setdefault(cell, {})[rule] = None
         return found
 
     def _sides(self, end: End) -> tuple[Side, ...]:
@@ -143,7 +156,7 @@ class _Lowering:
             return True  # everywhere, or another gateway, whose place in the net is not known by zone
         return self.position.stands_between(names[0], names[1])
 
-    def _services(self, services: ServiceSet) -> tuple[tuple[Kind, int, int, int], ...]:
+    def _services(self, services: ServiceSet) -> tuple[ServicePart, ...]:
         if services not in self.parts:
             self.parts[services] = tuple(_service_parts(services))
         return self.parts[services]
@@ -173,18 +186,17 @@ def _depth(place: Place) -> int:
     return 0 if place == EVERYWHERE else 2 if place[1] else 1
 
 
-def _service_parts(services: ServiceSet) -> Iterator[tuple[Kind, int, int, int]]:
+def _service_parts(services: ServiceSet) -> Iterator[ServicePart]:
     if services == ANY_SERVICE:
         yield Kind.ALL, 0, 0, 0
         return
     for protocol, values in services.parts:
         if values == domain(protocol):
-            yield Kind.PROTOCOL, protocol, 0, 0
+            yield Kind.PROTOCOL, 0, protocol, protocol
         elif protocol in PORT_PROTOCOLS:
             yield from ((Kind.PORT if a == b else Kind.RANGE, protocol, a, b) for a, b in values)
         else:
-            kind = ICMP_KINDS[protocol]
-            yield from ((kind, protocol, value, value) for a, b in values for value in range(a, b + 1))
+            yield from ((Kind.TYPE, protocol, value, value) for a, b in values for value in range(a, b + 1))
 
 
 def _frozen(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:
@@ -196,9 +208,9 @@ def _disjoint(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:
 
     A kernel's interval map takes overlapping elements without a word, and then the first one wins.
     """
-    groups: dict[tuple[Place, Place, int], list[Cell]] = defaultdict(list)
+    groups: dict[tuple[Place, Place], list[Cell]] = defaultdict(list)
     for cell in found:
-        groups[cell.source, cell.destination, cell.protocol].append(cell)
+        groups[cell.source, cell.destination].append(cell)
     result: dict[Cell, tuple[Rule, ...]] = {}
     for cells in groups.values():
         cells.sort()

@@ -33,8 +33,7 @@ class Kind(StrEnum):
 
     PORT = "port"
     RANGE = "range"
-    ICMP = "icmp"
-    ICMPV6 = "icmpv6"
+    TYPE = "type"
     PROTOCOL = "protocol"
     ALL = "all"
 
@@ -65,12 +64,19 @@ class Rule(NamedTuple):
         return given + self.source_without + self.destination_without
 
 
+class Slot(NamedTuple):
+    """One table of a phase; `protocol` is 0 where the kind is not of one protocol."""
+
+    phase: Phase
+    kind: Kind
+    protocol: int
+
+
 class Cell(NamedTuple):
-    """Packets from a place to a place; protocol and values are 0 where the kind does not look at them."""
+    """Packets from a place to a place. The values are ports or types; for kind PROTOCOL the protocol."""
 
     source: Place
     destination: Place
-    protocol: int
     first: int
     last: int
 
@@ -83,16 +89,16 @@ class Level(NamedTuple):
 
 
 Cells = Mapping[Cell, tuple[Rule, ...]]
-LevelKey = tuple[Hook, Phase, Kind, bool]
+LevelKey = tuple[Hook, Slot, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """A gateway's part of the policy.
 
-    A packet is looked up in each phase by every kind at every level that is in `levels`, where the last
-    of the key says whether for flows that are certain. Cells of one (phase, kind) never overlap, except
-    where one is of a closer level: a phase is a union.
+    A packet is looked up in each slot of a phase at every level that is in `levels`, where the last of
+    the key says whether for flows that are certain. Cells of one slot never overlap, except where one is
+    of a closer level: a phase is a union.
     `intra` are numbers of the zones whose hosts may talk among themselves.
     """
 
@@ -100,7 +106,7 @@ class Program:
     position: Position
     places: Places
     flows: tuple[Flow, ...]
-    cells: Mapping[tuple[Phase, Kind], Cells]
+    cells: Mapping[Slot, Cells]
     levels: Mapping[LevelKey, tuple[Level, ...]]
     intra: tuple[int, ...]
     grants: tuple[Grant, ...]

@@ -15,20 +15,13 @@ from dataclasses import dataclass, field
 from segc.backends.nftables.conditions import grant_matches, time_matches
 from segc.backends.nftables.document import NAME_LENGTH, Table, comment, quoted
 from segc.backends.nftables.marks import MarkLayout
-from segc.enforcement.program import Cell, Hook, Kind, Level, LevelKey, Phase, Program, Rule
+from segc.enforcement.program import Cell, Hook, Kind, Level, LevelKey, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
 LABEL = 119  # the connection label of flows whose permission may end before they do
-KEYS = {
-    Kind.PORT: ("mark . inet_proto . inet_service", "{mark} . meta l4proto . th {port}"),
-    Kind.RANGE: ("mark . inet_proto . inet_service", "{mark} . meta l4proto . th {port}"),
-    Kind.ICMP: ("mark . icmp_type", "{mark} . icmp type"),
-    Kind.ICMPV6: ("mark . icmpv6_type", "{mark} . icmpv6 type"),
-    Kind.PROTOCOL: ("mark . inet_proto", "{mark} . meta l4proto"),
-    Kind.ALL: ("mark", "{mark}"),
-}
+PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 58: "icmpv6", 132: "sctp", 136: "udplite"}
 VERDICT = {Phase.ALLOW: "goto accepted", Phase.DENY: "goto refuse", Phase.STAGED: ""}
-REPLY_TYPES = {(Kind.ICMP, 8): 0, (Kind.ICMP, 13): 14, (Kind.ICMPV6, 128): 129}
+REPLY_TYPES = {(1, 8): 0, (1, 13): 14, (58, 128): 129}  # by protocol and type
 STILL = "still"
 
 
@@ -53,15 +46,15 @@ class CellWriter:
                 body = f"rate {flow.limit.rate}/{flow.limit.unit} burst {flow.limit.rate} packets"
                 self.table.object("limit", counter_name(flow), body)
         for slot in sorted(self.program.cells):
-            self._write_slot(*slot)
+            self._write_slot(slot)
 
-    def _write_slot(self, phase: Phase, kind: Kind) -> None:
+    def _write_slot(self, slot: Slot) -> None:
         plain: list[str] = []
         conditional: list[str] = []
         still: list[str] = []
         certain = [flow.certain for flow in self.program.flows]
-        for cell, rules in sorted(self.program.cells[phase, kind].items()):
-            key = self._key(kind, cell)
+        for cell, rules in sorted(self.program.cells[slot].items()):
+            key = self._key(slot.kind, cell)
             unconditional = [rule.flow for rule in rules if certain[rule.flow]]
             if unconditional:
                 first = min(unconditional)
@@ -69,40 +62,36 @@ class CellWriter:
                 plain.append(key + remark + self._names[first])
             rest = tuple(sorted(rule for rule in rules if not certain[rule.flow]))
             if rest:
-                chain = self._chain(str(phase), rest)
+                chain = self._chain(str(slot.phase), rest)
                 conditional.append(f"{key}{self._comment(rest)} : jump {chain}")
-            fleeting = tuple(rule for rule in rest if phase is Phase.ALLOW and self._may_end(rule))
+            fleeting = tuple(rule for rule in rest if slot.phase is Phase.ALLOW and self._may_end(rule))
             if fleeting:
                 chain = self._chain(STILL, fleeting)
-                still.extend(f"{each} : jump {chain}" for each in self._keys_both_ways(kind, cell))
-        type_, flags = KEYS[kind][0], "interval" if kind is Kind.RANGE else ""
+                still.extend(f"{each} : jump {chain}" for each in self._keys_both_ways(slot, cell))
+        flags = "interval" if slot.kind is Kind.RANGE else ""
         for name, elements, value in (
-            (map_name(phase, kind), plain, "counter"),
-            (map_name(phase, kind, "_if"), conditional, "verdict"),
-            (map_name(STILL, kind), still, "verdict"),
+            (map_name(slot), plain, "counter"),
+            (map_name(slot, "_if"), conditional, "verdict"),
+            (still_name(slot), still, "verdict"),
         ):
             if elements:
-                self.table.set(name, f"{type_} : {value}", elements, flags=flags)
+                self.table.set(name, f"{_key_type(slot)} : {value}", elements, flags=flags)
 
     def _may_end(self, rule: Rule) -> bool:
         return bool(rule.grants) or self.program.flows[rule.flow].conditions.timed
 
     def _key(self, kind: Kind, cell: Cell) -> str:
         mark = f"0x{self.marks.pair(cell.source, cell.destination):08x}"
-        if kind is Kind.PORT:
-            return f"{mark} . {cell.protocol} . {cell.first}"
-        if kind is Kind.RANGE:
-            return f"{mark} . {cell.protocol} . {cell.first}-{cell.last}"
-        if kind is Kind.PROTOCOL:
-            return f"{mark} . {cell.protocol}"
-        return mark if kind is Kind.ALL else f"{mark} . {cell.first}"
+        if kind is Kind.ALL:
+            return mark
+        return f"{mark} . {cell.first}" if cell.first == cell.last else f"{mark} . {cell.first}-{cell.last}"
 
-    def _keys_both_ways(self, kind: Kind, cell: Cell) -> Iterator[str]:
+    def _keys_both_ways(self, slot: Slot, cell: Cell) -> Iterator[str]:
         """An echo's reply has a type of its own; ports of a reply are looked up as the sender's."""
-        yield self._key(kind, cell)
-        reply = REPLY_TYPES.get((kind, cell.first))
+        yield self._key(slot.kind, cell)
+        reply = REPLY_TYPES.get((slot.protocol, cell.first)) if slot.kind is Kind.TYPE else None
         if reply is not None:
-            yield self._key(kind, cell._replace(first=reply, last=reply))
+            yield self._key(slot.kind, cell._replace(first=reply, last=reply))
 
     def _comment(self, rules: Iterable[Rule]) -> str:
         places = dict.fromkeys(self.place(self.program.flows[rule.flow]) for rule in rules)
@@ -155,23 +144,61 @@ def counter_name(flow: Flow) -> str:
     return f"flow_{flow.id}"
 
 
-def map_name(phase: str, kind: Kind, suffix: str = "") -> str:
-    return f"{phase}_{kind}{suffix}"
+def map_name(slot: Slot, suffix: str = "") -> str:
+    """`allow_tcp`, `deny_udp_range_if`, `staged_all`."""
+    return f"{slot.phase}_{_slot_word(slot)}{suffix}"
+
+
+def still_name(slot: Slot) -> str:
+    return f"{STILL}_{_slot_word(slot)}"
+
+
+def _slot_word(slot: Slot) -> str:
+    if not slot.protocol:
+        return str(slot.kind)
+    return PROTOCOLS[slot.protocol] + ("_range" if slot.kind is Kind.RANGE else "")
+
+
+def _key_type(slot: Slot) -> str:
+    match slot.kind:
+        case Kind.PORT | Kind.RANGE:
+            return "mark . inet_service"
+        case Kind.TYPE:
+            return f"mark . {PROTOCOLS[slot.protocol]}_type"
+        case Kind.PROTOCOL:
+            return "mark . inet_proto"
+        case Kind.ALL:
+            return "mark"
+
+
+def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport") -> str:
+    mask = marks.mask(level)
+    mark = "meta mark" if mask == 0xFFFFFFFF else f"meta mark & 0x{mask:08x}"
+    match slot.kind:
+        case Kind.PORT | Kind.RANGE:
+            return f"{mark} . {PROTOCOLS[slot.protocol]} {port}"
+        case Kind.TYPE:
+            return f"{mark} . {PROTOCOLS[slot.protocol]} type"
+        case Kind.PROTOCOL:
+            return f"{mark} . meta l4proto"
+        case Kind.ALL:
+            return mark
 
 
 def lookups(
     hook: Hook, levels: Mapping[LevelKey, Sequence[Level]], phase: Phase, marks: MarkLayout
 ) -> Iterator[str]:
     """The rules that look a packet up in one phase, conditions before what needs none."""
-    for kind in Kind:
-        for level in levels.get((hook, phase, kind, False), ()):
-            yield f"{lookup_key(kind, marks, level)} vmap @{map_name(phase, kind, '_if')}"
-        for level in levels.get((hook, phase, kind, True), ()):
-            key = lookup_key(kind, marks, level)
-            yield f"counter name {key} map @{map_name(phase, kind)} {VERDICT[phase]}"
+    keys = [key for key in levels if key[0] is hook and key[1].phase is phase]
+    for at, slot, certain in sorted(keys, key=_lookup_order):
+        for level in levels[at, slot, certain]:
+            key = lookup_key(slot, marks, level)
+            if certain:
+                yield f"counter name {key} map @{map_name(slot)} {VERDICT[phase]}"
+            else:
+                yield f"{key} vmap @{map_name(slot, '_if')}"
 
 
-def lookup_key(kind: Kind, marks: MarkLayout, level: Level, port: str = "dport") -> str:
-    mask = marks.mask(level)
-    mark = "meta mark" if mask == 0xFFFFFFFF else f"meta mark & 0x{mask:08x}"
-    return KEYS[kind][1].format(mark=mark, port=port)
+def _lookup_order(key: LevelKey) -> tuple[bool, int, int]:
+    _, slot, certain = key
+    return certain, list(Kind).index(slot.kind), slot.protocol

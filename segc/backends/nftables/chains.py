@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from segc.backends.nftables.cells import LABEL, STILL, lookup_key, lookups, map_name
+from segc.backends.nftables.cells import LABEL, lookup_key, lookups, still_name
 from segc.backends.nftables.document import Table, comment, quoted
 from segc.backends.nftables.marks import MarkLayout
 from segc.enforcement.places import Area, EndpointClass
-from segc.enforcement.program import Hook, Kind, Level, Phase, Program
+from segc.enforcement.program import Hook, Level, Phase, Program, Slot
 from segc.space.prefixes import PrefixSet, union
 
 ND = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
@@ -183,14 +183,14 @@ class ChainWriter:
         reply = {Hook.INPUT: Hook.OUTPUT, Hook.OUTPUT: Hook.INPUT, Hook.FORWARD: Hook.FORWARD}[hook]
         return bool(self._still_levels(hook) or self._still_levels(reply))
 
-    def _still_levels(self, hook: Hook) -> list[tuple[Kind, Level]]:
+    def _still_levels(self, hook: Hook) -> list[tuple[Slot, Level]]:
         present = {each.name for each in self.table.sets}
         levels = self.program.levels
         return [
-            (kind, level)
-            for kind in Kind
-            if map_name(STILL, kind) in present
-            for level in levels.get((hook, Phase.ALLOW, kind, False), ())
+            (slot, level)
+            for at, slot, certain in sorted(levels)
+            if at is hook and slot.phase is Phase.ALLOW and not certain and still_name(slot) in present
+            for level in levels[at, slot, certain]
         ]
 
     def _write_still(self, hook: Hook) -> None:
@@ -204,8 +204,8 @@ class ChainWriter:
         for direction, opened, finder in (("original", hook, "find"), ("reply", other, "find_reply")):
             port = "dport" if direction == "original" else "sport"
             checks = [
-                f"{lookup_key(k, self.marks, level, port)} vmap @{map_name(STILL, k)}"
-                for k, level in self._still_levels(opened)
+                f"{lookup_key(slot, self.marks, level, port)} vmap @{still_name(slot)}"
+                for slot, level in self._still_levels(opened)
             ]
             self.table.chain(
                 f"still_{hook}_{direction}", [*self._opened(opened, finder), *checks, "goto ended"]

@@ -65,8 +65,13 @@ class Table:
 
 def quoted(text: str) -> str:
     """A string of nft: it knows no escapes, so quotes, controls and other than ASCII are replaced."""
-    safe = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in text)
-    return f'"{safe}"'
+    return f'"{plain(text)}"'
+
+
+def plain(text: str) -> str:
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in text)
 
 
 def comment(text: str) -> str:

@@ -14,7 +14,7 @@ from segc import __version__
 from segc.backends.nftables.cells import CellWriter
 from segc.backends.nftables.chains import ChainWriter
 from segc.backends.nftables.conditions import FAMILIES, grant_name, season_elements
-from segc.backends.nftables.document import NAME_LENGTH, NftChain, Table
+from segc.backends.nftables.document import NAME_LENGTH, NftChain, Table, plain
 from segc.backends.nftables.marks import MarkLayout, layout
 from segc.backends.nftables.nat import write_nat
 from segc.diagnostics.model import Diagnostic, finding
@@ -67,15 +67,11 @@ def _write_sessions(program: Program, table: Table) -> None:
         words = f"{grant.subject}".replace('"', "") + (f" with {', '.join(needs)}" if needs else "")
         for protocol, family in FAMILIES:
             type_ = "ipv4_addr" if protocol == "ip" else "ipv6_addr"
-            table.set(f"who{family}_{grant_name(grant)}", type_, flags="timeout", comment=_plain(words))
+            table.set(f"who{family}_{grant_name(grant)}", type_, flags="timeout", comment=plain(words)[:120])
     zones = {flow.conditions.schedule.timezone for flow in program.flows if flow.conditions.schedule}
     for zone in sorted(zones):
         for name, elements in season_elements(zone):
             table.set(name, "meta time", elements, flags="interval", typeof=True)  # type: ignore[arg-type]
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in text)[:120]
 
 
 def _callees_first(table: Table) -> list[NftChain]:
