@@ -41,10 +41,11 @@ def _wrong(expectation: Expectation, policy: Policy) -> Iterator[Box]:
 def check_tests(policy: Policy) -> Iterator[Diagnostic]:
     for outcome in run_tests(policy):
         if outcome.wrong:
-            yield _failure(outcome)
+            yield failure(outcome)
 
 
-def _failure(outcome: Outcome) -> Diagnostic:
+def failure(outcome: Outcome) -> Diagnostic:
+    """What `check` and `test` say of a line that does not hold."""
     wanted, got = ("allow", "denied") if outcome.expectation.action == "allow" else ("deny", "allowed")
     return finding(
         "SEG303",

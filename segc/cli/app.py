@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from segc import __version__
-from segc.cli.terminal import Closed, abandon
+from segc.cli.terminal import ClosedError, abandon
 
 COMMANDS = ("init", "check", "fmt", "compile", "trace", "test", "explain")
 INTERRUPTED, CLOSED = 128 + 2, 128 + 13  # as a shell reports SIGINT and SIGPIPE
@@ -51,7 +51,7 @@ class Commands(click.Group):
             return error.exit_code
         except (click.Abort, KeyboardInterrupt):
             return INTERRUPTED
-        except Closed:
+        except ClosedError:
             abandon()
             return CLOSED
         except Exception as error:

@@ -9,7 +9,7 @@ import click
 from segc.backends.artifact import Artifact
 from segc.cli import options
 from segc.cli.findings import failed, show
-from segc.cli.folder import MANIFEST, Refused, replace_folder
+from segc.cli.folder import MANIFEST, RefusedError, replace_folder
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.terminal import emit, say
@@ -69,7 +69,7 @@ def _write(output: str, artifacts: tuple[Artifact, ...]) -> None:
     nodes = _by_node(artifacts)
     try:
         replace_folder(output, nodes)
-    except Refused as error:
+    except RefusedError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         reason = (error.strerror or "input/output error").lower()

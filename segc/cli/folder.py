@@ -19,7 +19,7 @@ HERE = -100  # AT_FDCWD
 Contents = Mapping[str, Mapping[str, str]]  # text by file name by node
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The folder holds what segc did not write; carries a sentence for the user."""
 
 
@@ -28,7 +28,7 @@ def replace_folder(path: str, contents: Contents) -> None:
 
     All is written and synced beside it first, then put in its place in one step where the file system can
     exchange two names (Linux 3.15), else in two, of which an interrupted one is put right by the next call.
-    Raises Refused, or OSError with `path` as it was before.
+    Raises RefusedError, or OSError with `path` as it was before.
     """
     target = Path(os.path.realpath(path))
     new, old = (target.with_name(f".{target.name}.segc-{which}") for which in ("new", "old"))
@@ -67,15 +67,17 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _check(path: str, target: Path) -> None:
     if target == Path.cwd() or target in Path.cwd().parents:
-        raise Refused(f"`{path}` is the folder that you are in: name another, as in `-o build`")
+        raise RefusedError(f"`{path}` is the folder that you are in: name another, as in `-o build`")
     if not target.exists():
         return
     if not target.is_dir():
-        raise Refused(f"`{path}` is a file, and what is compiled needs a folder")
+        raise RefusedError(f"`{path}` is a file, and what is compiled needs a folder")
     stranger = next(_strangers(target), None)
     if stranger is not None:
         name = stranger.relative_to(target)
-        raise Refused(f"`{path}` holds `{name}`, which segc did not write: name another folder, or empty it")
+        raise RefusedError(
+            f"`{path}` holds `{name}`, which segc did not write: name another folder, or empty it"
+        )
 
 
 def _strangers(target: Path) -> Iterator[Path]:

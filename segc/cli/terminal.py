@@ -13,7 +13,7 @@ PLAIN = str.maketrans(
 )
 
 
-class Closed(Exception):
+class ClosedError(Exception):
     """Whoever read our output has had enough."""
 
 
@@ -55,7 +55,7 @@ def emit(document: str) -> None:
         buffer.write(document.encode("utf-8", "replace"))
         buffer.flush()
     except BrokenPipeError as error:
-        raise Closed from error
+        raise ClosedError from error
 
 
 def can_show(text: str, stream: TextIO) -> bool:
@@ -71,7 +71,7 @@ def _write(stream: TextIO, text: str) -> None:
         stream.write(text)
         stream.flush()
     except BrokenPipeError as error:
-        raise Closed from error
+        raise ClosedError from error
 
 
 def abandon() -> None:
