@@ -7,15 +7,18 @@ import json
 import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from segc import __version__
 from segc.analysis import CHECKS
-from segc.backends import BACKENDS, Artifact, Target
 from segc.diagnostics.model import Diagnostic, Severity
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile, Span
 from segc.syntax.tree import File
+
+if TYPE_CHECKING:  # the backends load Jinja2, which checking does not need
+    from segc.backends import Artifact
 
 Parsed = Sequence[tuple[SourceFile, File]]
 Progress = Callable[[str], None]
@@ -56,6 +59,8 @@ def check(files: Parsed, progress: Progress = lambda stage: None) -> Checked:
 
 def build(policy: Policy, files: Parsed, progress: Progress = lambda stage: None) -> Build:
     """The artifacts of every node, each node with a manifest of what it was made from."""
+    from segc.backends import BACKENDS, Target
+
     sources = [source for source, _ in files]
     target = Target(policy, digest(sources), place_namer(sources))
     artifacts: list[Artifact] = []
@@ -85,6 +90,8 @@ def place_namer(sources: Sequence[SourceFile]) -> Callable[[Span], str]:
 
 
 def _manifests(artifacts: Sequence[Artifact], policy_digest: str) -> list[Artifact]:
+    from segc.backends import Artifact
+
     found: dict[str, dict[str, str]] = {}
     for artifact in artifacts:
         hashed = hashlib.sha256(artifact.text.encode()).hexdigest()

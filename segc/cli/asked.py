@@ -13,11 +13,12 @@ from segc.policy import calendar
 from segc.policy.claims import Claims
 from segc.policy.model import Policy, Zone
 from segc.space.addresses import Address, address, read_address
-from segc.space.prefixes import PrefixSet, parse_prefixes, union
+from segc.space.prefixes import EVERYTHING, PrefixSet, parse_prefixes, union
 from segc.space.services import ANY_SERVICE, ServiceSet, parse_service
 
-# Hosts somewhere on the internet (RFC 5737, RFC 9637)
-EXAMPLES = union(map(parse_prefixes, ("192.0.2.1", "198.51.100.1", "203.0.113.1", "3fff::1", "2001:db8::1")))
+# What stands for the internet: hosts of documentation (RFC 5737, RFC 9637), else some public address.
+EXAMPLES = union(map(parse_prefixes, ("198.51.100.1", "203.0.113.1", "3fff::1", "2001:db8:ffff::1")))
+PUBLIC = union(map(parse_prefixes, ("1.0.0.1-9.255.255.255", "2000::1-3ffe:ffff::")))
 
 
 class Place(NamedTuple):
@@ -76,16 +77,17 @@ def _host(zone: Zone, word: str, name: str) -> Place:
 
 
 def _member(policy: Policy, zone: Zone) -> Place:
-    """An address of the zone that nothing is said of: no gateway's, no host's, not the first of a subnet."""
+    """An address that stands for the zone: no gateway's, no host's, none that a flow singles out."""
     if not zone.space:
         raise click.UsageError(f"the zone `{zone.name}` has no address")
-    if zone.external:
-        documented = _firsts(zone.space & EXAMPLES)
-        if documented.keys() == zone.space.families:
-            return Place(zone.name, documented, chosen=True)
-    named = union([*(host.space for host in zone.hosts), *(each.own for each in policy.gateways.values())])
-    for taken in (_edges(zone.space) | named, named):
-        free = _firsts(zone.space - taken)
+    hosts = union(host.space for host in zone.hosts)
+    taken = union([hosts, *(gateway.own for gateway in policy.gateways.values())])
+    ends = {end for flow in policy.flows for end in flow.ends}
+    parts = {part.space for end in ends for part in end.parts}
+    singled_out = union([taken, *(space for space in parts if not zone.space <= space)])
+    likely = PUBLIC if zone.external else EVERYTHING - _edges(zone.space)
+    for space in (zone.space & EXAMPLES - singled_out, zone.space & likely - singled_out, zone.space - taken):
+        free = _firsts(space)
         if free.keys() == zone.space.families:
             return Place(zone.name, free, chosen=True)
     return Place(zone.name, _firsts(zone.space), chosen=True)
