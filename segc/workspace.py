@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segc import __version__, cache
-from segc.diagnostics.model import Diagnostic, Label, finding
+from segc.diagnostics.model import Diagnostic, finding
 from segc.source import SourceFile, Span
 from segc.syntax import grammar, store
+from segc.syntax.imports import cycles
 from segc.syntax.tree import File, Import
 
 MAX_BYTES = 64 << 20
@@ -67,7 +68,7 @@ class _Reader:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
     def workspace(self) -> Workspace:
-        self.diagnostics += _cycles(self.imports, {real: file[0].path for real, file in self.loaded.items()})
+        self.diagnostics += cycles(self.imports, {real: file[0].path for real, file in self.loaded.items()})
         files = sorted(self.loaded.values(), key=lambda file: file[0].path)
         sources = sorted([source for source, _ in files] + self.broken, key=lambda source: source.path)
         unique = sorted(dict.fromkeys(self.diagnostics), key=Diagnostic.sort_key)
@@ -225,43 +226,3 @@ def _remedy(error: OSError, importer: Span | None) -> str:
     if isinstance(error, PermissionError):
         return "let the user who runs segc read it"
     return ""
-
-
-def _cycles(imports: dict[str, list[tuple[str, Span]]], names: dict[str, str]) -> Iterator[Diagnostic]:
-    """One finding for each import that closes a cycle, in a walk from the files in the order of paths."""
-    done: set[str] = set()
-    for start in sorted(imports, key=lambda real: names[real]):
-        trail: list[tuple[str, Iterator[tuple[str, Span]]]] = []
-        spans: dict[str, Span] = {}  # on the trail: the import that each file was left by
-
-        def enter(real: str) -> None:
-            done.add(real)
-            trail.append((real, iter(imports.get(real, ()))))  # noqa: B023
-
-        if start not in done:
-            enter(start)
-        while trail:
-            real, following = trail[-1]
-            step = next(following, None)
-            if step is None:
-                trail.pop()
-                spans.pop(real, None)
-                continue
-            target, spans[real] = step
-            if target in spans:
-                yield _cycle(list(spans.items())[list(spans).index(target) :], names)
-            elif target not in done:
-                enter(target)
-
-
-def _cycle(steps: list[tuple[str, Span]], names: dict[str, str]) -> Diagnostic:
-    *others, (_, closing) = steps
-    way = [names[real] for real, _ in steps]
-    return finding(
-        "SEG003",
-        f"`{way[-1]}` imports `{way[0]}`, which closes a cycle of imports",
-        closing,
-        also=tuple(Label(span, "and this one leads back to it") for _, span in others),
-        notes=(" -> ".join([*way, way[0]]),),
-        help="all files of a policy are read together: one of these imports can go",
-    )

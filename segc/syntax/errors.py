@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterable
 from typing import Any
 
 from lark import Token
@@ -13,11 +11,10 @@ from lark import Token
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.source import SourceFile, Span
 from segc.syntax import tree as t
-from segc.syntax.build import PROTOCOLS, Items
+from segc.syntax.build import Items
+from segc.syntax.hints import HINTS, Advice, Problem, missing_service
 from segc.syntax.recover import STATEMENTS, expected, open_braces
 
-RESERVED = frozenset({"any", "group", "user", "tag", "gateway", "as", "in"})
-_STRING = re.compile(r'"[^"\\\n]*+(?:\\["\\][^"\\\n]*+)*+"')
 _FOUND = re.compile(
     r"""(?x)
     "(?:[^"\\\n]++|\\[^\n])*+"?
@@ -29,7 +26,6 @@ _FOUND = re.compile(
 _TERMS = frozenset({"ANY", "TAG", "GROUP", "USER", "GATEWAY", "ADDRESS", "ZONE_OR_HOST"})
 _OPTIONS = frozenset({"REQUIRE", "WHEN", "FROM", "UNTIL", "LIMIT", "LOG", "OWNER", "TICKET", "BECAUSE"})
 _STATEMENTS = frozenset(word.upper() for word in STATEMENTS)
-_PATTERNS = frozenset({"LITERAL", "VALUE", "ZONE_OR_HOST"})
 _SYMBOLS = {
     "LBRACE": "`{`",
     "RBRACE": "`}`",
@@ -59,50 +55,6 @@ _VALUES = {
     "idle": "a duration such as `10h`",
     "mark": "a mask such as `0xffff0000`",
 }
-_LOOKALIKES = {
-    **dict.fromkeys("→⇒⟶➔", "->"),
-    **dict.fromkeys("–—‐‑−", "-"),
-    **dict.fromkeys("：", ":"),
-    **dict.fromkeys("，", ","),
-    **dict.fromkeys("；", ";"),
-    **dict.fromkeys("｛", "{"),
-    **dict.fromkeys("｝", "}"),
-    **dict.fromkeys("／", "/"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """The first token that cannot stand where it does; `found` is empty at the end of the file."""
-
-    source: SourceFile
-    at: int
-    found: str
-    accepted: frozenset[str]
-    values: list[Any]  # what the parser has read and not yet put together
-    opened: Token | None  # the innermost brace that is open
-    before: Token | None  # the last token that was read
-
-    @property
-    def span(self) -> Span:
-        return self.source.span(self.at, self.at + len(self.found))
-
-    @property
-    def starts_line(self) -> bool:
-        return not self.source.text[self.source.text.rfind("\n", 0, self.at) + 1 : self.at].strip(" \t;\r")
-
-    @property
-    def last(self) -> Any:
-        return self.values[-1] if self.values else None
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """A better message or underlined place than the general ones, where not None, and the fix."""
-
-    help: str
-    message: str | None = None
-    span: Span | None = None
 
 
 def describe(source: SourceFile, at: int, state: Any) -> Diagnostic:
@@ -214,7 +166,7 @@ def _unclosed(problem: Problem, brace: Token) -> Diagnostic:
 
 def _cut_short(problem: Problem) -> Diagnostic:
     message = f"expected {_alternatives(problem)}{_after(problem)}, but the file ends here"
-    advice = _missing_service(problem)
+    advice = missing_service(problem)
     return finding("SEG001", message, _last_text(problem), help=advice.help if advice else "")
 
 
@@ -223,162 +175,3 @@ def _last_text(problem: Problem) -> Span:
     if problem.before is None:
         return problem.span
     return problem.source.span(problem.before.start_pos or 0, problem.before.end_pos or 0)
-
-
-# ---- the mistakes that people make: each hint returns advice, or None if it is not that one
-
-Hint = Callable[[Problem], Advice | None]
-
-
-def _bad_string(problem: Problem) -> Advice | None:
-    found = problem.found
-    if found[0] != '"' or _STRING.fullmatch(found):
-        return None
-    if len(found) > 1 and found.endswith('"') and (escape := re.search(r'\\[^"\\]', found)):
-        return Advice(
-            "write a backslash as `\\\\`",
-            f'`{escape[0]}` means nothing in a string: only `\\"` and `\\\\` do',
-        )
-    return Advice('end it with `"` on the same line', "this string has no end")
-
-
-def _other_quotes(problem: Problem) -> Advice | None:
-    if problem.found[0] not in "'“”„«»‘’":
-        return None
-    inner = problem.found.strip("'“”„«»‘’")
-    return Advice(f'write `"{inner[:40]}"`', "strings take straight double quotes")
-
-
-def _strange_character(problem: Problem) -> Advice | None:
-    char = problem.found[0]
-    span = problem.source.span(problem.at, problem.at + 1)
-    if char in _LOOKALIKES:
-        return Advice(f"write `{_LOOKALIKES[char]}`", f"`{char}` only looks like `{_LOOKALIKES[char]}`", span)
-    if char.isspace() or not char.isprintable():
-        kind = "a space" if char.isspace() else "an invisible character"
-        return Advice("delete it", f"U+{ord(char):04X} is {kind} that a policy may not hold", span)
-    if not problem.found.isascii():
-        odd = next(char for char in problem.found if not char.isascii())
-        return Advice(
-            f"replace `{odd}` (U+{ord(odd):04X})", "names are made of the letters a to z, digits, `_` and `-`"
-        )
-    return None
-
-
-def _arrow(problem: Problem) -> Advice | None:
-    if "ARROW" not in problem.accepted or problem.found not in {
-        "=>",
-        "=",
-        "-->",
-        "--",
-        "==>",
-        ">",
-        "-",
-        "to",
-    }:
-        return None
-    return Advice("write `->` between the two ends of a flow")
-
-
-def _port_alone(problem: Problem) -> Advice | None:
-    """`: 443`, `: port 443`, `: tcp 443` and `: tcp:443` for `: tcp/443`."""
-    text, at = problem.source.text, problem.at
-    number = re.compile(r"[:/]?[ \t]*(\d[\d-]*)").match(text, at)
-    if number is None:
-        return None
-    if "LITERAL" in problem.accepted and problem.found[0].isdigit():
-        return Advice(f"a port needs its protocol: `tcp/{number[1]}`")
-    service = problem.last
-    if not isinstance(service, Token) or service.type != "NAME":
-        return None
-    if service.value not in PROTOCOLS | {"port", "ports"}:
-        return None
-    protocol = service.value if service.value in PROTOCOLS else "tcp"
-    span = problem.source.span(service.start_pos or 0, number.end())
-    message = "a service is written as protocol, `/` and port"
-    return Advice(f"write `{protocol}/{number[1]}`", message, span)
-
-
-def _missing_service(problem: Problem) -> Advice | None:
-    if "COLON" not in problem.accepted or "ARROW" in problem.accepted or problem.found in {"=", ";"}:
-        return None
-    if problem.found in PROTOCOLS or "/" in problem.found:
-        return Advice(f"write `: {problem.found}`")
-    return Advice("say which services may pass: `: https`, or `: any`")
-
-
-def _reserved(problem: Problem) -> Advice | None:
-    if problem.found not in RESERVED or not problem.accepted & {"ZONE_NAME", "ZONE_OR_HOST"}:
-        return None
-    return Advice(
-        f"choose another name, such as `{problem.found}s` or `{problem.found}-net`",
-        f"`{problem.found}` means something in every end, so no zone or set can be named so",
-    )
-
-
-def _hours_alone(problem: Problem) -> Advice | None:
-    after_when = isinstance(problem.last, Token) and problem.last.type == "WHEN"
-    return (
-        Advice(f"name the days first: `daily {problem.found}`")
-        if after_when and problem.found[0].isdigit()
-        else None
-    )
-
-
-def _bad_name(problem: Problem) -> Advice | None:
-    if (
-        not problem.found[0].isdigit()
-        or not problem.accepted & {"NAME", "ZONE_NAME"}
-        or "VALUE" in problem.accepted
-    ):
-        return None
-    if "LITERAL" in problem.accepted:
-        return None
-    return Advice("a name starts with a letter or `_`")
-
-
-def _misspelt(problem: Problem) -> Advice | None:
-    if len(problem.found) > 20 or not problem.found[0].isalpha():
-        return None
-    keywords = [name.removesuffix("_KEY").lower() for name in problem.accepted - _PATTERNS - _SYMBOLS.keys()]
-    keywords += ["address"] if "ADDRESS_KEY" in problem.accepted else []
-    close = get_close_matches(problem.found.lower(), sorted(set(keywords)), 1, 0.65)
-    return Advice(f"did you mean `{close[0]}`?") if close else None
-
-
-def _quotes(problem: Problem) -> Advice | None:
-    if problem.found[0] == '"' and "VALUE" in problem.accepted and len(problem.found) > 2:
-        return Advice(f"write {problem.found[1:-1]} without quotes")
-    if "STRING" in problem.accepted and problem.found[0].isalnum() and "DEVICE" not in problem.accepted:
-        return Advice(f'put it in double quotes: `"{problem.found[:40]}"`')
-    return None
-
-
-def _stray_brace(problem: Problem) -> Advice | None:
-    if problem.found == "}" and "IMPORT" in problem.accepted:
-        return Advice("delete it, or look for a `{` that is missing above", "this `}` closes nothing")
-    return None
-
-
-def _missing_comma(problem: Problem) -> Advice | None:
-    word = problem.found[0].isalnum() and problem.found not in STATEMENTS
-    if word and "COMMA" in problem.accepted and not problem.starts_line:
-        return Advice("lists take commas between their elements")
-    return None
-
-
-HINTS: tuple[Hint, ...] = (
-    _bad_string,
-    _other_quotes,
-    _strange_character,
-    _arrow,
-    _port_alone,
-    _stray_brace,
-    _missing_service,
-    _reserved,
-    _hours_alone,
-    _bad_name,
-    _misspelt,
-    _quotes,
-    _missing_comma,
-)

@@ -86,13 +86,14 @@ def error_start(state: Any, text: str, at: int) -> int:
     height = _grown(state.value_stack, braces[-1] + 1)
     if _keyword(word[0]) in expected(state, height) and not _opens_block(text, line, word[0]):
         return at
-    _cut(state, height)
+    _keep(state, height)
     return line
 
 
 def resume(state: Any, text: str, at: int) -> int:
     """Cut the stacks of `state` for an error at offset `at`; returns the offset to read on from."""
     braces = open_braces(state)
+    _settle(state, "RBRACE" if braces else "IMPORT")
     height = braces[-1] + 1 if braces else 0
     indent = _indent(text, _failed(state, height, at))
     _cut(state, height)
@@ -121,6 +122,20 @@ def resume(state: Any, text: str, at: int) -> int:
     return len(text)
 
 
+def _settle(state: Any, follower: str) -> None:
+    """Finish the statement or item before the error, if it is whole: `follower` may stand behind any."""
+    if follower not in expected(state):
+        return
+    conf = state.parse_conf
+    while (step := conf.states[state.state_stack[-1]][follower])[0] is not Shift:
+        rule = step[1]
+        size = len(rule.expansion)
+        children = state.value_stack[-size:] if size else []
+        _keep(state, len(state.value_stack) - size)
+        state.value_stack.append(conf.callbacks[rule](children))
+        state.state_stack.append(conf.states[state.state_stack[-1]][rule.origin.name][1])
+
+
 def _failed(state: Any, height: int, at: int) -> int:
     """The offset at which the statement or item that has the error begins."""
     values = state.value_stack
@@ -146,7 +161,10 @@ def _grown(values: list[Any], height: int) -> int:
 
 def _cut(state: Any, height: int) -> None:
     """Keep `height` values, and the list that grows on top of them."""
-    height = _grown(state.value_stack, height)
+    _keep(state, _grown(state.value_stack, height))
+
+
+def _keep(state: Any, height: int) -> None:
     del state.value_stack[height:]
     del state.state_stack[height + 1 :]
 
