@@ -73,7 +73,6 @@ class _Lowering:
         self.policy, self.position, self.places = policy, seen, places
         self.finder = PlaceFinder(places)
         self.zone_names = {area.number: area.name for area in places.areas if not area.gateway}
-        self.gateway_numbers = {area.name: area.number for area in places.areas if area.gateway}
         self.sides: dict[int, tuple[Side, ...]] = {}
         self.parts: dict[ServiceSet, tuple[ServicePart, ...]] = {}
         self.pairs: dict[tuple[int, int], bool] = {}
@@ -135,8 +134,8 @@ class _Lowering:
         for name in end.gateways:
             if name == self.position.gateway.name:
                 yield Side((self.places.own, 0), None, ())
-            elif f"gateway.{name}" in self.gateway_numbers:
-                yield Side((self.gateway_numbers[f"gateway.{name}"], 0), None, ())
+            else:
+                yield from (Side((a.number, 0), None, ()) for a in self.places.areas if a.gateway == name)
 
     def _hook(self, source: Place, destination: Place) -> Hook | None:
         """Where the gateway meets traffic between these places; None where it cannot."""

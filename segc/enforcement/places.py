@@ -8,13 +8,13 @@ zone that no end divides. An end is then a few pairs *(zone, class)*, with 0 sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from segc.policy.model import Policy
+from segc.policy.model import Gateway, Policy, Zone
 from segc.policy.topology import Position
 from segc.space.partition import partition
-from segc.space.prefixes import EMPTY, PrefixSet
+from segc.space.prefixes import PrefixSet, union
 
 Place = tuple[int, int]
 EVERYWHERE: Place = (0, 0)
@@ -22,13 +22,18 @@ EVERYWHERE: Place = (0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A numbered zone, or another gateway (`gateway` is then set): `classes` divide its space."""
+    """A numbered zone, or addresses of another gateway that lie behind the same devices.
+
+    `gateway` names that other gateway; `devices` are those that packets from here may arrive on, and
+    `classes` divide the space.
+    """
 
     name: str
     number: int
     space: PrefixSet
     external: bool
-    gateway: bool
+    gateway: str | None
+    devices: frozenset[str]
     classes: tuple[EndpointClass, ...]
 
 
@@ -59,19 +64,31 @@ def number_places(policy: Policy, position: Position, spaces: Iterable[PrefixSet
     """Number what the gateway sees; `spaces` are those of all ends, which decide the classes."""
     visible = [policy.zones[name] for name in sorted(position.devices)]
     others = [g for g in policy.gateways.values() if g.name != position.gateway.name and g.own]
-    foreign = EMPTY
-    for other in others:
-        foreign = foreign | other.own
-    named = [(zone.name, zone.space - foreign, zone.external, False) for zone in visible]
-    named += [(f"gateway.{other.name}", other.own, False, True) for other in others]
+    foreign = union(other.own for other in others)
+    drafts = [
+        Area(zone.name, 0, zone.space - foreign, zone.external, None, position.devices[zone.name], ())
+        for zone in visible
+    ]
+    drafts += [area for other in others for area in _gateway_areas(other, visible, position)]
     hosts = {host.space: f"{zone.name}.{host.name}" for zone in visible for host in zone.hosts}
     wanted = tuple(dict.fromkeys(spaces))
-    cuts = _cuts([space for _, space, _, _ in named], wanted)
+    cuts = _cuts([draft.space for draft in drafts], wanted)
     areas = tuple(
-        Area(name, index + 1, space, external, gateway, _classes(name, space, cuts[index], hosts))
-        for index, (name, space, external, gateway) in enumerate(named)
+        replace(draft, number=number, classes=_classes(draft.name, draft.space, cut, hosts))
+        for number, (draft, cut) in enumerate(zip(drafts, cuts, strict=True), start=1)
     )
     return Places(areas, len(areas) + 1)
+
+
+def _gateway_areas(other: Gateway, visible: Iterable[Zone], position: Position) -> Iterator[Area]:
+    """The addresses of another gateway, apart by the devices that its zones are seen on."""
+    spaces: dict[frozenset[str], list[PrefixSet]] = {}
+    for zone in visible:
+        if space := zone.space & other.own:
+            spaces.setdefault(position.devices[zone.name], []).append(space)
+    for number, (devices, found) in enumerate(spaces.items(), start=1):
+        name = f"gateway.{other.name}" + (f".{number}" if number > 1 else "")
+        yield Area(name, 0, union(found), False, other.name, devices, ())
 
 
 def _cuts(areas: Sequence[PrefixSet], spaces: Sequence[PrefixSet]) -> list[list[PrefixSet]]:
@@ -93,9 +110,9 @@ def _classes(
         return ()
     found = []
     for number, cell in enumerate(partition([space, *cuts]), start=1):
-        rest = cell.members == frozenset((0,))
-        label = hosts.get(cell.space, name if rest else f"{name}.{number}")
-        found.append(EndpointClass(f"{label}.rest" if rest else label, number, cell.space))
+        rest = f"{name}.rest"
+        usual = rest if cell.members == {0} and rest not in hosts.values() else f"{name}.{number}"
+        found.append(EndpointClass(hosts.get(cell.space, usual), number, cell.space))
     return tuple(found)
 
 

@@ -21,7 +21,7 @@ from segc.policy.model import Flow
 LABEL = 119  # the connection label of flows whose permission may end before they do
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 58: "icmpv6", 132: "sctp", 136: "udplite"}
 VERDICT = {Phase.ALLOW: "goto accepted", Phase.DENY: "goto refuse", Phase.STAGED: ""}
-REPLY_TYPES = {(1, 8): 0, (1, 13): 14, (58, 128): 129}  # by protocol and type
+REPLY_TYPES = {(1, 8): 0, (1, 13): 14, (1, 15): 16, (1, 17): 18, (58, 128): 129, (58, 139): 140}
 STILL = "still"
 
 
@@ -60,7 +60,7 @@ class CellWriter:
                 first = min(unconditional)
                 remark = self._comments[first] if len(rules) == 1 else self._comment(rules)
                 plain.append(key + remark + self._names[first])
-            rest = tuple(sorted(rule for rule in rules if not certain[rule.flow]))
+            rest = tuple(sorted((rule for rule in rules if not certain[rule.flow]), key=_order))
             if rest:
                 chain = self._chain(str(slot.phase), rest)
                 conditional.append(f"{key}{self._comment(rest)} : jump {chain}")
@@ -87,10 +87,13 @@ class CellWriter:
         return f"{mark} . {cell.first}" if cell.first == cell.last else f"{mark} . {cell.first}-{cell.last}"
 
     def _keys_both_ways(self, slot: Slot, cell: Cell) -> Iterator[str]:
-        """An echo's reply has a type of its own; ports of a reply are looked up as the sender's."""
-        yield self._key(slot.kind, cell)
-        reply = REPLY_TYPES.get((slot.protocol, cell.first)) if slot.kind is Kind.TYPE else None
-        if reply is not None:
+        """Ports of a reply are looked up as the sender's. An echo's reply has a type of its own, and no
+        other type opens a connection."""
+        if slot.kind is not Kind.TYPE:
+            yield self._key(slot.kind, cell)
+        elif (slot.protocol, cell.first) in REPLY_TYPES:
+            reply = REPLY_TYPES[slot.protocol, cell.first]
+            yield self._key(slot.kind, cell)
             yield self._key(slot.kind, cell._replace(first=reply, last=reply))
 
     def _comment(self, rules: Iterable[Rule]) -> str:
@@ -138,6 +141,11 @@ class CellWriter:
 
 def _prefix(what: str, flow: Flow) -> str:
     return quoted(f"segc {what} {flow.id}"[:120] + " ")
+
+
+def _order(rule: Rule) -> tuple[int, str]:
+    """Rules by flow; one flow may have a way with a session and one without."""
+    return rule.flow, repr(rule[1:])
 
 
 def counter_name(flow: Flow) -> str:

@@ -16,6 +16,7 @@ ND = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-adve
 MLD = "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report"
 MAX_PAIR_LOGS = 1024  # above, a chain a pair would take longer to load than the policy itself
 FAMILIES = ((4, "ip", "ipv4_addr"), (6, "ip6", "ipv6_addr"))
+PREFIX_LENGTH = 120  # the kernel keeps 127 bytes
 LOG_RATE = "limit rate 5/second burst 20 packets"
 
 
@@ -38,7 +39,7 @@ class ChainWriter:
                 f"to{family}", f"{type_} : verdict", self._class_elements(family, "to"), flags="interval"
             )
         for area in self.program.places.areas:
-            for each in _classes(area):
+            for each in self._classes(area):
                 place = (area.number, each.number)
                 mark = f"meta mark set meta mark | 0x{self.marks.source(place):08x}"
                 self.table.chain(f"from_{each.name}", [mark], comment=f"source {each.name}")
@@ -56,18 +57,27 @@ class ChainWriter:
         if default is None:
             rules.append("goto refuse_unknown")
         else:
-            rules.append(f"goto {direction}_{_rest(default).name}")
+            rules.append(f"goto {direction}_{self._rest(default).name}")
         self.table.chain(chain, rules)
 
     def _class_elements(self, family: int, direction: str) -> Iterator[str]:
         for area in self.program.places.areas:
-            rest = _rest(area).number if area.external else None
-            for each in _classes(area):
+            rest = self._rest(area).number if area.external else None
+            for each in self._classes(area):
                 if each.number != rest:
                     yield from (
                         f"{text} : goto {direction}_{each.name}" for text in each.space.prefixes(family)
                     )
         yield from (f"{text} : goto refuse_unknown" for text in self._unseen().prefixes(family))
+
+    def _classes(self, area: Area) -> tuple[EndpointClass, ...]:
+        """A zone that nothing divides is one class; numbered, lest a look-up of its class find the zone's."""
+        number = 1 if self.marks.class_bits else 0
+        return area.classes or (EndpointClass(area.name, number, area.space),)
+
+    def _rest(self, area: Area) -> EndpointClass:
+        """The class of an external zone that needs no elements: whatever no map knows."""
+        return max(self._classes(area), key=lambda each: each.space.size)
 
     def _unseen(self) -> PrefixSet:
         """Addresses of zones that cannot meet this gateway: not to be taken for the external zone."""
@@ -80,29 +90,16 @@ class ChainWriter:
         position = self.program.position
         if not position.by_interface:
             return
-        numbers = {area.name: area.number for area in self.program.places.areas if not area.gateway}
         elements = [
-            f'"{device}" . 0x{self.marks.source((numbers[zone], 0)):08x}{comment(zone)}'
-            for zone, devices in sorted(position.devices.items())
-            for device in sorted(devices)
+            f'"{device}" . 0x{self.marks.source((area.number, 0)):08x}{comment(area.name)}'
+            for area in self.program.places.areas
+            for device in sorted(area.devices)
         ]
-        for area in self.program.places.areas:
-            if area.gateway:
-                elements += [
-                    f'"{device}" . 0x{self.marks.source((area.number, 0)):08x}{comment(area.name)}'
-                    for device in self._towards(area.name.removeprefix("gateway."))
-                ]
         self.table.set("arrivals", "ifname . mark", elements, comment="zones by the interface they arrive on")
         for family, _, type_ in FAMILIES:
             own = position.gateway.own.prefixes(family)
             if own:
                 self.table.set(f"own{family}", type_, own, comment="addresses of the gateway itself")
-
-    def _towards(self, name: str) -> list[str]:
-        other = self.program.policy.gateways[name]
-        zones = {attachment.zone for attachment in other.attachments}
-        devices = self.program.position.devices
-        return sorted({device for zone in zones for device in devices.get(zone, ())})
 
     def _not_spoofed(self) -> Iterator[str]:
         if self.program.position.by_interface:
@@ -255,7 +252,7 @@ class ChainWriter:
         """A chain a pair of zones, so that the log names both; for very many zones one a source zone."""
         areas = [(area.number, area.name) for area in self.program.places.areas]
         areas.append((self.program.places.own, "gateway"))
-        pairs = [(a, b) for a in areas for b in areas if a != b or self._isolated(a[1])]
+        pairs = [(a, b) for a in areas for b in areas if a != b or a[1] in self.program.policy.zones]
         elements: list[str] = []
         if len(pairs) <= MAX_PAIR_LOGS:
             level = Level(1, 1)
@@ -271,21 +268,9 @@ class ChainWriter:
         lookup = f"meta mark & 0x{self.marks.mask(level):08x} vmap @denied"
         self.table.chain("refuse", [lookup, "goto refuse_now"])
 
-    def _isolated(self, name: str) -> bool:
-        zone = self.program.policy.zones.get(name)
-        return zone is not None and zone.isolated
-
     def _log(self, name: str, text: str) -> str:
-        return self.table.chain(f"denied_{name}", [f"{LOG_RATE} log prefix {quoted(f'segc deny {text} ')}"])
-
-
-def _classes(area: Area) -> tuple[EndpointClass, ...]:
-    return area.classes or (EndpointClass(area.name, 0, area.space),)
-
-
-def _rest(area: Area) -> EndpointClass:
-    """The class of an external zone that needs no elements: whatever no map knows."""
-    return max(_classes(area), key=lambda each: each.space.size)
+        prefix = f"segc deny {text}"[:PREFIX_LENGTH] + " "
+        return self.table.chain(f"denied_{name}", [f"{LOG_RATE} log prefix {quoted(prefix)}"])
 
 
 def _dhcp(hook: Hook, devices: list[str], serving: bool) -> Iterator[str]:
