@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from segc.policy.model import End, Group, Part, Subject, Zone
+from segc.policy.nesting import Nesting, nesting, path_text, report_deep
 from segc.policy.scope import Findings
 from segc.source import Span
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
@@ -31,18 +32,27 @@ class EndTable:
     gateways: Sequence[str]
     findings: Findings
     sets: dict[str, End] = field(default_factory=dict)
-    _open: list[str] = field(default_factory=list)
+    _within_set: str = ""
+    _broken: set[str] = field(default_factory=set)  # sets of which something is missing, which was reported
     _memo: dict[object, End] = field(default_factory=dict)
+    _nesting: Nesting = field(init=False)
     _everywhere: PrefixSet = field(init=False)
     _tagged: dict[str, PrefixSet] = field(init=False)
 
     def __post_init__(self) -> None:
         self._everywhere = union(zone.space for zone in self.zones.values())
         self._tagged = _by_tag(self.zones)
+        self._nesting = nesting({name: _sets_in(node.end) for name, node in self.definitions.items()})
 
     def resolve_all(self) -> Mapping[str, End]:
-        for name in self.definitions:
-            self.named(name)
+        report_deep("set", self._nesting, self.definitions, self.findings)
+        for name in self._nesting.order:
+            self._within_set = name
+            before = len(self.findings.diagnostics)
+            self.sets[name] = self.end(self.definitions[name].end)
+            if len(self.findings.diagnostics) > before or self._uses_broken(self.definitions[name].end):
+                self._broken.add(name)
+        self._within_set = ""
         return {name: self.sets[name] for name in self.definitions}
 
     def end(self, node: tree.End) -> End:
@@ -53,18 +63,14 @@ class EndTable:
         before = len(self.findings.diagnostics)
         end = self._resolve(node)
         if len(self.findings.diagnostics) == before:
-            if not end.parts and not end.gateways:
-                self._empty(node)
-            else:
+            if end.parts or end.gateways or self._uses_broken(node):
                 self._memo[key] = end
+            else:
+                self._empty(node)
         return end
 
-    def named(self, name: str) -> End:
-        if name not in self.sets:
-            self._open.append(name)
-            self.sets[name] = self.end(self.definitions[name].end)
-            self._open.pop()
-        return self.sets[name]
+    def _uses_broken(self, node: tree.End) -> bool:
+        return not self._broken.isdisjoint(_sets_in(node))
 
     def _resolve(self, node: tree.End) -> End:
         have, less = Resolved(), Resolved()
@@ -123,17 +129,17 @@ class EndTable:
 
     def _add_set(self, term: tree.NameTerm, to: Resolved) -> None:
         name = term.name.text
-        if name in self._open:
-            path = " -> ".join(f"`{part}`" for part in [*self._open[self._open.index(name) :], name])
+        path = self._nesting.cycles.get((self._within_set, name))
+        if path is not None:
             self.findings.add(
                 "SEG103",
                 f"the set `{name}` contains itself",
                 term.span,
-                path,
+                path_text(path),
                 help="take this name out of the list",
             )
             return
-        end = self.named(name)
+        end = self.sets[name]
         to.space.extend(part.space for part in end.parts if not part.subject and not part.unless)
         to.parts.extend(part for part in end.parts if part.subject or part.unless)
         to.gateways.extend(end.gateways)
@@ -209,6 +215,11 @@ def _without(part: Part, removed: PrefixSet, unless: tuple[tuple[Subject, Prefix
     space = part.space - removed
     relevant = tuple(entry for entry in unless if entry[1].overlaps(space))
     return Part(space, part.subject, tuple(dict.fromkeys((*part.unless, *relevant))))
+
+
+def _sets_in(node: tree.End) -> tuple[str, ...]:
+    terms = (*node.terms, *node.excepted)
+    return tuple(term.name.text for term in terms if isinstance(term, tree.NameTerm))
 
 
 def _by_tag(zones: Mapping[str, Zone]) -> dict[str, PrefixSet]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from segc.diagnostics.model import Label
 from segc.policy.model import Group, Posture, PostureFact, SessionRule
+from segc.policy.nesting import nesting, path_text, report_deep
 from segc.policy.scope import Findings
 from segc.syntax import tree
 
@@ -23,7 +24,10 @@ def resolve_groups(definitions: Mapping[str, tree.GroupDef], findings: Findings)
         name: tuple(word.text for word in node.groups if word.text in definitions)
         for name, node in definitions.items()
     }
-    _check_cycles(definitions, nested, findings)
+    found = nesting(nested)
+    report_deep("group", found, definitions, findings)
+    for path in found.cycles.values():
+        _report_cycle(path, definitions, findings)
     return {name: _group(name, definitions, nested) for name in definitions}
 
 
@@ -43,33 +47,13 @@ def _group(name: str, definitions: Mapping[str, tree.GroupDef], nested: Mapping[
     )
 
 
-def _check_cycles(
-    definitions: Mapping[str, tree.GroupDef], nested: Mapping[str, Sequence[str]], findings: Findings
-) -> None:
-    """Each group that leads back to itself, once a cycle: by iterative depth-first search."""
-    done: set[str] = set()
-    for root in definitions:
-        path: list[str] = []
-        waiting: list[tuple[str, bool]] = [(root, False)]
-        while waiting:
-            name, leaving = waiting.pop()
-            if leaving:
-                done.add(path.pop())
-            elif name in path:
-                _report_cycle([*path[path.index(name) :], name], definitions, findings)
-            elif name not in done:
-                path.append(name)
-                waiting.append((name, True))
-                waiting.extend((child, False) for child in nested[name])
-
-
 def _report_cycle(path: Sequence[str], definitions: Mapping[str, tree.GroupDef], findings: Findings) -> None:
     inner = next(word for word in definitions[path[-2]].groups if word.text == path[-1])
     findings.add(
         "SEG103",
         f"the group `{path[-1]}` contains itself",
         inner.span,
-        " -> ".join(f"`{name}`" for name in path),
+        path_text(path),
         help="take this name out of the group",
     )
 

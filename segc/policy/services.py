@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from segc.policy.nesting import Nesting, nesting, path_text, report_deep
 from segc.policy.scope import Findings
 from segc.space.services import ANY_SERVICE, ServiceSet, parse_service
 from segc.syntax import tree
@@ -44,12 +45,23 @@ class ServiceTable:
     definitions: Mapping[str, tree.ServiceDef]
     findings: Findings
     known: dict[str, ServiceSet] = field(default_factory=dict)
-    _open: list[str] = field(default_factory=list)
+    _within: str = ""
     _memo: dict[tuple[object, ...], ServiceSet] = field(default_factory=dict)
+    _nesting: Nesting = field(init=False)
+
+    def __post_init__(self) -> None:
+        uses = {
+            name: [each.name for each in node.services if isinstance(each, tree.ServiceName)]
+            for name, node in self.definitions.items()
+        }
+        self._nesting = nesting(uses)
 
     def resolve_all(self) -> Mapping[str, ServiceSet]:
-        for name in self.definitions:
-            self.named(name)
+        report_deep("service", self._nesting, self.definitions, self.findings)
+        for name in self._nesting.order:
+            self._within = name
+            self.known[name] = self.union(self.definitions[name].services)
+        self._within = ""
         return {name: self.known[name] for name in self.definitions}
 
     def union(self, services: Sequence[tree.Service]) -> ServiceSet:
@@ -77,22 +89,15 @@ class ServiceTable:
         self.findings.unknown("service", tree.Word(service.name, service.span), self.definitions, help)
         return ServiceSet()
 
-    def named(self, name: str) -> ServiceSet:
-        if name not in self.known:
-            self._open.append(name)
-            self.known[name] = self.union(self.definitions[name].services)
-            self._open.pop()
-        return self.known[name]
-
     def _reference(self, service: tree.ServiceName) -> ServiceSet:
-        if service.name not in self._open:
-            return self.named(service.name)
-        path = [*self._open[self._open.index(service.name) :], service.name]
+        path = self._nesting.cycles.get((self._within, service.name))
+        if path is None:
+            return self.known[service.name]
         self.findings.add(
             "SEG103",
             f"the service `{service.name}` contains itself",
             service.span,
-            " -> ".join(f"`{name}`" for name in path),
+            path_text(path),
             help="take this name out of the list",
         )
         return ServiceSet()
