@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from segc.analysis.expectations import check_tests
+from segc.analysis.placement import check_placement
 from segc.analysis.promises import check_nevers, check_workflows
+from segc.analysis.topology import check_topology
 from segc.diagnostics.model import Diagnostic
 from segc.policy.model import Policy
 
 Check = Callable[[Policy], Iterator[Diagnostic]]
 
 CHECKS: tuple[Check, ...] = (
+    check_topology,
+    check_placement,
     check_tests,
     check_nevers,
     check_workflows,

@@ -47,6 +47,8 @@ RULES: dict[str, Rule] = {
     "SEG212": Rule("shared-host-address", "error"),
     "SEG213": Rule("no-enforcement-point", "warning"),
     "SEG214": Rule("zone-without-addresses", "warning"),
+    "SEG215": Rule("gateway-without-address", "warning"),
+    "SEG216": Rule("shared-gateway-address", "error"),
     "SEG301": Rule("dead-flow", "error"),
     "SEG302": Rule("never-matches", "error"),
     "SEG303": Rule("test-failed", "error"),
@@ -55,4 +57,5 @@ RULES: dict[str, Rule] = {
     "SEG501": Rule("name-too-long-for-target", "error"),
     "SEG502": Rule("mark-too-narrow", "error"),
     "SEG503": Rule("not-expressible", "error"),
+    "SEG504": Rule("target-left-out", "note"),
 }

@@ -54,6 +54,11 @@ class Device:
     dhcp: bool
     addresses: tuple[str, ...]
 
+    @property
+    def bare(self) -> bool:
+        """Whether it only carries others and has no part in any zone, not even by a link-local address."""
+        return self.zone is None and not self.dhcp and not self.addresses
+
 
 @dataclass(frozen=True, slots=True)
 class LinkPlan:
@@ -74,6 +79,7 @@ class SwitchVlan:
     zone: str
     about: str
     secondary: int | None
+    span: Span = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,7 @@ def _switch_vlans(policy: Policy, switch: Switch, private: Collection[str]) -> d
         assert zone.vlan is not None, "the resolver lets no zone without a VLAN onto a port"
         secondary = _spare(zone.vlan + 2000, taken) if zone.name in private else None
         taken.update(number for number in (secondary,) if number is not None)
-        found[zone.name] = SwitchVlan(zone.vlan, zone.name, zone.about, secondary)
+        found[zone.name] = SwitchVlan(zone.vlan, zone.name, zone.about, secondary, zone.span)
     return found
 
 

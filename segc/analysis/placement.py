@@ -1,0 +1,184 @@
+"""Zones and flows against gateways: is there a place where each is enforced, and a next hop for its hosts?"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from segc.diagnostics.model import Diagnostic, Label, finding
+from segc.policy.model import Flow, Gateway, Interface, Policy, Zone
+from segc.policy.topology import Position, apart, position
+from segc.source import Span
+from segc.space.prefixes import PrefixSet
+
+
+def check_placement(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG209`, `SEG213`, `SEG215` and `SEG216`; nothing where no gateway is described."""
+    gateways = [gateway for gateway in policy.gateways.values() if not gateway.implicit]
+    yield from _mixed_segments(policy, gateways)
+    if not gateways:
+        return
+    positions = [position(policy, gateway) for gateway in gateways]
+    yield from _unreached(policy, positions)
+    yield from _unenforced(policy, positions)
+    for gateway in gateways:
+        yield from _without_address(policy, gateway)
+    yield from _shared_addresses(gateways)
+
+
+def _unreached(policy: Policy, positions: Iterable[Position]) -> Iterator[Diagnostic]:
+    reached = {zone for seen in positions for zone in seen.devices}
+    for zone in policy.zones.values():
+        if zone.name not in reached and (zone.space or zone.vlan is not None):
+            yield finding(
+                "SEG209",
+                f"no gateway has an interface in zone `{zone.name}`",
+                zone.span,
+                "and none reaches it by way of another gateway",
+                help="attach it to a gateway with `zone` or `trunk` on an interface",
+            )
+
+
+def _unenforced(policy: Policy, positions: Sequence[Position]) -> Iterator[Diagnostic]:
+    """Flows of which some zone's part is enforced nowhere. Zones that nobody reaches are told once each."""
+    if any(_sees_all_apart(policy, seen) for seen in positions):
+        return
+    reached = {zone for seen in positions for zone in seen.devices}
+    index = _ZoneIndex(zone for zone in policy.zones.values() if zone.name in reached)
+    known: dict[tuple[int, int], tuple[str, str] | None] = {}
+    for flow in policy.flows:
+        ends = id(flow.source), id(flow.destination)
+        if ends not in known:
+            known[ends] = _gap(index.zones(flow.source.space), index.zones(flow.destination.space), positions)
+        gap = known[ends]
+        if gap is not None:
+            yield _nowhere(flow, *(policy.zones[name] for name in gap))
+
+
+def _sees_all_apart(policy: Policy, seen: Position) -> bool:
+    """Whether this one gateway stands between any two zones."""
+    alone = Counter(devices for devices in seen.devices.values() if len(devices) == 1)
+    return len(seen.devices) == len(policy.zones) and all(count == 1 for count in alone.values())
+
+
+def _gap(
+    sources: list[str], destinations: list[str], positions: Sequence[Position]
+) -> tuple[str, str] | None:
+    """A zone of one end that meets no zone of the other end at any gateway, with such a zone."""
+    for source in sources:
+        others = [zone for zone in destinations if zone != source]
+        if others and source not in destinations and not _any_between([source], others, positions):
+            return source, others[0]
+    for destination in destinations:
+        others = [zone for zone in sources if zone != destination]
+        if others and destination not in sources and not _any_between(others, [destination], positions):
+            return others[0], destination
+    return None
+
+
+def _any_between(sources: Iterable[str], destinations: Sequence[str], positions: Sequence[Position]) -> bool:
+    return any(seen.stands_between(a, b) for a in sources for b in destinations for seen in positions)
+
+
+def _nowhere(flow: Flow, source: Zone, destination: Zone) -> Diagnostic:
+    return finding(
+        "SEG213",
+        f"no gateway stands between `{source.name}` and `{destination.name}`",
+        flow.span,
+        "enforced nowhere",
+        also=(Label(source.span, "from this zone"), Label(destination.span, "to this one")),
+        help="attach both zones to one gateway, or join their gateways by a zone that both are attached to",
+    )
+
+
+class _ZoneIndex:
+    """Finds the zones that a set of addresses meets; zones do not overlap."""
+
+    def __init__(self, zones: Iterable[Zone]) -> None:
+        found = list(zones)
+        self.spans = {
+            family: sorted((*span, zone.name) for zone in found for span in zone.space.ranges(family))
+            for family in (4, 6)
+        }
+        self.lasts = {family: [last for _, last, _ in spans] for family, spans in self.spans.items()}
+
+    def zones(self, space: PrefixSet) -> list[str]:
+        names: dict[str, None] = {}
+        for family, spans in self.spans.items():
+            for first, last in space.ranges(family):
+                for at in range(bisect_left(self.lasts[family], first), len(spans)):
+                    if spans[at][0] > last:
+                        break
+                    names[spans[at][2]] = None
+        return sorted(names)
+
+
+def _without_address(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
+    """Where a gateway has addresses in zones, those of its zones in which it has none."""
+    if not gateway.addresses:
+        return
+    interfaces = {interface.name: interface for interface in gateway.interfaces}
+    for zone in dict.fromkeys(attachment.zone for attachment in gateway.attachments):
+        homes = [interfaces[a.interface] for a in gateway.attachments if a.zone == zone]
+        lacking = _lacking(policy.zones[zone], gateway, homes)
+        if lacking:
+            yield finding(
+                "SEG215",
+                f"gateway `{gateway.name}` has no {lacking} address in zone `{zone}`",
+                _place(zone, homes[0]),
+                "attached here",
+                also=(Label(policy.zones[zone].span, f"has {lacking} subnets"),),
+                help=f"add `address {zone} ADDRESS/LENGTH`, the next hop of its hosts",
+            )
+
+
+def _lacking(zone: Zone, gateway: Gateway, homes: Sequence[Interface]) -> str:
+    if zone.external or any(home.dhcp and home.zone == zone.name for home in homes):
+        return ""
+    given = [
+        *gateway.addresses.get(zone.name, ()),
+        *(address for home in homes for address in home.addresses),
+    ]
+    families = {address.version for address in given if address.ip in zone.space}
+    return " or ".join(f"IPv{v}" for v in (4, 6) if zone.space.ranges(v) and v not in families)
+
+
+def _place(zone: str, interface: Interface) -> Span:
+    if zone == interface.zone or zone in interface.trunk:
+        return interface.span
+    return next(port.span for port in interface.ports if zone == port.access or zone in port.trunk)
+
+
+def _shared_addresses(gateways: Sequence[Gateway]) -> Iterator[Diagnostic]:
+    for number, gateway in enumerate(gateways):
+        for other in gateways[:number]:
+            common = gateway.own & other.own
+            if common and gateway.span is not None and other.span is not None:
+                yield finding(
+                    "SEG216",
+                    f"the gateways `{other.name}` and `{gateway.name}` have an address in common",
+                    gateway.span,
+                    f"has {common}",
+                    also=(Label(other.span, "so has this one"),),
+                    help="give each its own address",
+                )
+
+
+def _mixed_segments(policy: Policy, gateways: Iterable[Gateway]) -> Iterator[Diagnostic]:
+    """Zones with `intra deny` where some hosts may talk: all traffic passes between their ports."""
+    mixed = {zone.name for zone in policy.zones.values() if zone.isolated} - apart(policy)
+    nodes = [(switch.name, switch.ports) for switch in policy.switches.values()]
+    nodes += [(gateway.name, interface.ports) for gateway in gateways for interface in gateway.interfaces]
+    for node, ports in nodes:
+        for zone in sorted({port.access for port in ports if port.access} & mixed):
+            shared = [port for port in ports if port.access == zone and not port.isolated]
+            if len(shared) > 1:
+                yield finding(
+                    "SEG213",
+                    f"nothing on `{node}` stands between hosts of zone `{zone}`, where only some may talk",
+                    policy.zones[zone].span,
+                    "`intra deny`, but a flow allows some of it",
+                    also=(Label(shared[0].span, "the ports of one VLAN"),),
+                    help="give hosts that talk a zone of their own, or write `isolated` behind the ports",
+                )

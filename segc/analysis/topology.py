@@ -1,0 +1,116 @@
+"""Gateways and switches against each other: does the VLAN that one expects come out of the other?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from segc.diagnostics.model import Diagnostic, Label, finding
+from segc.policy.model import Gateway, Policy, Switch
+from segc.source import Span
+
+
+def check_topology(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG207` where a VLAN is cut off, and devices or nodes that are two things at once."""
+    gateways = [gateway for gateway in policy.gateways.values() if not gateway.implicit]
+    for gateway in gateways:
+        yield from _shared_name(policy, gateway)
+        yield from _devices(gateway)
+        yield from _expected(policy, gateway)
+    if gateways:
+        for switch in policy.switches.values():
+            yield from _uplinks(policy, switch, gateways)
+
+
+def _shared_name(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
+    switch = policy.switches.get(gateway.name)
+    if switch is not None and gateway.span is not None:
+        yield finding(
+            "SEG102",
+            f"a gateway and a switch are both called `{gateway.name}`",
+            switch.span,
+            "this switch",
+            also=(Label(gateway.span, "and this gateway"),),
+            help="rename one of them: what is compiled for a node goes into a folder of its name",
+        )
+
+
+def _devices(gateway: Gateway) -> Iterator[Diagnostic]:
+    """A device is an interface, a sub-interface, or a port of one bridge."""
+    seen = {interface.name: interface.span for interface in gateway.interfaces}
+    for attachment in gateway.attachments:
+        first = seen.setdefault(attachment.device, seen[attachment.interface])
+        if attachment.vlan is not None and first is not seen[attachment.interface]:
+            yield _twice(attachment.device, seen[attachment.interface], first)
+    for interface in gateway.interfaces:
+        for port in interface.ports:
+            first = seen.setdefault(port.name, port.span)
+            if first is not port.span:
+                yield _twice(port.name, port.span, first)
+
+
+def _twice(device: str, span: Span, first: Span) -> Diagnostic:
+    return finding(
+        "SEG210",
+        f"`{device}` cannot be two devices of one gateway",
+        span,
+        "again here",
+        also=(Label(first, "first here"),),
+        help="keep one of them, or rename it",
+    )
+
+
+def _expected(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
+    """Zones on a trunk of the gateway that no trunk of a switch brings.
+
+    A trunk that has nothing in common with any switch leads to one that the policy does not describe.
+    """
+    trunks = {zone for switch in policy.switches.values() for zone in _trunked(switch)}
+    used = trunks | {port.access for switch in policy.switches.values() for port in switch.ports}
+    for interface in gateway.interfaces:
+        carriers = [(interface.trunk, interface.span), *((port.trunk, port.span) for port in interface.ports)]
+        for zones, span in carriers:
+            missing = [zone for zone in zones if zone not in trunks]
+            if missing and not used.isdisjoint(zones):
+                names = ", ".join(f"`{zone}`" for zone in missing)
+                yield finding(
+                    "SEG207",
+                    f"gateway `{gateway.name}` expects {names}, which no trunk of a switch carries",
+                    span,
+                    ", ".join(f"VLAN {policy.zones[zone].vlan}" for zone in missing),
+                    help="add it to the switch's trunk that leads to the gateway, or take it off here",
+                )
+
+
+def _trunked(switch: Switch) -> set[str]:
+    return {zone for port in switch.ports for zone in port.trunk}
+
+
+def _uplinks(policy: Policy, switch: Switch, gateways: Iterable[Gateway]) -> Iterator[Diagnostic]:
+    """Zones with access ports whose frames no trunk takes on, though a gateway waits for them elsewhere."""
+    others = [other for other in policy.switches.values() if other is not switch]
+    shared = {zone for gateway in gateways for zone in _tagged(gateway)}
+    shared |= {zone for other in others for zone in _trunked(other)}
+    carried = _trunked(switch) & shared
+    plugged = {zone for gateway in gateways for zone in _untagged(gateway)}
+    attached = {attachment.zone for gateway in gateways for attachment in gateway.attachments}
+    ports = {port.access: port for port in reversed(switch.ports) if port.access}
+    for zone, port in sorted(ports.items()):
+        if zone in attached and zone not in carried | plugged:
+            yield finding(
+                "SEG207",
+                f"switch `{switch.name}` has ports in zone `{zone}`, and no trunk that takes it to a gateway",
+                port.span,
+                f"VLAN {policy.zones[zone].vlan} ends here",
+                help=f"add `{zone}` to the trunk towards the gateway, at both of its ends",
+            )
+
+
+def _tagged(gateway: Gateway) -> set[str]:
+    found = {zone for interface in gateway.interfaces for zone in interface.trunk}
+    return found | {zone for i in gateway.interfaces for port in i.ports for zone in port.trunk}
+
+
+def _untagged(gateway: Gateway) -> set[str | None]:
+    """Zones that a cable from an access port of a switch may bring."""
+    found = {interface.zone for interface in gateway.interfaces}
+    return found | {port.access for i in gateway.interfaces for port in i.ports}

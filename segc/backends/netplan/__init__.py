@@ -1,0 +1,68 @@
+"""A netplan file, `<gateway>/netplan.yaml`, for gateways that netplan can describe.
+
+Netplan knows no VLANs of bridge ports and no isolated ports. A gateway with such a bridge gets no file, and
+a note says so: its other targets say all of it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from segc.backends.artifact import Artifact, Output, Target
+from segc.backends.linux import described, odd_names
+from segc.diagnostics.model import Diagnostic, finding
+from segc.enforcement.layer2 import LinkPlan, link_plan
+from segc.policy.model import Gateway
+
+
+def emit(target: Target) -> Output:
+    artifacts: list[Artifact] = []
+    diagnostics: list[Diagnostic] = []
+    for gateway in described(target):
+        if any(odd_names(gateway)):
+            continue
+        plan = link_plan(target.policy, gateway)
+        aware = [bridge.name for bridge in plan.bridges if bridge.vlan_aware]
+        if aware:
+            diagnostics.append(_left_out(gateway, aware[0]))
+        else:
+            artifacts.append(Artifact(gateway.name, "netplan.yaml", netplan_yaml(plan)))
+    return Output(tuple(artifacts), tuple(diagnostics))
+
+
+def _left_out(gateway: Gateway, name: str) -> Diagnostic:
+    interface = next(interface for interface in gateway.interfaces if interface.name == name)
+    return finding(
+        "SEG504",
+        f"netplan cannot describe gateway `{gateway.name}`, so it gets no `netplan.yaml`",
+        interface.span,
+        "a bridge whose ports have VLANs",
+        help="use the files for systemd-networkd, or `links.json`",
+    )
+
+
+def netplan_yaml(plan: LinkPlan) -> str:
+    """The plan in netplan's format, version 2; all its bridges are plain ones."""
+    bridges = {bridge.name for bridge in plan.bridges}
+    base = [device for device in plan.devices if device.parent is None]
+    kinds = {
+        "ethernets": [device for device in base if device.name not in bridges],
+        "bridges": [device for device in base if device.name in bridges],
+        "vlans": [device for device in plan.devices if device.parent is not None],
+    }
+    return _template().render(kinds={kind: devices for kind, devices in kinds.items() if devices})
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("segc.backends.netplan"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template("netplan.yaml.j2")

@@ -1,0 +1,51 @@
+"""Configuration of switches, `<switch>/…`: the VLANs and ports that the policy speaks of, and nothing else.
+
+A file states what is wanted. Loaded onto a switch that has an older one, it adds to lists of VLANs where the
+platform's commands do (`vlan trunk allowed` of AOS-CX, `set` of Junos): load it by difference.
+"""
+
+from __future__ import annotations
+
+from segc.backends.artifact import Artifact, Output, Target
+from segc.backends.linux import links_json
+from segc.backends.switch.config import config_text
+from segc.backends.switch.limits import problems
+from segc.backends.switch.platforms import LINUX_BRIDGE, PLATFORMS
+from segc.diagnostics.model import Diagnostic
+from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan, SwitchPlan, switch_plan
+
+BRIDGE = "br0"
+
+
+def emit(target: Target) -> Output:
+    artifacts: list[Artifact] = []
+    diagnostics: list[Diagnostic] = []
+    for _, switch in sorted(target.policy.switches.items()):
+        plan = switch_plan(target.policy, switch)
+        platform = PLATFORMS[plan.platform]
+        found = tuple(problems(plan, platform))
+        diagnostics += found
+        if found:
+            continue
+        if platform is LINUX_BRIDGE:
+            text = links_json(bridge_plan(plan))
+        else:
+            text = config_text(plan, platform, tuple(target.policy.zones))
+        artifacts.append(Artifact(switch.name, platform.file, text))
+    return Output(tuple(artifacts), tuple(diagnostics))
+
+
+def bridge_plan(plan: SwitchPlan) -> LinkPlan:
+    """A switch as one bridge that has no VLAN itself: the machine forwards and takes part in no zone."""
+    ports = tuple(
+        BridgePort(
+            port.name,
+            port.access.number if port.access else None,
+            tuple(vlan.number for vlan in port.trunk),
+            port.isolated,
+        )
+        for port in plan.ports
+    )
+    return LinkPlan(
+        plan.node, (Bridge(BRIDGE, None, (), ports),), (Device(BRIDGE, None, None, None, False, ()),)
+    )
