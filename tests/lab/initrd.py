@@ -1,4 +1,4 @@
-"""Build the lab's initial ramdisk: busybox, our first process, and the modules that reach the host's files."""
+"""Build the lab's initial ramdisk: busybox, the first process, and modules to reach the host's files."""
 
 import gzip
 import shutil
@@ -14,7 +14,7 @@ MODULES = ("virtio_ring", "virtio", "virtio_pci", "9pnet", "9pnet_virtio", "9p",
 
 
 def build_initrd(modules: Path, target: Path) -> None:
-    """Write a gzipped cpio archive to `target`; `modules` is a /lib/modules/<release> that depmod has indexed."""
+    """Write a gzipped cpio archive to `target`; `modules` is a /lib/modules/<release>, indexed by depmod."""
     with tempfile.TemporaryDirectory() as name:
         tree = Path(name)
         for folder in ("bin", "dev", "proc", "sys", "modules"):

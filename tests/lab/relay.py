@@ -1,7 +1,7 @@
 """Run tests in the guest and give their reports to the pytest on the host, as if they had run there.
 
-One boot serves a whole test session, also one that pytest-xdist spreads over processes. What the last boot left (its
-reports, output and kernel log) stays in .cache/lab/run for a look at it.
+One boot serves a whole test session, also one that pytest-xdist spreads over processes. What the last boot
+left (its reports, output and kernel log) stays in .cache/lab/run for a look at it.
 """
 
 import fcntl
@@ -23,10 +23,6 @@ OPTIONS = ("-o", "addopts=--strict-markers --import-mode=importlib", "-p", "no:c
 Reports = dict[str, list[dict[str, object]]]
 
 runs = pytest.StashKey[dict[bool, tuple[Reports, str]]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "systemd: in the lab, needs systemd as process 1")
 
 
 def relay(item: pytest.Item) -> None:
@@ -80,7 +76,7 @@ def run_once(session: str, tests: Sequence[str], systemd: bool) -> tuple[Reports
 
 
 def run_guest_tests(tests: Sequence[str], share: Path, *, systemd: bool = False) -> str:
-    """Run the tests with these node ids in one boot, their reports into `share`; the answer says how it went."""
+    """Run the tests with these node ids in one boot, reports into `share`; the answer says how it went."""
     command = [sys.executable, "-m", "pytest", *OPTIONS, "-p", "tests.lab.recorder", *tests]
     env = {REPORTS: "/run/lab/reports"}
     try:

@@ -31,7 +31,7 @@ def test_sub_interfaces_keep_vlans_apart() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Three hosts on a switch's access ports, `a` and `b` in VLAN 10, `c` in 20, and a gateway on its trunk."""
+    """Hosts on a switch's access ports, `a` and `b` in VLAN 10, `c` in 20, and a gateway on its trunk."""
 
     switch: Namespace
     gateway: Namespace
@@ -44,7 +44,9 @@ class Site:
 def site() -> Iterator[Site]:
     with namespaces("switch", "gateway", "a", "b", "c") as spaces:
         site = Site(*spaces)
-        site.switch.run("ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0\nip link set br0 up")
+        site.switch.run(
+            "ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0\nip link set br0 up"
+        )
         for host, vlan, last in ((site.a, 10, 2), (site.b, 10, 3), (site.c, 20, 2)):
             attach(site.switch, f"port-{host.name}", host, "eth0")
             site.switch.run(f"bridge vlan add dev port-{host.name} vid {vlan} pvid untagged")
