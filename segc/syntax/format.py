@@ -1,8 +1,8 @@
 """The one layout of a policy. Only white space changes: tokens, comments and their order stay.
 
 Statements and items of a block have a line each, two spaces deeper in a block; a block written on one line
-keeps it while it fits. A line longer than WIDTH breaks before its options, then behind commas. Groups of
-lines stay apart by one blank line.
+keeps it while it fits. A line longer than WIDTH breaks before its options (owner, ticket and reason share a
+line), then behind commas. Groups of lines stay apart by one blank line.
 """
 
 from __future__ import annotations
@@ -143,13 +143,20 @@ def _broken(line: _Line) -> Iterator[str]:
         behind = [comment.text for comment in lexeme.comments if not comment.own_line]
         own = [comment.text for comment in lexeme.comments if comment.own_line]
         too_long = before.type == "COMMA" and len(text) + 1 + _chunk(line.pieces, index) > WIDTH
-        if lexeme.comments or lexeme.option or too_long:
+        if lexeme.comments or too_long or (lexeme.option and not _joins(line.pieces, index, len(text))):
             yield "  ".join([text, *behind])
             yield from (deeper + comment for comment in own)
             text = deeper + lexeme.text
         else:
             text += _gap(before, lexeme) + lexeme.text
     yield text
+
+
+def _joins(pieces: list[Lexeme], index: int, width: int) -> bool:
+    """Whether an option stays behind the one before it: owner, ticket and reason, where there is room."""
+    two_before = pieces[index - 2].type if index > 1 else ""
+    paper = two_before in ("OWNER", "TICKET") and pieces[index].type in ("TICKET", "BECAUSE")
+    return paper and width + 1 + _chunk(pieces, index) <= WIDTH
 
 
 def _chunk(pieces: list[Lexeme], index: int) -> int:

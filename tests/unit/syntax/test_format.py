@@ -79,6 +79,28 @@ def test_a_long_flow_breaks_before_its_options_and_a_short_one_does_not() -> Non
     )
 
 
+def test_owner_ticket_and_reason_share_a_line() -> None:
+    flow = "allow a -> b : c require mfa, posture managed"
+    check(
+        f'{flow} owner "it-ops" ticket "CHG-104" because "month-end close of the books"',
+        """
+        allow a -> b : c
+            require mfa, posture managed
+            owner "it-ops" ticket "CHG-104" because "month-end close of the books"
+        """,
+    )
+    check(
+        f'{flow} owner "it-ops" because "{"x" * 90}" ticket "CHG-104"',
+        f"""
+        allow a -> b : c
+            require mfa, posture managed
+            owner "it-ops"
+            because "{"x" * 90}"
+            ticket "CHG-104"
+        """,
+    )
+
+
 def test_a_long_list_breaks_behind_commas() -> None:
     names = [f"zone-{i:04}" for i in range(30)]
     lines = formatted(f"set all = {', '.join(names)}").splitlines()
