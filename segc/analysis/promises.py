@@ -119,7 +119,8 @@ class Hops:
                 if target == node or not edge.destination.overlaps(space):
                     continue
                 services = edge.services & never.services if target in goal else edge.services
-                left = closed_off([Box(source, space, services)], self.policy, EVER)
+                box = Box(source, space, services)
+                left = closed_off([box] if box else [], self.policy, EVER)
                 if left:
                     yield target, left[0], by
 

@@ -31,9 +31,9 @@ class EndTable:
     groups: Mapping[str, Group]
     gateways: Sequence[str]
     findings: Findings
+    broken: set[str] = field(default_factory=set)  # zones and sets that lack what an error has spoken of
     sets: dict[str, End] = field(default_factory=dict)
     _within_set: str = ""
-    _broken: set[str] = field(default_factory=set)  # sets of which something is missing, which was reported
     _memo: dict[object, End] = field(default_factory=dict)
     _nesting: Nesting = field(init=False)
     _everywhere: PrefixSet = field(init=False)
@@ -51,7 +51,7 @@ class EndTable:
             before = len(self.findings.diagnostics)
             self.sets[name] = self.end(self.definitions[name].end)
             if len(self.findings.diagnostics) > before or self._uses_broken(self.definitions[name].end):
-                self._broken.add(name)
+                self.broken.add(name)
         self._within_set = ""
         return {name: self.sets[name] for name in self.definitions}
 
@@ -70,7 +70,9 @@ class EndTable:
         return end
 
     def _uses_broken(self, node: tree.End) -> bool:
-        return not self._broken.isdisjoint(_sets_in(node))
+        """Whether anything is missing from an end only because of an error reported elsewhere."""
+        zones = (zone.text for term in node.terms for zone in _places(term))
+        return not self.broken.isdisjoint((*_sets_in(node), *zones))
 
     def _resolve(self, node: tree.End) -> End:
         have, less = Resolved(), Resolved()
@@ -150,16 +152,23 @@ class EndTable:
         for host in zone.hosts:
             if host.name == term.host.text:
                 return host.space
-        names = [host.name for host in zone.hosts]
         self.findings.unknown(
-            f"host in zone `{zone.name}` called", term.host, names, "add a `host` to the zone"
+            "host",
+            term.host,
+            [host.name for host in zone.hosts],
+            f"add it to the zone: `host {term.host.text} = ADDRESS`",
+            f"the zone `{zone.name}` has no host `{term.host.text}`",
         )
         return PrefixSet()
 
     def _tag(self, name: tree.Word) -> PrefixSet:
         if name.text not in self._tagged:
             self.findings.unknown(
-                "zone or host with tag", name, self._tagged, "add `tag` to a zone or a host"
+                "tag",
+                name,
+                self._tagged,
+                f"add `tag {name.text}` to zones or hosts",
+                f"no zone or host has the tag `{name.text}`",
             )
         return self._tagged.get(name.text, PrefixSet())
 
@@ -186,7 +195,8 @@ class EndTable:
     def _within(self, zones: tuple[tree.Word, ...]) -> PrefixSet:
         for zone in zones:
             if zone.text not in self.zones:
-                self.findings.unknown("zone", zone, self.zones)
+                help = f"define it: `zone {zone.text} {{ subnet 10.0.0.0/24 }}`"
+                self.findings.unknown("zone", zone, self.zones, help)
         if not zones:
             return self._everywhere
         return union(self.zones[zone.text].space for zone in zones if zone.text in self.zones)
@@ -202,12 +212,11 @@ class EndTable:
             )
 
     def _empty(self, node: tree.End) -> None:
+        label, help = "no address, group or gateway is left", "take something out of the `except`"
+        if not node.excepted:
+            label, help = "no address", "give the zone a `subnet`"
         self.findings.add(
-            "SEG108",
-            "this end holds nothing",
-            node.span,
-            "no address, group or gateway is left",
-            help="take something out of the `except`, or delete the statement",
+            "SEG108", "this end holds nothing", node.span, label, help=f"{help}, or delete the statement"
         )
 
 
@@ -215,6 +224,10 @@ def _without(part: Part, removed: PrefixSet, unless: tuple[tuple[Subject, Prefix
     space = part.space - removed
     relevant = tuple(entry for entry in unless if entry[1].overlaps(space))
     return Part(space, part.subject, tuple(dict.fromkeys((*part.unless, *relevant))))
+
+
+def _places(term: tree.Term) -> tuple[tree.Word, ...]:
+    return term.zones if isinstance(term, tree.GroupTerm | tree.UserTerm) else ()
 
 
 def _sets_in(node: tree.End) -> tuple[str, ...]:

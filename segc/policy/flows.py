@@ -117,7 +117,7 @@ class FlowReader:
         self, requirements: tuple[tree.Requirement, ...], source: End
     ) -> tuple[bool, tuple[str, ...]]:
         mfa, postures = self.facts(requirements)
-        if requirements and not source.identified:
+        if requirements and not source.identified and (source.parts or source.gateways):
             self.findings.add(
                 "SEG106",
                 "`require` needs a group or a user as the source",
@@ -164,8 +164,9 @@ class FlowReader:
                 bounds.append(None if word is None else bound(calendar.parse_date(word.text), self.timezone))
             except (ValueError, OverflowError):
                 assert word is not None
-                message = f"`{word.text}` is not a date: write it as `2027-03-31`"
-                self.findings.add("SEG104", message, word.span, "not a date")
+                written = re.fullmatch(r"\d{4}-\d\d-\d\d", word.text)
+                message = f"`{word.text}` is not a date{': no calendar has it' if written else ''}"
+                self.findings.add("SEG104", message, word.span, help="write it as `2027-03-31`")
                 bounds.append(None)
         first, last = bounds
         if first is not None and last is not None and first >= last:
@@ -228,8 +229,8 @@ class FlowReader:
             try:
                 at = calendar.parse_moment(node.at.text, self.timezone)
             except (ValueError, OverflowError):
-                message = f"`{node.at.text}` is not a moment: write it as `2026-11-24 09:30`"
-                self.findings.add("SEG104", message, node.at.span, "not a moment")
+                message = f"`{node.at.text}` is not a moment"
+                self.findings.add("SEG104", message, node.at.span, help="write it as `2026-11-24 09:30`")
         source, destination = self.ends.end(node.source), self.ends.end(node.destination)
         services = self.services.union(node.services)
         return Expectation(node.action, source, destination, services, mfa, postures, at, node.span)

@@ -59,7 +59,7 @@ class GatewayReader:
     def _gateway(self, node: tree.GatewayDef, flows: list[Flow]) -> Gateway:
         interfaces = self._interfaces(node.interfaces)
         attachments = tuple(self._attachments(interfaces))
-        self._check_devices(attachments)
+        self._check_devices(attachments, {each.name: each for each in interfaces})
         addresses = self._addresses(node, {attachment.zone for attachment in attachments})
         publishes = tuple(self._publishes(node, {i.name: i for i in interfaces}, flows))
         self._manages(node, flows)
@@ -117,10 +117,12 @@ class GatewayReader:
     def _zone(self, word: tree.Word) -> str | None:
         if word.text in self.zones:
             return word.text
-        self.findings.unknown("zone", word, self.zones)
+        help = f"define it: `zone {word.text} {{ subnet 10.0.0.0/24 }}`"
+        self.findings.unknown("zone", word, self.zones, help)
         return None
 
-    def _trunk(self, words: Iterable[tree.Word]) -> tuple[str, ...]:
+    def _trunk(self, words: Iterable[tree.Word], tagged: bool = True) -> tuple[str, ...]:
+        """The zones of these names; each needs a VLAN, also where its frames leave a port `tagged` or not."""
         names = set()
         for word in words:
             name = self._zone(word)
@@ -128,11 +130,12 @@ class GatewayReader:
                 continue
             names.add(name)
             if self.zones[name].vlan is None:
+                what = "a trunk cannot carry it" if tagged else "no port can be in it"
                 self.findings.add(
                     "SEG208",
-                    f"the zone `{name}` has no VLAN, so a trunk cannot carry it",
+                    f"the zone `{name}` has no VLAN, so {what}",
                     word.span,
-                    "tagged here",
+                    "tagged here" if tagged else "untagged here, and set apart by its VLAN inside",
                     also=(Label(self.zones[name].span, "defined without `vlan`"),),
                     help=f"add `vlan NUMBER` to zone `{name}`",
                 )
@@ -151,7 +154,8 @@ class GatewayReader:
         access = None
         if not node.trunk and node.zones:
             access = self._zone(node.zones[0])
-            self._trunk(node.zones[:1])
+            if access is not None:
+                self._trunk(node.zones[:1], tagged=False)
         trunk = self._trunk(node.zones) if node.trunk else ()
         try:
             names = expand_ports(node.name.text)
@@ -174,15 +178,14 @@ class GatewayReader:
                 vlan = self.zones[zone].vlan
                 yield Attachment(f"{name}.{vlan or 0}", zone, name, vlan)
 
-    def _check_devices(self, attachments: Iterable[Attachment]) -> None:
+    def _check_devices(self, attachments: Iterable[Attachment], interfaces: Mapping[str, Interface]) -> None:
         for attachment in attachments:
-            if not re.fullmatch(r"[^\s/:]{1,%d}" % DEVICE_NAME, attachment.device):
-                span = self.zones[attachment.zone].span
+            if not re.fullmatch(rf"[^\s/:]{{1,{DEVICE_NAME}}}", attachment.device):
                 self.findings.add(
                     "SEG501",
                     f"Linux cannot name a device `{attachment.device}`",
-                    span,
-                    "for this zone",
+                    interfaces[attachment.interface].span,
+                    f"carries zone `{attachment.zone}`",
                     help=f"a device name has at most {DEVICE_NAME} characters: shorten the interface's name",
                 )
 
@@ -286,12 +289,12 @@ class GatewayReader:
     ) -> Iterable[Publish]:
         for written in node.publishes:
             interface = interfaces.get(written.interface.text)
-            if interface is None or interface.zone is None:
-                self.findings.unknown(
-                    "interface with a zone called",
-                    written.interface,
-                    [name for name, known in interfaces.items() if known.zone],
-                )
+            if interface is None:
+                message = f"the gateway `{node.name.text}` has no interface `{written.interface.text}`"
+                self.findings.unknown("interface", written.interface, interfaces, "", message)
+                continue
+            if interface.zone is None:
+                self._no_zone_to_publish_to(written.interface)
                 continue
             target = self.ends.end(tree.End((written.target,), (), written.target.span))
             outer = self.services.one(written.service)
@@ -312,6 +315,15 @@ class GatewayReader:
                 )
             )
             yield publish
+
+    def _no_zone_to_publish_to(self, word: tree.Word) -> None:
+        self.findings.add(
+            "SEG107",
+            f"`{word.text}` carries no zone of its own, so nothing can be published on it",
+            word.span,
+            "a trunk or a bridge",
+            help="publish on an interface that says `zone NAME`",
+        )
 
     def _publish(
         self, written: tree.Publish, target: End, outer: ServiceSet, inner: ServiceSet

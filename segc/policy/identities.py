@@ -103,6 +103,7 @@ def resolve_sessions(
                 "SEG102",
                 f"the sessions of `{rule.group}` are bounded twice",
                 node.name.span,
+                "again here",
                 also=(Label(first.span, "first here"),),
                 help="keep one of them",
             )

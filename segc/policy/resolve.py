@@ -13,7 +13,7 @@ from segc.policy.identities import resolve_groups, resolve_postures, resolve_ses
 from segc.policy.model import Policy
 from segc.policy.scope import Findings, collect
 from segc.policy.services import ServiceTable
-from segc.policy.zones import resolve_zones
+from segc.policy.zones import resolve_zones, subnets
 from segc.syntax import tree
 
 
@@ -30,7 +30,8 @@ def resolve(files: Sequence[tree.File]) -> tuple[Policy, tuple[Diagnostic, ...]]
     groups = resolve_groups(scope.groups, findings)
     zones = resolve_zones(scope.zones, findings)
     postures = resolve_postures(scope.postures, findings)
-    ends = EndTable(zones, scope.sets, groups, tuple(scope.gateways) or (IMPLICIT,), findings)
+    unread = {name for name, node in scope.zones.items() if subnets(node) and not zones[name].space}
+    ends = EndTable(zones, scope.sets, groups, tuple(scope.gateways) or (IMPLICIT,), findings, unread)
     sets = ends.resolve_all()
     gateways, implied = GatewayReader(zones, ends, services, findings).gateways(scope.gateways)
     reader = FlowReader(ends, services, postures, timezone, findings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.diagnostics.suggest import suggest
+from segc.diagnostics.suggest import did_you_mean
 from segc.source import Span
 from segc.syntax import tree
 
@@ -41,11 +41,12 @@ class Findings:
     ) -> None:
         self.diagnostics.append(finding(code, message, span, label, also=also, notes=notes, help=help))
 
-    def unknown(self, what: str, word: tree.Word, known: Iterable[str], help: str = "") -> None:
+    def unknown(
+        self, what: str, word: tree.Word, known: Iterable[str], help: str = "", message: str = ""
+    ) -> None:
         """`SEG101`: nothing of this kind has that name; `help` is used where no known name is near."""
-        near = suggest(word.text, tuple(known))
-        hint = f"did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else help
-        self.add("SEG101", f"there is no {what} `{word.text}`", word.span, "not found", help=hint)
+        message = message or f"there is no {what} `{word.text}`"
+        self.add("SEG101", message, word.span, "not found", help=did_you_mean(word.text, known) or help)
 
     def repeated(self, what: str, word: tree.Word, first: Span) -> None:
         self.add(
@@ -116,6 +117,6 @@ def _by_name(what: str, nodes: Iterable[N], findings: Findings) -> dict[str, N]:
                 node.name.span,
                 "defined again here",
                 also=(Label(first.name.span, "first defined here"),),
-                help="rename one of them, or put both bodies into one",
+                help="rename one of them, or merge the two",
             )
     return {name: found[name] for name in sorted(found)}

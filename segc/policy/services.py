@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from segc.policy.nesting import Nesting, nesting, path_text, report_deep
 from segc.policy.scope import Findings
+from segc.space.protocols import PROTOCOLS
 from segc.space.services import ANY_SERVICE, ServiceSet, parse_service
 from segc.syntax import tree
 
@@ -84,6 +85,9 @@ class ServiceTable:
             return self._literal(service)
         if service.name in self.definitions:
             return self._reference(service)
+        if service.name in PROTOCOLS or service.name == "proto":
+            word = tree.Word(service.name, service.span)
+            return self._literal(tree.ServiceLiteral(word, None, service.span))
         example = WELL_KNOWN.get(service.name)
         help = f"define it: `service {service.name} = {example or 'tcp/443'}`"
         self.findings.unknown("service", tree.Word(service.name, service.span), self.definitions, help)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from segc.diagnostics.model import Label
+from segc.diagnostics.suggest import did_you_mean
 from segc.policy.model import Host, Zone
 from segc.policy.scope import Findings
 from segc.source import Span
@@ -33,10 +34,9 @@ def resolve_zones(definitions: Mapping[str, tree.ZoneDef], findings: Findings) -
 
 def _zone(node: tree.ZoneDef, findings: Findings) -> Zone:
     given = _settings(node, findings)
-    space = addresses(
-        [word for setting in node.settings if setting.key.text == "subnet" for word in setting.values],
-        findings,
-    )
+    before = len(findings.diagnostics)
+    space = addresses(subnets(node), findings)
+    readable = len(findings.diagnostics) == before
     external = "external" in given
     if external and space:
         findings.add(
@@ -55,13 +55,17 @@ def _zone(node: tree.ZoneDef, findings: Findings) -> Zone:
         vlan=_vlan(given.get("vlan"), findings),
         space=space,
         external=external,
-        hosts=_hosts(node, space, external, findings),
+        hosts=_hosts(node, EVERYTHING if external or not readable else space, findings),
         tags=_tags(node),
         isolated=intra == "deny",
         refuse=refuse,
         about=given["about"].values[0].text if "about" in given else "",
         span=node.name.span,
     )
+
+
+def subnets(node: tree.ZoneDef) -> list[tree.Word]:
+    return [word for setting in node.settings if setting.key.text == "subnet" for word in setting.values]
 
 
 def _settings(node: tree.ZoneDef, findings: Findings) -> dict[str, tree.Setting]:
@@ -78,7 +82,9 @@ def _choice(setting: tree.Setting | None, choices: tuple[str, ...], default: str
         return default
     word = setting.values[0]
     if word.text not in choices:
-        findings.unknown(f"`{setting.key.text}` called", word, choices, f"write {' or '.join(choices)}")
+        listed = " or ".join(f"`{choice}`" for choice in choices)
+        message = f"`{setting.key.text}` is {listed}, not `{word.text}`"
+        findings.add("SEG104", message, word.span, help=did_you_mean(word.text, choices))
         return default
     return word.text
 
@@ -114,7 +120,8 @@ def addresses(words: Iterable[tree.Word], findings: Findings) -> PrefixSet:
     return union(found)
 
 
-def _hosts(node: tree.ZoneDef, space: PrefixSet, external: bool, findings: Findings) -> tuple[Host, ...]:
+def _hosts(node: tree.ZoneDef, space: PrefixSet, findings: Findings) -> tuple[Host, ...]:
+    """The hosts, all of which must lie in `space`."""
     hosts: dict[str, Host] = {}
     for written in node.hosts:
         host = _host(node, written, findings)
@@ -128,7 +135,7 @@ def _hosts(node: tree.ZoneDef, space: PrefixSet, external: bool, findings: Findi
                 also=(Label(first.span, "first defined here"),),
                 help="rename one of them, or list both addresses in one",
             )
-        elif not external and not host.space <= space:
+        elif not host.space <= space:
             _outside(node, written, host.space - space, findings)
     _check_shared(hosts.values(), findings)
     return tuple(hosts[name] for name in sorted(hosts))
@@ -151,13 +158,13 @@ def _host(node: tree.ZoneDef, written: tree.Host, findings: Findings) -> Host:
 
 
 def _outside(node: tree.ZoneDef, written: tree.Host, space: PrefixSet, findings: Findings) -> None:
-    subnets = [setting for setting in node.settings if setting.key.text == "subnet"]
+    given = [setting for setting in node.settings if setting.key.text == "subnet"]
     findings.add(
         "SEG202",
         f"the host `{written.name.text}` lies outside its zone `{node.name.text}`",
         written.span,
         f"{space} is in no subnet of the zone",
-        also=tuple(Label(setting.span, "the zone's subnets") for setting in subnets[:1]),
+        also=tuple(Label(setting.span, "the zone's subnets") for setting in given[:1]),
         help="correct the address, or add its subnet to the zone",
     )
 

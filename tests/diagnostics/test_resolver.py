@@ -1,0 +1,74 @@
+"""What names, values, topology and promises may be wrong with, and what of it is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from segc import compile
+from segc.cli.reading import read
+from segc.diagnostics.codes import RULES
+from segc.diagnostics.explain import example_files, examples
+from segc.diagnostics.model import Diagnostic, Severity
+from segc.source import SourceFile
+from segc.syntax.parse import parse
+from tests.diagnostics import runner
+
+CORPUS = sorted((Path(__file__).parent / "resolver").glob("*.seg"))
+NAMES = ("Linux ", "VLAN ", "IPv")
+
+
+def diagnose(source: SourceFile) -> Iterable[Diagnostic]:
+    file, syntax = parse(source)
+    assert not syntax, f"{source.path}: {syntax[0].message} (line {syntax[0].primary.span.line})"
+    files = [(source, file)]
+    checked = compile.check(files)
+    built = compile.build(checked.policy, files).diagnostics if checked.sound else ()
+    return dict.fromkeys((*checked.diagnostics, *built))
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_findings(path: Path) -> None:
+    runner.check(path, diagnose)
+
+
+def test_messages_speak_to_people() -> None:
+    for path in CORPUS:
+        for each in diagnose(runner.read(path)[0]):
+            assert each.message[0] in "`" or each.message[0].islower() or each.message.startswith(NAMES)
+            assert not each.message.endswith("."), each.message
+            for alien in ("None", "Traceback", "dataclass", "PrefixSet(", "frozenset"):
+                assert alien not in f"{each.message}{each.help}{each.notes}{each.secondary}"
+
+
+def codes(block: str, folder: Path) -> list[str]:
+    for file in example_files(block):
+        path = folder / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.text.encode(file.encoding))
+    reading = read([str(folder)], lambda stage: None)
+    report = reading.report
+    if reading.policy is not None and not report.errors:
+        built = compile.build(reading.policy, reading.workspace.files)
+        report = reading.with_more(built.diagnostics)
+    return [each.code for each in report.diagnostics if each.severity is not Severity.NOTE]
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_pages_show_their_code_and_its_remedy(code: str, tmp_path: Path) -> None:
+    failing, fixed = examples(code)
+    found = codes(failing, tmp_path / "failing")
+    assert found
+    assert set(found) == {code}
+    assert codes(fixed, tmp_path / "fixed") == []
+
+
+def test_every_code_of_the_resolver_is_in_the_corpus() -> None:
+    stated = {expected.code for path in CORPUS for expected in runner.read(path)[1]}
+    emitted = set()
+    for path in (Path(compile.__file__).parent / "policy").glob("*.py"):
+        emitted.update(re.findall(r'"(SEG\d{3})"', path.read_text("utf-8")))
+    assert emitted - stated == set()
