@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
 from segc.backends.artifact import Artifact
 from segc.cli import options
-from segc.cli.findings import failed, show
+from segc.cli.findings import counted, failed, show
 from segc.cli.folder import MANIFEST, RefusedError, replace_folder
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.terminal import emit, say
 from segc.compile import build
+from segc.diagnostics.json_format import render_json, scalars
+from segc.diagnostics.model import Report
+
+Nodes = dict[str, dict[str, str]]  # text by file name by node
 
 
 @click.command("compile")
@@ -22,9 +29,12 @@ from segc.compile import build
     "-o", "--output", required=True, metavar="DIR", help="Where to write; - prints one node's ruleset."
 )
 @click.option("--node", metavar="NAME", help="With `-o -`: the gateway whose ruleset is printed.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 @options.strict
 @options.color
-def command(paths: tuple[str, ...], output: str, node: str | None, strict: bool, color: str) -> None:
+def command(
+    paths: tuple[str, ...], output: str, node: str | None, format_: str, strict: bool, color: str
+) -> None:
     """Write what every gateway and switch needs to enforce a policy.
 
     DIR gets a folder for each of them and holds nothing else: a former build is replaced as a
@@ -37,17 +47,26 @@ def command(paths: tuple[str, ...], output: str, node: str | None, strict: bool,
         if reading.policy is not None and not failed(report, strict):
             built = build(reading.policy, reading.workspace.files, tell)
             artifacts, report = built.artifacts, reading.with_more(built.diagnostics)
-    show(report, color)
-    if failed(report, strict):
-        sys.exit(1)
-    if output == "-":
+    if node is not None and output != "-":
+        raise click.UsageError("`--node` goes with `-o -`, which prints one ruleset")
+    ends_here = failed(report, strict)
+    if format_ == "text" or output == "-":
+        show(report, color)
+    if not ends_here and output == "-":
         emit(_ruleset(artifacts, node))
-    else:
+    elif not ends_here:
         _write(output, artifacts)
+    if output != "-":
+        nodes = {} if ends_here else _by_node(artifacts)
+        if format_ == "json":
+            emit(_json(output, nodes, report))
+        else:
+            say(_table(output, nodes))
+    sys.exit(1 if ends_here else 0)
 
 
-def _by_node(artifacts: tuple[Artifact, ...]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _by_node(artifacts: tuple[Artifact, ...]) -> Nodes:
+    found: Nodes = {}
     for artifact in artifacts:
         found.setdefault(artifact.node, {})[artifact.name] = artifact.text
     return found
@@ -66,15 +85,40 @@ def _ruleset(artifacts: tuple[Artifact, ...], node: str | None) -> str:
 
 
 def _write(output: str, artifacts: tuple[Artifact, ...]) -> None:
-    nodes = _by_node(artifacts)
     try:
-        replace_folder(output, nodes)
+        replace_folder(output, _by_node(artifacts))
     except RefusedError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         reason = (error.strerror or "input/output error").lower()
-        raise click.ClickException(f"`{output}` cannot be written: {reason}; it is as it was") from None
-    pad = max((len(name) for name in nodes), default=0)
-    for name, files in nodes.items():
-        listed = ", ".join(sorted(each for each in files if each != MANIFEST))
-        say(f"{name:<{pad}}  {output.rstrip('/')}/{name}/  {listed}\n")
+        raise click.ClickException(
+            f"`{output}` cannot be written: {reason}; nothing there has changed"
+        ) from None
+
+
+def _table(output: str, nodes: Nodes) -> str:
+    """A line a node: its name, where its files are, and which; those of a folder as their number."""
+    rows = [(name, str(Path(output) / name), _summed(files)) for name, files in nodes.items()]
+    pads = [max((len(row[n]) for row in rows), default=0) for n in (0, 1)]
+    return "".join(f"{name:<{pads[0]}}  {where:<{pads[1]}}  {files}\n" for name, where, files in rows)
+
+
+def _summed(files: Iterable[str]) -> str:
+    counts: dict[str, int] = {}
+    for name in files:
+        folder, slash, _ = name.partition("/")
+        counts[folder + slash] = counts.get(folder + slash, 0) + 1
+    counts.pop(MANIFEST, None)
+    return ", ".join(
+        f"{name} ({counted(number, 'file')})" if name.endswith("/") else name
+        for name, number in counts.items()
+    )
+
+
+def _json(output: str, nodes: Nodes, report: Report) -> str:
+    """See `segc/schemas/compile.schema.json`."""
+    written = [
+        {"name": name, "folder": scalars(str(Path(output) / name)), "files": sorted(files)}
+        for name, files in nodes.items()
+    ]
+    return json.dumps({"nodes": written, **json.loads(render_json(report))}, indent=2) + "\n"

@@ -16,7 +16,7 @@ MANIFEST = "manifest.json"
 EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 HERE = -100  # AT_FDCWD
 
-Contents = Mapping[str, Mapping[str, str]]  # text by file name by node
+Contents = Mapping[str, Mapping[str, str]]  # text by file name, which may hold `/`, by node
 
 
 class RefusedError(Exception):
@@ -87,7 +87,9 @@ def _strangers(target: Path) -> Iterator[Path]:
             yield node
             continue
         listed = _listed(node / MANIFEST)
-        yield from (each for each in sorted(node.iterdir()) if each.name not in listed or each.is_symlink())
+        for each in sorted(node.rglob("*")):
+            if each.is_symlink() or (not each.is_dir() and each.relative_to(node).as_posix() not in listed):
+                yield each
         if not listed:
             yield node
 
@@ -103,20 +105,21 @@ def _listed(manifest: Path) -> set[str]:
 def _write(folder: Path, contents: Contents) -> None:
     folder.mkdir()
     for node, files in contents.items():
-        inside = _child(folder, node)
-        inside.mkdir()
         for name, text in files.items():
-            with _child(inside, name).open("x", encoding="utf-8", newline="") as file:
+            path = _inside(folder, f"{node}/{name}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8", newline="") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-        _sync(inside)
+    for below in (path for path in folder.rglob("*") if path.is_dir()):
+        _sync(below)
     _sync(folder)
 
 
-def _child(folder: Path, name: str) -> Path:
-    """Names are checked where they are written; this holds even if they were not."""
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
+def _inside(folder: Path, name: str) -> Path:
+    """Names are checked where they are given; this holds even if they were not."""
+    if any(part in ("", ".", "..") or "\0" in part for part in name.split("/")):
         raise ValueError(f"`{name}` cannot name a file")
     return folder / name
 
