@@ -138,6 +138,8 @@ class ChainWriter:
             yield f"ct state established ct label {LABEL} goto still_{hook}"
         yield "ct state established accept"
         yield "ct state related meta l4proto { 1, 58 } accept"
+        if hook is Hook.OUTPUT and any(map(self._has_still, Hook)):
+            yield "ct state related tcp flags & rst == rst accept"  # what chain `ended` sends
         if hook is not Hook.FORWARD:
             yield f"icmpv6 type {{ {ND} }} ip6 hoplimit 255 accept"
             yield f"icmpv6 type {{ {MLD} }} ip6 saddr {{ ::, fe80::/10 }} accept"
