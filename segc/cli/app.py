@@ -51,9 +51,11 @@ class Commands(click.Group):
             return error.exit_code
         except (click.Abort, KeyboardInterrupt):
             return INTERRUPTED
-        except ClosedError:
+        except ClosedError as error:
             abandon()
-            return CLOSED
+            if error.reason:
+                click.echo(f"Error: the output cannot be written: {error.reason}", err=True)
+            return 1 if error.reason else CLOSED
         except Exception as error:
             _report_bug(error)
             return 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TextIO
 
 WIDTH = 100  # cells where no terminal says otherwise
@@ -14,7 +15,11 @@ PLAIN = str.maketrans(
 
 
 class ClosedError(Exception):
-    """Whoever read our output has had enough."""
+    """Output goes nowhere any more: its reader went away, or else `reason` says why."""
+
+    def __init__(self, error: OSError) -> None:
+        gone = isinstance(error, BrokenPipeError)
+        self.reason = "" if gone else (error.strerror or "input/output error").lower()
 
 
 def colored(choice: str, stream: TextIO) -> bool:
@@ -54,8 +59,8 @@ def emit(document: str) -> None:
     try:
         buffer.write(document.encode("utf-8", "replace"))
         buffer.flush()
-    except BrokenPipeError as error:
-        raise ClosedError from error
+    except OSError as error:
+        raise ClosedError(error) from error
 
 
 def can_show(text: str, stream: TextIO) -> bool:
@@ -70,12 +75,18 @@ def _write(stream: TextIO, text: str) -> None:
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError as error:
-        raise ClosedError from error
+    except OSError as error:
+        raise ClosedError(error) from error
+
+
+def open_missing() -> None:
+    """Whoever starts us may have closed our output; what nobody reads is written all the same."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
 
 
 def abandon() -> None:
-    """Point standard output nowhere, or Python would complain of the closed pipe as it ends."""
+    """Point output that fails nowhere, or Python would complain of it as it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -1,0 +1,154 @@
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from segc.cli.app import segc as command
+from tests.unit.cli.policies import BROKEN, CLEAN, FAILING, WARNING, policy, segc
+
+
+def schema(name):
+    from importlib.resources import files
+
+    def load(each):
+        return json.loads(files("segc").joinpath("schemas", each).read_text("utf-8"))
+
+    findings = "diagnostics.schema.json"
+    registry = Registry().with_resource(findings, Resource.from_contents(load(findings)))
+    return Draft202012Validator(load(f"{name}.schema.json"), registry=registry)
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(*arguments):
+        return CliRunner().invoke(command, [str(each) for each in arguments])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code", "closing"),
+    [
+        (CLEAN, [], 0, "no findings in 4 zones, 4 flows"),
+        (WARNING, [], 0, "1 finding (1 warning) in 4 zones, 5 flows"),
+        (WARNING, ["--strict"], 1, "; with --strict, warnings are errors"),
+        (BROKEN, [], 1, "1 finding (1 error) in 4 zones, 5 flows"),
+        (FAILING, [], 1, "1 finding (1 error) in 4 zones, 4 flows"),
+        ("zone a {", [], 1, "in 1 file"),
+        ("", [], 0, "no findings in 0 zones, 0 flows"),
+    ],
+)
+def test_the_exit_code_and_the_closing_line(run, tmp_path, text, options, code, closing):
+    result = run("check", policy(tmp_path, text), *options)
+    assert result.exit_code == code
+    assert closing in result.stdout.splitlines()[-1]
+    assert result.stderr == ""
+
+
+def test_the_format_of_the_closing_line(run, tmp_path):
+    last = run("check", policy(tmp_path, BROKEN)).stdout.splitlines()[-1]
+    assert re.fullmatch(r"1 finding \(1 error\) in 4 zones, 5 flows · \d+\.\d s", last)
+
+
+def test_formats_for_programs(run, tmp_path):
+    path = policy(tmp_path, BROKEN)
+    findings = json.loads(run("check", "--format", "json", path).stdout)
+    schema("diagnostics").validate(findings)
+    assert [each["code"] for each in findings["diagnostics"]] == ["SEG101"]
+    sarif = json.loads(run("check", "--format", "sarif", path).stdout)
+    assert [each["ruleId"] for each in sarif["runs"][0]["results"]] == ["SEG101"]
+    annotation = run("check", "--format", "github", path).stdout
+    assert annotation.startswith("::error file=")
+    assert annotation.count("\n") == 1
+    suite = ElementTree.fromstring(run("check", "--format", "junit", path).stdout)
+    assert suite.get("failures") == "1"
+    for format in ("json", "sarif", "github", "junit"):
+        assert run("check", "--format", format, path).exit_code == 1
+        assert run("check", "--format", format, policy(tmp_path, CLEAN, "clean.seg")).exit_code == 0
+
+
+def test_warnings_fail_junit_only_if_strict(run, tmp_path):
+    path = policy(tmp_path, WARNING)
+    for options, failures in ([], "0"), (["--strict"], "1"):
+        result = run("check", "--format", "junit", path, *options)
+        assert ElementTree.fromstring(result.stdout).get("failures") == failures
+        assert result.exit_code == int(failures)
+
+
+def test_other_errors_are_shown_beside_syntax_errors_unless_they_may_follow_from_them(run, tmp_path):
+    policy(tmp_path, "zone hr { subnet 10.1.0.0/24 }\nzon finance { subnet 10.2.0.0/24 }\n", "a.seg")
+    policy(tmp_path, "allow hr -> finance : tcp/70000\nallow hr -> nowhere : tcp/1\n", "b.seg")
+    found = json.loads(run("check", "--format", "json", tmp_path).stdout)["diagnostics"]
+    assert [(each["code"], each["line"]) for each in found] == [("SEG001", 2), ("SEG104", 1), ("SEG101", 2)]
+    assert "nowhere" in found[-1]["message"]
+
+
+def test_no_name_is_called_unknown_while_a_file_is_missing(run, tmp_path):
+    path = policy(tmp_path, 'import "zones.seg"\nallow hr -> it : tcp/1\n')
+    found = json.loads(run("check", "--format", "json", path).stdout)["diagnostics"]
+    assert [each["code"] for each in found] == ["SEG002"]
+
+
+def test_the_current_folder_is_the_default(tmp_path):
+    policy(tmp_path)
+    assert segc("check", cwd=tmp_path).stdout.startswith("no findings in 4 zones")
+
+
+def test_several_paths_make_one_policy(run, tmp_path):
+    one, two = CLEAN.split("gateway gw1", 1)
+    paths = policy(tmp_path, one, "one.seg"), policy(tmp_path, "gateway gw1" + two, "two.seg")
+    assert run("check", *paths).exit_code == 0
+    assert run("check", paths[1]).exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["a b.seg", "--help.seg", "ünïcode.seg", "new\nline.seg", "\x1b[31mred.seg"])
+def test_files_with_strange_names(tmp_path, name):
+    policy(tmp_path, BROKEN, name)
+    done = segc("check", tmp_path)
+    assert done.returncode == 1
+    assert "SEG101" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_name_that_is_no_utf8(tmp_path):
+    path = tmp_path / "caf\udce9.seg"
+    path.write_text(BROKEN)
+    for format in ("text", "json", "sarif", "github", "junit"):
+        done = segc("check", "--format", format, tmp_path)
+        assert done.returncode == 1, done.stderr
+        assert "SEG101" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LC_ALL": "C"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"PYTHONUTF8": "0", "LC_ALL": "C"},
+    ],
+)
+def test_encodings_that_lack_the_frame(tmp_path, variables):
+    done = segc("check", policy(tmp_path, BROKEN + '# "ü→"\n'), **variables)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "did you mean `finance`?" in done.stdout
+
+
+@pytest.mark.parametrize("columns", ["1", "20", "10000"])
+def test_terminals_of_any_width(tmp_path, columns):
+    done = segc("check", policy(tmp_path, BROKEN), COLUMNS=columns)
+    assert done.returncode == 1
+    assert "^^^^^^^" in done.stdout
+
+
+def test_colour(tmp_path):
+    path = policy(tmp_path, BROKEN)
+    assert "\x1b[" not in segc("check", path).stdout
+    assert "\x1b[1;31merror" in segc("check", "--color", "always", path).stdout
+    assert "\x1b[1;31merror" in segc("check", "--color", "always", path, NO_COLOR="1").stdout
+    assert "\x1b[" not in segc("check", "--color", "always", "--format", "json", path).stdout
