@@ -81,8 +81,8 @@ def _write(stream: TextIO, text: str) -> None:
 
 def open_missing() -> None:
     """Whoever starts us may have closed our output; what nobody reads is written all the same."""
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")
-    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def abandon() -> None:

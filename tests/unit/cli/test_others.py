@@ -136,7 +136,7 @@ def test_what_may_not_be_written_stays():
         path = policy(folder, UGLY)
         folder.chmod(0o555)
         path.chmod(0o444)
-        for arguments in ["fmt", path], ["compile", path, "-o", folder / "out"], ["init", folder / "new"]:
+        for arguments in ["fmt", path], ["compile", path, "-o", folder / "out"]:
             command = [sys.executable, "-c", AS_NOBODY, path, *arguments]
             done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
             assert "cannot be written: permission denied" in done.stderr
@@ -166,6 +166,7 @@ def test_init_overwrites_nothing(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["mine.seg"]
     assert path.read_text() == "# mine\n"
     assert segc("init", path).returncode == 2
+    assert "cannot be written" in segc("init", "/proc/new").stderr
 
 
 def test_explain():
