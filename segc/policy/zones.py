@@ -47,6 +47,14 @@ def _zone(node: tree.ZoneDef, findings: Findings) -> Zone:
             help="delete `subnet`, or `external`",
         )
         space = PrefixSet()
+    if not external and "subnet" not in given:
+        findings.add(
+            "SEG214",
+            f"the zone `{node.name.text}` has no addresses",
+            node.name.span,
+            "so nothing said of it has any effect",
+            help="give it a `subnet`; one zone may be `external` instead, and hold all that is left",
+        )
     refuse = _choice(given.get("refuse"), REFUSALS, "drop" if external else "reject", findings)
     # A gateway is no relay between two outside addresses.
     intra = _choice(given.get("intra"), INTRA, "deny" if external else "allow", findings)
