@@ -180,13 +180,13 @@ class GatewayReader:
 
     def _check_devices(self, attachments: Iterable[Attachment], interfaces: Mapping[str, Interface]) -> None:
         for attachment in attachments:
-            if not re.fullmatch(rf"[^\s/:]{{1,{DEVICE_NAME}}}", attachment.device):
+            if not re.fullmatch(rf"[A-Za-z0-9_.@-]{{1,{DEVICE_NAME}}}", attachment.device):
                 self.findings.add(
                     "SEG501",
                     f"Linux cannot name a device `{attachment.device}`",
                     interfaces[attachment.interface].span,
                     f"carries zone `{attachment.zone}`",
-                    help=f"a device name has at most {DEVICE_NAME} characters: shorten the interface's name",
+                    help=f"it can have {DEVICE_NAME} letters, digits and `._-@`, the VLAN's number included",
                 )
 
     def _addresses(

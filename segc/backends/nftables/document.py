@@ -51,7 +51,8 @@ class Table:
     chains: dict[str, NftChain] = field(default_factory=dict)
 
     def chain(self, name: str, rules: Iterable[str], hook: str = "", comment: str = "") -> str:
-        self.chains[name] = NftChain(name, tuple(rules), hook, comment)
+        made = NftChain(name, tuple(rules), hook, comment)
+        assert self.chains.setdefault(name, made) == made, f"two chains are called {name}"
         return name
 
     def set(self, name: str, type: str, elements: Iterable[str] = (), **more: str) -> str:

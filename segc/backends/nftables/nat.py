@@ -15,9 +15,7 @@ FAMILIES = ((4, "ip", "ipv4"), (6, "ip6", "ipv6"))
 def write_nat(policy: Policy, gateway: Gateway, table: Table, place: Callable[[Span], str]) -> None:
     before = [rule for publish in gateway.publishes for rule in _published(gateway, publish, place)]
     after = [rule for publish in gateway.publishes for rule in _hairpin(policy, gateway, publish, place)]
-    after += [
-        f'oifname "{i.name}" masquerade{comment(place(i.span))}' for i in gateway.interfaces if i.masquerade
-    ]
+    after += [rule for interface in gateway.interfaces for rule in _masquerade(gateway, interface, place)]
     if before:
         table.chain("on_prerouting", before, hook="type nat hook prerouting priority dstnat; policy accept;")
     if after:
@@ -29,9 +27,10 @@ def _published(gateway: Gateway, publish: Publish, place: Callable[[Span], str])
     interface = next(i for i in gateway.interfaces if i.name == publish.interface)
     for family, protocol, name in FAMILIES:
         for address in publish.target.prefixes(family):
-            to = f"dnat {protocol} to {_with_port(address, family, publish)}{comment(place(publish.span))}"
             for match in _own_address(gateway, interface, family, protocol):
-                yield f"meta nfproto {name} {match} {_ports(publish, publish.first, publish.last)} {to}"
+                for ports, to in _translations(address, family, publish):
+                    to += comment(place(publish.span))
+                    yield f"meta nfproto {name} {match} {ports} dnat {protocol} to {to}"
 
 
 def _own_address(gateway: Gateway, interface: Interface, family: int, protocol: str) -> Iterator[str]:
@@ -51,10 +50,20 @@ def _ports(publish: Publish, first: int, last: int) -> str:
     return f"meta l4proto {publish.protocol} th dport {ports}"
 
 
-def _with_port(address: str, family: int, publish: Publish) -> str:
-    if publish.first != publish.last:
-        return address  # a range keeps its ports
-    return f"[{address}]:{publish.target_first}" if family == 6 else f"{address}:{publish.target_first}"
+def _translations(address: str, family: int, publish: Publish) -> Iterator[tuple[str, str]]:
+    """Matches on ports and where these lead. nft cannot shift a range, so it goes port by port."""
+    if publish.first == publish.target_first:
+        yield _ports(publish, publish.first, publish.last), address
+        return
+    host = f"[{address}]" if family == 6 else address
+    for port in range(publish.first, publish.last + 1):
+        yield _ports(publish, port, port), f"{host}:{port - publish.first + publish.target_first}"
+
+
+def _masquerade(gateway: Gateway, interface: Interface, place: Callable[[Span], str]) -> Iterator[str]:
+    if interface.masquerade:
+        devices = [a.device for a in gateway.attachments if a.interface == interface.name]
+        yield from (f'oifname "{device}" masquerade{comment(place(interface.span))}' for device in devices)
 
 
 def _hairpin(

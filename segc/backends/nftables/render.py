@@ -12,11 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from segc import __version__
 from segc.backends.nftables.cells import CellWriter
-from segc.backends.nftables.chains import ChainWriter
+from segc.backends.nftables.classes import ClassWriter
 from segc.backends.nftables.conditions import FAMILIES, grant_name, season_elements
 from segc.backends.nftables.document import NAME_LENGTH, NftChain, Table, plain
+from segc.backends.nftables.hooks import HookWriter
 from segc.backends.nftables.marks import MarkLayout, layout
 from segc.backends.nftables.nat import write_nat
+from segc.backends.nftables.verdicts import VerdictWriter
 from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.program import Program
 from segc.source import Span
@@ -51,11 +53,13 @@ def build_table(program: Program, marks: MarkLayout, place: Callable[[Span], str
     table = Table()
     _write_sessions(program, table)
     CellWriter(program, marks, table, lambda flow: place(flow.span)).write()
-    chains = ChainWriter(program, marks, table)
-    chains.write_classes()
-    chains.write_arrivals()
-    chains.write_verdicts()
-    chains.write_hooks()
+    hooks = HookWriter(program, marks, table)
+    classes = ClassWriter(program, marks, table)
+    ended = hooks.has_still()
+    classes.write(established=ended)
+    unknown = bool(classes.unseen) or not any(area.external for area in program.places.areas)
+    VerdictWriter(program, marks, table).write(unknown, ended)
+    hooks.write()
     write_nat(program.policy, program.position.gateway, table, place)
     return table
 
@@ -81,24 +85,32 @@ def _callees_first(table: Table) -> list[NftChain]:
 
 
 def _too_long(program: Program) -> list[Diagnostic]:
-    named = [(f"flow `{flow.id}`", flow.id, flow.span) for flow in program.flows]
+    named: list[tuple[str, str, Span | None]] = [
+        (f"flow `{flow.id}`", flow.id, flow.span) for flow in program.flows
+    ]
     named += [(f"zone `{zone.name}`", zone.name, zone.span) for zone in program.policy.zones.values()]
     named += [
         (f"host `{host.name}`", f"{zone.name}.{host.name}", host.span)
         for zone in program.policy.zones.values()
         for host in zone.hosts
     ]
+    named += [(f"gateway `{name}`", name, each.span) for name, each in program.policy.gateways.items()]
     return [
         finding(
             "SEG501",
             f"the name of {what[:60]} is too long for nftables",
             span,
             f"{len(name)} characters",
-            help=f"names in a ruleset have at most {NAME_LENGTH // 4} characters here: shorten it",
+            help=f"here it can have at most {_longest(what)} characters: shorten it",
         )
         for what, name, span in named
-        if len(name) > (NAME_LENGTH // 4 if what.startswith(("zone", "host")) else NAME_LENGTH)
+        if len(name) > _longest(what)
     ]
+
+
+def _longest(what: str) -> int:
+    """Names of zones, hosts and gateways stand beside another one in the names of chains."""
+    return NAME_LENGTH if what.startswith("flow") else NAME_LENGTH // 4
 
 
 def _mark_too_narrow(program: Program) -> Diagnostic:
