@@ -32,9 +32,10 @@ libraries() {
 }
 
 fetch() {
+    [ -n "$(mirror)" ] || apt-get -q update >&2
     uri=$(mirror)
     if [ -z "$uri" ]; then
-        echo "apt has no archive of this Debian release: is this Debian, and has apt-get update run?" >&2
+        echo "apt has no archive of this Debian release: is this Debian?" >&2
         exit 1
     fi
     rm -rf "$state"

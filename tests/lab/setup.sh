@@ -30,10 +30,11 @@ kernel_package() {
 
 unpack_kernel() {
     [ ! -e "$cache/kernel/complete" ] || return 0
+    apt-get update -q
     package=$(kernel_package)
     if [ -z "$package" ]; then
-        apt-get update -q
-        package=$(kernel_package)
+        echo "apt knows no linux-image-amd64: the lab needs Debian's archive" >&2
+        exit 1
     fi
     release=${package#linux-image-}
     rm -rf "${cache:?}/$release"

@@ -104,8 +104,9 @@ def qemu_command(
     # Programs at the same addresses each time let the emulator reuse what it has translated: 3 x faster.
     options += ["norandmaps"]
     options += [f"lab.modules={kernel / 'lib/modules'}", *init_options(systemd)]
+    # One processor: emulated, a second one costs half as much again in waiting for each other.
     return [
-        *(QEMU, "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", memory),
+        *(QEMU, "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "1", "-m", memory),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
         *("-serial", f"file:{serial}"),
         *("-kernel", str(kernel / "boot" / f"vmlinuz-{release(kernel)}"), "-initrd", str(initrd)),

@@ -26,11 +26,15 @@ class Namespace:
     def nft(self, ruleset: str) -> None:
         sh("nft -f -", self.name, stdin=ruleset)
 
-    def reaches(self, address: str, device: str = "") -> bool:
-        """Whether one of three pings is answered; the first may have to wait for a neighbour."""
+    def reaches(self, address: str, device: str = "", seconds: int = 5) -> bool:
+        """Whether a ping is answered in that time; `device` is ping's -I, an interface or source address."""
         through = f"-I {device}" * bool(device)
-        ping = f"ip netns exec {self.name} ping -n -q -c 3 -i 0.2 -W 1 {through} {address}"
+        ping = f"nsenter --net=/run/netns/{self.name} ping -n -q -c 1 -i 0.2 -w {seconds} {through} {address}"
         return subprocess.run(ping.split(), capture_output=True).returncode == 0
+
+    def cut_off_from(self, address: str, device: str = "") -> bool:
+        """Whether two seconds of pings go unanswered; proves something only on wires that carry others."""
+        return not self.reaches(address, device, seconds=2)
 
     def host(self, interface: str, *addresses: str, gateways: tuple[str, ...] = ()) -> None:
         """Bring the interface up with these addresses (with prefix length) and default gateways."""
