@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
 from typing import NamedTuple
 
 from segc.enforcement.places import EVERYWHERE, Place, PlaceFinder, Places, number_places
@@ -84,10 +83,7 @@ class _Lowering:
         for flow in self.policy.flows:
             if self._add(flow, len(flows)):
                 flows.append(flow)
-        cells = {
-            slot: _disjoint(found) if slot.kind is Kind.RANGE else _frozen(found)
-            for slot, found in self.cells.items()
-        }
+        cells = {slot: _frozen(found) for slot, found in self.cells.items()}
         return Program(
             policy=self.policy,
             position=self.position,
@@ -200,43 +196,6 @@ def _service_parts(services: ServiceSet) -> Iterator[ServicePart]:
 
 def _frozen(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:
     return {cell: tuple(rules) for cell, rules in found.items()}
-
-
-def _disjoint(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:
-    """Ranges between the same places cut where they overlap, each stretch with all rules that hold it.
-
-    A kernel's interval map takes overlapping elements without a word, and then the first one wins.
-    """
-    groups: dict[tuple[Place, Place], list[Cell]] = defaultdict(list)
-    for cell in found:
-        groups[cell.source, cell.destination].append(cell)
-    result: dict[Cell, tuple[Rule, ...]] = {}
-    for cells in groups.values():
-        cells.sort()
-        if all(a.last < b.first for a, b in pairwise(cells)):
-            result.update((cell, tuple(found[cell])) for cell in cells)
-        else:
-            result.update(_cut(cells, found))
-    return result
-
-
-def _cut(
-    cells: list[Cell], found: Mapping[Cell, Mapping[Rule, None]]
-) -> Iterator[tuple[Cell, tuple[Rule, ...]]]:
-    bounds = sorted({c.first for c in cells} | {c.last + 1 for c in cells})
-    waiting: Cell | None = None
-    rules: tuple[Rule, ...] = ()
-    for first, after in pairwise(bounds):
-        holding = [cell for cell in cells if cell.first <= first and after - 1 <= cell.last]
-        here = tuple(dict.fromkeys(rule for cell in holding for rule in found[cell]))
-        if waiting is not None and here == rules:
-            waiting = waiting._replace(last=after - 1)
-            continue
-        if waiting is not None and rules:
-            yield waiting, rules
-        waiting, rules = cells[0]._replace(first=first, last=after - 1), here
-    if waiting is not None and rules:
-        yield waiting, rules
 
 
 def _grants(tables: Iterable[Cells]) -> tuple[Grant, ...]:

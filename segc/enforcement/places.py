@@ -24,8 +24,8 @@ EVERYWHERE: Place = (0, 0)
 class Area:
     """A numbered zone, or addresses of another gateway that lie behind the same devices.
 
-    `gateway` names that other gateway; `devices` are those that packets from here may arrive on, and
-    `classes` divide the space.
+    `gateway` names that other gateway; `devices` are those that packets from here may arrive on. `cuts`
+    are the parts of the space that ends hold, and `classes` divide it accordingly.
     """
 
     name: str
@@ -34,7 +34,8 @@ class Area:
     external: bool
     gateway: str | None
     devices: frozenset[str]
-    classes: tuple[EndpointClass, ...]
+    classes: tuple[EndpointClass, ...] = ()
+    cuts: tuple[PrefixSet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,14 @@ class Places:
     def class_bits(self) -> int:
         return max((c.number.bit_length() for area in self.areas for c in area.classes), default=0)
 
+    def name(self, place: Place) -> str:
+        """`hr`, `hr.payroll`, `any` or `gateway`."""
+        zone, number = place
+        if zone in (0, self.own):
+            return "gateway" if zone else "any"
+        area = self.areas[zone - 1]
+        return next((each.name for each in area.classes if each.number == number), area.name)
+
 
 def number_places(policy: Policy, position: Position, spaces: Iterable[PrefixSet]) -> Places:
     """Number what the gateway sees; `spaces` are those of all ends, which decide the classes."""
@@ -66,15 +75,15 @@ def number_places(policy: Policy, position: Position, spaces: Iterable[PrefixSet
     others = [g for g in policy.gateways.values() if g.name != position.gateway.name and g.own]
     foreign = union(other.own for other in others)
     drafts = [
-        Area(zone.name, 0, zone.space - foreign, zone.external, None, position.devices[zone.name], ())
+        Area(zone.name, 0, zone.space - foreign, zone.external, None, position.devices[zone.name])
         for zone in visible
     ]
     drafts += [area for other in others for area in _gateway_areas(other, visible, position)]
     hosts = {host.space: f"{zone.name}.{host.name}" for zone in visible for host in zone.hosts}
     wanted = tuple(dict.fromkeys(spaces))
-    cuts = _cuts([draft.space for draft in drafts], wanted)
+    cuts = _cuts(drafts, wanted)
     areas = tuple(
-        replace(draft, number=number, classes=_classes(draft.name, draft.space, cut, hosts))
+        replace(draft, number=number, classes=_classes(draft, cut, hosts), cuts=tuple(cut))
         for number, (draft, cut) in enumerate(zip(drafts, cuts, strict=True), start=1)
     )
     return Places(areas, len(areas) + 1)
@@ -88,30 +97,30 @@ def _gateway_areas(other: Gateway, visible: Iterable[Zone], position: Position) 
             spaces.setdefault(position.devices[zone.name], []).append(space)
     for number, (devices, found) in enumerate(spaces.items(), start=1):
         name = f"gateway.{other.name}" + (f".{number}" if number > 1 else "")
-        yield Area(name, 0, union(found), False, other.name, devices, ())
+        yield Area(name, 0, union(found), False, other.name, devices)
 
 
-def _cuts(areas: Sequence[PrefixSet], spaces: Sequence[PrefixSet]) -> list[list[PrefixSet]]:
-    """For each area the parts that some space holds of it, where that is neither all nor nothing."""
-    index = AreaIndex(areas)
+def _cuts(areas: Sequence[Area], spaces: Sequence[PrefixSet]) -> list[list[PrefixSet]]:
+    """For each zone the parts that some space holds of it, where that is neither all nor nothing."""
+    index = AreaIndex([area.space for area in areas])
     cuts: list[dict[PrefixSet, None]] = [{} for _ in areas]
     for space in spaces:
         for area in index.touching(space):
-            common = areas[area] & space
-            if common and common != areas[area]:
+            common = areas[area].space & space
+            if areas[area].gateway is None and common and common != areas[area].space:
                 cuts[area][common] = None
     return [list(cut) for cut in cuts]
 
 
 def _classes(
-    name: str, space: PrefixSet, cuts: Sequence[PrefixSet], hosts: Mapping[PrefixSet, str]
+    area: Area, cuts: Sequence[PrefixSet], hosts: Mapping[PrefixSet, str]
 ) -> tuple[EndpointClass, ...]:
     if not cuts:
         return ()
     found = []
-    for number, cell in enumerate(partition([space, *cuts]), start=1):
-        rest = f"{name}.rest"
-        usual = rest if cell.members == {0} and rest not in hosts.values() else f"{name}.{number}"
+    for number, cell in enumerate(partition([area.space, *cuts]), start=1):
+        rest = f"{area.name}.rest"
+        usual = rest if cell.members == {0} and rest not in hosts.values() else f"{area.name}.{number}"
         found.append(EndpointClass(hosts.get(cell.space, usual), number, cell.space))
     return tuple(found)
 

@@ -97,8 +97,7 @@ class Program:
     """A gateway's part of the policy.
 
     A packet is looked up in each slot of a phase at every level that is in `levels`, where the last of
-    the key says whether for flows that are certain. Cells of one slot never overlap, except where one is
-    of a closer level: a phase is a union.
+    the key says whether for flows that are certain. Cells may overlap: a phase is a union.
     `intra` are numbers of the zones whose hosts may talk among themselves.
     """
 

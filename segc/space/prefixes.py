@@ -77,12 +77,12 @@ class PrefixSet:
 
         A prefix of one address is written as the address, without its length.
         """
-        bits = BITS[family]
-        return tuple(
-            _prefix_text(first, length, family)
-            for interval in self.ranges(family)
-            for first, length in _blocks(interval, bits)
-        )
+        return tuple(_prefix_text(first, length, family) for first, length in self.blocks(family))
+
+    def blocks(self, family: int) -> Iterator[tuple[int, int]]:
+        """Those prefixes as numbers: first address and length."""
+        for interval in self.ranges(family):
+            yield from _blocks(interval, BITS[family])
 
     def first(self) -> Address:
         """The lowest address, an IPv4 one if there is any. LookupError if the set is empty."""

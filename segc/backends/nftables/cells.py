@@ -1,28 +1,33 @@
 """Cells as elements of maps: who may reach what is data, the rules that look it up are few.
 
-A cell that one plain flow decides is an element of a counter map: the hit counts for the flow, and the
-rule that looked it up gives the verdict. Anything else (sessions, times, limits, logs) is an element of a
-verdict map that jumps to a chain of conditions; where none of them holds, the chain returns and the
-next lookup goes on.
+A cell that one certain flow decides is an element of a counter map: the hit counts for the flow, and the
+rule that looked it up gives the verdict. Where sessions, times, limits or logs come in, it is an element of
+a verdict map that jumps to a chain of conditions; where none of them holds, the chain returns and the next
+look-up goes on. Port ranges between two places are such a chain, too: interval maps over several fields
+are slow to ask and to change, and take overlapping elements without a word.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from segc.backends.nftables.conditions import grant_matches, time_matches
 from segc.backends.nftables.document import NAME_LENGTH, Table, comment, quoted
 from segc.backends.nftables.marks import MarkLayout
+from segc.enforcement.places import Place
 from segc.enforcement.program import Cell, Hook, Kind, Level, LevelKey, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
 LABEL = 119  # the connection label of flows whose permission may end before they do
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 58: "icmpv6", 132: "sctp", 136: "udplite"}
-VERDICT = {Phase.ALLOW: "goto accepted", Phase.DENY: "goto refuse", Phase.STAGED: ""}
 REPLY_TYPES = {(1, 8): 0, (1, 13): 14, (1, 15): 16, (1, 17): 18, (58, 128): 129, (58, 139): 140}
 STILL = "still"
+PREFIX_LENGTH = 120  # of a log; the kernel keeps 127 bytes
+REPLY = "_reply"
+Found = Sequence[tuple[Cell, tuple[Rule, ...]]]
 
 
 @dataclass
@@ -36,65 +41,110 @@ class CellWriter:
     _chains: dict[tuple[str, tuple[Rule, ...]], str] = field(default_factory=dict)
     _comments: list[str] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
+    _certain: list[bool] = field(default_factory=list)
 
     def write(self) -> None:
         self._comments = [comment(self.place(flow)) for flow in self.program.flows]
-        self._names = [f' : "{counter_name(flow)}"' for flow in self.program.flows]
+        self._names = [counter_name(flow) for flow in self.program.flows]
+        self._certain = [flow.certain for flow in self.program.flows]
         for flow in self.program.flows:
             self.table.object("counter", counter_name(flow))
             if flow.limit:
                 body = f"rate {flow.limit.rate}/{flow.limit.unit} burst {flow.limit.rate} packets"
                 self.table.object("limit", counter_name(flow), body)
         for slot in sorted(self.program.cells):
-            self._write_slot(slot)
+            found = sorted(self.program.cells[slot].items())
+            if slot.kind is Kind.RANGE:
+                self._write_ranges(slot, found)
+            else:
+                self._write_elements(slot, found)
 
-    def _write_slot(self, slot: Slot) -> None:
+    def _write_elements(self, slot: Slot, found: Found) -> None:
         plain: list[str] = []
         conditional: list[str] = []
         still: list[str] = []
-        certain = [flow.certain for flow in self.program.flows]
-        for cell, rules in sorted(self.program.cells[slot].items()):
-            key = self._key(slot.kind, cell)
-            unconditional = [rule.flow for rule in rules if certain[rule.flow]]
-            if unconditional:
-                first = min(unconditional)
-                remark = self._comments[first] if len(rules) == 1 else self._comment(rules)
-                plain.append(key + remark + self._names[first])
-            rest = tuple(sorted((rule for rule in rules if not certain[rule.flow]), key=_order))
+        certain, comments, names = self._certain, self._comments, self._names
+        for cell, rules in found:
+            key = self._key(slot, cell)
+            if len(rules) == 1 and certain[rules[0].flow]:
+                flow = rules[0].flow
+                plain.append(f'{key}{comments[flow]} : "{names[flow]}"')
+                continue
+            sure = [rule.flow for rule in rules if certain[rule.flow]]
+            if sure:
+                plain.append(f'{key}{self._comment(rules)} : "{names[min(sure)]}"')
+            rest = self._uncertain(rules)
             if rest:
-                chain = self._chain(str(slot.phase), rest)
-                conditional.append(f"{key}{self._comment(rest)} : jump {chain}")
-            fleeting = tuple(rule for rule in rest if slot.phase is Phase.ALLOW and self._may_end(rule))
+                conditional.append(f"{key}{self._comment(rest)} : jump {self._chain(str(slot.phase), rest)}")
+            fleeting = self._fleeting(slot, rest)
             if fleeting:
                 chain = self._chain(STILL, fleeting)
                 still.extend(f"{each} : jump {chain}" for each in self._keys_both_ways(slot, cell))
-        flags = "interval" if slot.kind is Kind.RANGE else ""
-        for name, elements, value in (
-            (map_name(slot), plain, "counter"),
-            (map_name(slot, "_if"), conditional, "verdict"),
-            (still_name(slot), still, "verdict"),
-        ):
-            if elements:
-                self.table.set(name, f"{_key_type(slot)} : {value}", elements, flags=flags)
+        type_ = _key_type(slot)
+        self._set(map_name(slot), f"{type_} : counter", plain)
+        self._set(map_name(slot, "_if"), f"{type_} : verdict", conditional)
+        self._set(still_name(slot), f"{type_} : verdict", still)
+
+    def _set(self, name: str, type_: str, elements: Iterable[str]) -> None:
+        elements = tuple(elements)
+        if elements:
+            self.table.set(name, type_, elements)
+
+    def _write_ranges(self, slot: Slot, found: Found) -> None:
+        """For each pair of places a chain of port ranges, conditional ones first."""
+        chains: dict[tuple[Place, Place], dict[str, None]] = defaultdict(dict)
+        still: dict[str, dict[tuple[Place, Place], dict[str, None]]] = {
+            "": defaultdict(dict),
+            REPLY: defaultdict(dict),
+        }
+        for cell, rules in sorted(found, key=lambda each: self._uncertain(each[1]) == ()):
+            pair = cell.source, cell.destination
+            match = f"{PROTOCOLS[slot.protocol]} dport {cell.first}-{cell.last} "
+            for rule in sorted(rules, key=lambda rule: (self._certain[rule.flow], _order(rule))):
+                chains[pair].update(
+                    dict.fromkeys(match + line for line in self._lines(str(slot.phase), rule))
+                )
+            for rule in self._fleeting(slot, self._uncertain(rules)):
+                for line in self._lines(STILL, rule):
+                    still[""][pair][match + line] = None
+                    still[REPLY][pair][match.replace("dport", "sport") + line] = None
+        self._write_pairs(map_name(slot), chains)
+        for way, pairs in still.items():
+            self._write_pairs(still_name(slot) + way, pairs)
+
+    def _write_pairs(self, name: str, chains: Mapping[tuple[Place, Place], Iterable[str]]) -> None:
+        elements = []
+        for (source, destination), rules in chains.items():
+            pair = f"{self._place_name(source)}/{self._place_name(destination)}"
+            chain = self.table.chain(f"{name}_{pair}", rules)
+            elements.append(f"0x{self.marks.pair(source, destination):08x} : jump {chain}")
+        self._set(name, "mark : verdict", sorted(elements))
+
+    def _place_name(self, place: Place) -> str:
+        return self.program.places.name(place)
+
+    def _uncertain(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+        return tuple(sorted((rule for rule in rules if not self._certain[rule.flow]), key=_order))
+
+    def _fleeting(self, slot: Slot, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+        return tuple(rule for rule in rules if slot.phase is Phase.ALLOW and self._may_end(rule))
 
     def _may_end(self, rule: Rule) -> bool:
         return bool(rule.grants) or self.program.flows[rule.flow].conditions.timed
 
-    def _key(self, kind: Kind, cell: Cell) -> str:
+    def _key(self, slot: Slot, cell: Cell) -> str:
         mark = f"0x{self.marks.pair(cell.source, cell.destination):08x}"
-        if kind is Kind.ALL:
-            return mark
-        return f"{mark} . {cell.first}" if cell.first == cell.last else f"{mark} . {cell.first}-{cell.last}"
+        return mark if slot.kind is Kind.ALL else f"{mark} . {cell.first}"
 
     def _keys_both_ways(self, slot: Slot, cell: Cell) -> Iterator[str]:
         """Ports of a reply are looked up as the sender's. An echo's reply has a type of its own, and no
         other type opens a connection."""
         if slot.kind is not Kind.TYPE:
-            yield self._key(slot.kind, cell)
+            yield self._key(slot, cell)
         elif (slot.protocol, cell.first) in REPLY_TYPES:
             reply = REPLY_TYPES[slot.protocol, cell.first]
-            yield self._key(slot.kind, cell)
-            yield self._key(slot.kind, cell._replace(first=reply, last=reply))
+            yield self._key(slot, cell)
+            yield self._key(slot, cell._replace(first=reply, last=reply))
 
     def _comment(self, rules: Iterable[Rule]) -> str:
         places = dict.fromkeys(self.place(self.program.flows[rule.flow]) for rule in rules)
@@ -117,10 +167,10 @@ class CellWriter:
     def _lines(self, prefix: str, rule: Rule) -> Iterator[str]:
         flow = self.program.flows[rule.flow]
         established = prefix == STILL
-        action = "goto accepted" if established else self._action(flow, self._may_end(rule))
+        action = verdict(Phase.ALLOW, self.marks) if established else self._action(flow, self._may_end(rule))
         for time in time_matches(flow.conditions):
             for session in grant_matches(rule, established):
-                yield f"{session}{time}{action}{comment(self.place(flow))}"
+                yield f"{session}{time}{action}{self._comments[rule.flow]}"
 
     def _action(self, flow: Flow, fleeting: bool) -> str:
         name = counter_name(flow)
@@ -133,14 +183,21 @@ class CellWriter:
             return " ".join(words)
         if flow.log:
             words.append(f"log prefix {_prefix(flow.action, flow)}")
-        if flow.action == "allow":
-            words += [f"ct label set {LABEL}"] if fleeting else []
-            return " ".join([*words, "goto accepted"])
-        return " ".join([*words, "goto refuse_now" if flow.log else "goto refuse"])
+        if flow.action == "allow" and fleeting:
+            words.append(f"ct label set {LABEL}")
+        silenced = flow.action == "deny" and flow.log  # it was logged by its name
+        return " ".join([*words, "goto refuse_now" if silenced else verdict(Phase(flow.action), self.marks)])
 
 
 def _prefix(what: str, flow: Flow) -> str:
-    return quoted(f"segc {what} {flow.id}"[:120] + " ")
+    return quoted(f"segc {what} {flow.id}"[:PREFIX_LENGTH] + " ")
+
+
+def verdict(phase: Phase, marks: MarkLayout) -> str:
+    """What a hit of a certain flow leads to."""
+    if phase is Phase.ALLOW:
+        return f"{marks.clear()} accept"
+    return "goto refuse" if phase is Phase.DENY else "continue"
 
 
 def _order(rule: Rule) -> tuple[int, str]:
@@ -169,13 +226,13 @@ def _slot_word(slot: Slot) -> str:
 
 def _key_type(slot: Slot) -> str:
     match slot.kind:
-        case Kind.PORT | Kind.RANGE:
+        case Kind.PORT:
             return "mark . inet_service"
         case Kind.TYPE:
             return f"mark . {PROTOCOLS[slot.protocol]}_type"
         case Kind.PROTOCOL:
             return "mark . inet_proto"
-        case Kind.ALL:
+        case Kind.RANGE | Kind.ALL:
             return "mark"
 
 
@@ -183,8 +240,10 @@ def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport")
     mask = marks.mask(level)
     mark = "meta mark" if mask == 0xFFFFFFFF else f"meta mark & 0x{mask:08x}"
     match slot.kind:
-        case Kind.PORT | Kind.RANGE:
+        case Kind.PORT:
             return f"{mark} . {PROTOCOLS[slot.protocol]} {port}"
+        case Kind.RANGE:
+            return f"meta l4proto {slot.protocol} {mark}"
         case Kind.TYPE:
             return f"{mark} . {PROTOCOLS[slot.protocol]} type"
         case Kind.PROTOCOL:
@@ -196,17 +255,19 @@ def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport")
 def lookups(
     hook: Hook, levels: Mapping[LevelKey, Sequence[Level]], phase: Phase, marks: MarkLayout
 ) -> Iterator[str]:
-    """The rules that look a packet up in one phase, conditions before what needs none."""
-    keys = [key for key in levels if key[0] is hook and key[1].phase is phase]
-    for at, slot, certain in sorted(keys, key=_lookup_order):
-        for level in levels[at, slot, certain]:
-            key = lookup_key(slot, marks, level)
-            if certain:
-                yield f"counter name {key} map @{map_name(slot)} {VERDICT[phase]}"
-            else:
-                yield f"{key} vmap @{map_name(slot, '_if')}"
-
-
-def _lookup_order(key: LevelKey) -> tuple[bool, int, int]:
-    _, slot, certain = key
-    return certain, list(Kind).index(slot.kind), slot.protocol
+    """The rules that look a packet up in one phase, conditions before what is certain."""
+    order = tuple(Kind)[::-1]
+    wanted = {
+        (slot.kind is Kind.RANGE or not certain, order.index(slot.kind), -slot.protocol, level): slot
+        for (at, slot, certain), found in levels.items()
+        if at is hook and slot.phase is phase
+        for level in found
+    }
+    for (unsure, _, _, level), slot in sorted(wanted.items(), reverse=True):
+        key = lookup_key(slot, marks, level)
+        if slot.kind is Kind.RANGE:
+            yield f"{key} vmap @{map_name(slot)}"
+        elif not unsure:
+            yield f"counter name {key} map @{map_name(slot)} {verdict(phase, marks)}"
+        else:
+            yield f"{key} vmap @{map_name(slot, '_if')}"

@@ -66,9 +66,12 @@ def season_set(timezone: str, offset: int) -> str:
 
 
 def season_elements(timezone: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Names and elements of the sets that tell the seasons of a time zone apart."""
+    """Names and elements of the sets that tell the seasons of a time zone apart.
+
+    The kernel compares nanoseconds: up to the second `last` would leave out what follows within it.
+    """
     for season in seasons(timezone)[1:]:
-        spans = tuple(f"{first}-{last}" for first, last in season.spans)
+        spans = tuple(f"{first}-{last + 1}" for first, last in season.spans)
         yield season_set(timezone, season.offset), spans
 
 

@@ -47,6 +47,23 @@ class MarkLayout:
         zone = ((1 << self.zone_bits) - 1) << self.class_bits
         return (0, zone, zone | (1 << self.class_bits) - 1)[depth]
 
+    def write_source(self, place: Place) -> str:
+        """The statement that puts a source into the mark and clears the rest of our bits."""
+        return self.statement(self.source(place))
+
+    def write_destination(self, place: Place) -> str:
+        """The statement that adds a destination to the source."""
+        return f"meta mark set meta mark | 0x{self.destination(place):08x}"
+
+    def clear(self) -> str:
+        return self.statement(0)
+
+    def statement(self, value: int) -> str:
+        if not self.kept:
+            return f"meta mark set 0x{value:08x}"
+        kept = f"meta mark set meta mark & 0x{self.kept:08x}"
+        return f"{kept} | 0x{value:08x}" if value else kept
+
     @property
     def kept(self) -> int:
         """The bits that are not ours."""

@@ -1,0 +1,143 @@
+"""The hooks: what stands already, what needs no flow, which places a packet is between, and the look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from segc.backends.nftables.cells import LABEL, REPLY, lookup_key, lookups, still_name
+from segc.backends.nftables.classes import FAMILIES
+from segc.backends.nftables.document import Table
+from segc.backends.nftables.marks import MarkLayout
+from segc.enforcement.program import Hook, Kind, Level, Phase, Program, Slot
+
+ND = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
+MLD = "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report"
+ANSWERS = {Hook.INPUT: Hook.OUTPUT, Hook.OUTPUT: Hook.INPUT, Hook.FORWARD: Hook.FORWARD}
+
+
+@dataclass
+class HookWriter:
+    program: Program
+    marks: MarkLayout
+    table: Table
+
+    def write(self) -> None:
+        for family, _, type_ in FAMILIES:
+            own = self.program.position.gateway.own.prefixes(family)
+            if own:
+                self.table.set(f"own{family}", type_, own, comment="addresses of the gateway itself")
+        for hook in Hook:
+            rules = [
+                *self._established(hook),
+                *self._served(hook),
+                *self._classified(hook),
+                f"goto decide_{hook}",
+            ]
+            self.table.chain(
+                f"on_{hook}", rules, hook=f"type filter hook {hook} priority filter; policy drop;"
+            )
+            self.table.chain(f"decide_{hook}", self._decide(hook))
+            if self._has_still(hook):
+                self._write_still(hook)
+        self.table.chain("related", self._related())
+
+    def has_still(self) -> bool:
+        """Whether any permission may end before the connections that it opened."""
+        return any(map(self._has_still, Hook))
+
+    def _established(self, hook: Hook) -> Iterator[str]:
+        if hook is Hook.INPUT:
+            yield 'iifname "lo" accept'
+        if hook is Hook.OUTPUT:
+            yield 'oifname "lo" accept'
+        if self._has_still(hook):
+            yield f"ct state established ct label {LABEL} goto still_{hook}"
+        yield "ct state vmap { established : accept, related : jump related, invalid : drop }"
+        if hook is not Hook.FORWARD:
+            yield f"icmpv6 type {{ {ND} }} ip6 hoplimit 255 accept"
+            yield f"icmpv6 type {{ {MLD} }} ip6 saddr {{ ::, fe80::/10 }} accept"
+
+    def _related(self) -> Iterator[str]:
+        """ICMP errors that belong to a connection; nothing that a helper expects."""
+        yield "meta l4proto { 1, 58 } accept"
+        if self.has_still():
+            yield 'tcp flags & rst == rst accept comment "what chain ended sends"'
+
+    def _served(self, hook: Hook) -> Iterator[str]:
+        """DHCP, whose packets have no addresses of a zone yet."""
+        gateway = self.program.position.gateway
+        served = [a.device for a in gateway.attachments if a.zone in gateway.dhcp_zones]
+        asking = [interface.name for interface in gateway.interfaces if interface.dhcp]
+        for devices, serving in ((served, True), (asking, False)):
+            if devices and hook is not Hook.FORWARD:
+                yield from _dhcp(hook, sorted(devices), serving)
+
+    def _classified(self, hook: Hook) -> Iterator[str]:
+        own = (self.program.places.own, 0)
+        if hook is Hook.OUTPUT:
+            yield self.marks.write_source(own)
+            yield "jump find_to"
+            return
+        yield from self._own_sources()
+        yield "jump find_from"
+        yield self.marks.write_destination(own) if hook is Hook.INPUT else "jump find_to"
+
+    def _own_sources(self) -> Iterator[str]:
+        for family, protocol, _ in FAMILIES:
+            if self.program.position.gateway.own.ranges(family):
+                yield f"{protocol} saddr @own{family} goto refuse_spoofed"
+
+    def _decide(self, hook: Hook) -> Iterator[str]:
+        for phase in Phase:
+            yield from lookups(hook, self.program.levels, phase, self.marks)
+        if hook is Hook.FORWARD and self.program.intra:
+            yield f"meta mark & 0x{self.marks.mask(Level(1, 1)):08x} @intra {self.marks.clear()} accept"
+        yield "goto refuse"
+
+    # -- connections whose permission may end ----------------------------------------------------
+
+    def _has_still(self, hook: Hook) -> bool:
+        return bool(self._still_levels(hook) or self._still_levels(ANSWERS[hook]))
+
+    def _still_levels(self, hook: Hook) -> list[tuple[Slot, Level]]:
+        present = {each.name for each in self.table.sets}
+        levels = self.program.levels
+        return [
+            (slot, level)
+            for at, slot, certain in sorted(levels)
+            if at is hook and slot.phase is Phase.ALLOW and not certain and still_name(slot) in present
+            for level in levels[at, slot, certain]
+        ]
+
+    def _write_still(self, hook: Hook) -> None:
+        """Look the opener's packet up again, whichever way this one goes."""
+        self.table.chain(
+            f"still_{hook}", [f"ct direction original goto still_{hook}_original", f"goto still_{hook}_reply"]
+        )
+        for direction, opened in (("original", hook), ("reply", ANSWERS[hook])):
+            suffix = "" if direction == "original" else REPLY
+            checks = [self._still_lookup(slot, level, suffix) for slot, level in self._still_levels(opened)]
+            self.table.chain(
+                f"still_{hook}_{direction}", [*self._opened(opened, suffix), *checks, "goto ended"]
+            )
+
+    def _still_lookup(self, slot: Slot, level: Level, suffix: str) -> str:
+        key = lookup_key(slot, self.marks, level, "sport" if suffix else "dport")
+        return f"{key} vmap @{still_name(slot)}{suffix if slot.kind is Kind.RANGE else ''}"
+
+    def _opened(self, hook: Hook, suffix: str) -> Iterator[str]:
+        own = (self.program.places.own, 0)
+        yield self.marks.write_source(own) if hook is Hook.OUTPUT else f"jump find_was{suffix}"
+        yield self.marks.write_destination(own) if hook is Hook.INPUT else f"jump find_to{suffix}"
+
+
+def _dhcp(hook: Hook, devices: list[str], serving: bool) -> Iterator[str]:
+    names = ", ".join(f'"{device}"' for device in devices)
+    incoming = hook is Hook.INPUT
+    match = f"{'iifname' if incoming else 'oifname'} {{ {names} }}"
+    to_server = incoming == serving
+    v4 = "udp sport 68 udp dport 67" if to_server else "udp sport 67 udp dport 68"
+    v6 = "udp sport 546 udp dport 547" if to_server else "udp sport 547 udp dport 546"
+    yield f"{match} meta nfproto ipv4 {v4} accept"
+    yield f"{match} ip6 saddr fe80::/10 {v6} accept"
