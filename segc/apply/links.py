@@ -7,12 +7,13 @@ exactly the plan's: one that lingers there would be a way into a zone.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyroute2 import IPRoute
+from pyroute2 import IPRoute, NetlinkError
 
 from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan
 
@@ -94,11 +95,12 @@ class _Run:
         )
 
     def find(self, name: str) -> Any:
-        return (
-            next(iter(self.links.get_links(ifname=name)), None)
-            if self.links.link_lookup(ifname=name)
-            else None
-        )
+        try:
+            return next(iter(self.links.link("get", ifname=name)))
+        except NetlinkError as error:
+            if error.code == errno.ENODEV:
+                return None
+            raise
 
     def did(self, what: str) -> None:
         self.changes.made.append(what)

@@ -1,5 +1,6 @@
-"""The links of the samples' gateways become real VLANs and a VLAN-aware bridge, and pings tell who is where."""
+"""The links of the samples' gateways become real VLANs and a VLAN-aware bridge; pings tell who is where."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -140,7 +141,7 @@ def test_only_what_differs_is_touched(office: dict[str, Namespace]) -> None:
 
 @pytest.fixture(scope="module")
 def clinic() -> Iterator[dict[str, Namespace]]:
-    """The clinic's gateway bridges: scanners on isolated ports, tagged machines where its switches would be."""
+    """The clinic's gateway bridges: scanners on isolated ports, tagged machines in place of its switches."""
     with ExitStack() as stack:
         (gw,) = stack.enter_context(namespaces("gw"))
         gw.run("ip link add wan0 type dummy; ip link add wg0 type dummy")
@@ -230,22 +231,31 @@ def test_networkd_makes_of_its_files_what_the_plan_says(name: str) -> None:
     plan = office_plan() if name == "office" else clinic_plan()
     made = {device.name for device in plan.devices if device.vlan} | {bridge.name for bridge in plan.bridges}
     base = {device.name for device in plan.devices} | {p.name for b in plan.bridges for p in b.ports}
-    folder = Path("/run/systemd/network")
-    folder.mkdir(exist_ok=True)
-    for file, text in network_files(plan):
-        # A dummy device has nobody to ask for an address.
-        (folder / file).write_text(text.replace("DHCP=yes", "DHCP=no"))
-    for device in sorted(base - made):
-        sh(f"ip link add {device} type dummy")
-    sh("systemctl restart systemd-networkd")
-    end = time.monotonic() + 60
-    with IPRoute() as links:
+    with networkd_files(plan), IPRoute() as links:
+        for device in sorted(base - made):
+            sh(f"ip link add {device} type dummy")
+        sh("systemctl restart systemd-networkd")
+        end = time.monotonic() + 60
         while not settled(plan, links) and time.monotonic() < end:
             time.sleep(0.5)
         changes = apply_links(plan, links)
-    for file in folder.iterdir():
-        file.unlink()
+        sh("systemctl stop systemd-networkd.socket systemd-networkd")
+        for device in sorted(base - made | {bridge.name for bridge in plan.bridges}):
+            sh(f"ip link del {device}")
     assert (changes.made, changes.absent) == ([], [])
+
+
+@contextmanager
+def networkd_files(plan: LinkPlan) -> Iterator[None]:
+    """The plan's files and no others where networkd looks; other tests of this boot have theirs."""
+    folder = Path("/run/systemd/network")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for file, text in network_files(plan):
+        # A dummy device has nobody to ask for an address.
+        (folder / file).write_text(text.replace("DHCP=yes", "DHCP=no"))
+    yield
+    shutil.rmtree(folder)
 
 
 def office_plan() -> LinkPlan:

@@ -1,0 +1,180 @@
+import pytest
+
+from segc.analysis.placement import check_placement
+from segc.analysis.topology import check_topology
+from tests.unit.backends.helpers import NAMES, policy, sample
+
+ZONES = """
+zone hr { vlan 10  subnet 10.0.10.0/24, 2001:db8:10::/64 }
+zone lab { vlan 20  subnet 10.0.20.0/24 }
+zone internet { external }
+"""
+GATEWAY = "gateway gw { interface wan0 { zone internet }  interface lan0 { trunk hr, lab } }\n"
+
+
+def found(text, check=check_topology):
+    """Code, message and underlined text of each finding."""
+    text = ZONES + text
+    findings = list(check(policy(text)))
+    return [(d.code, d.message, text[d.primary.span.start : d.primary.span.end]) for d in findings]
+
+
+def switch(*ports, name="sw"):
+    return f"switch {name} {{ platform openwrt  {'  '.join(f'port {port}' for port in ports)} }}\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("check", [check_topology, check_placement])
+def test_the_samples_are_as_they_should_be(name, check):
+    assert list(check(sample(name))) == []
+
+
+# ---- VLANs between gateways and switches
+
+
+def test_a_vlan_that_comes_by_no_trunk():
+    missing = "gateway `gw` expects `lab`, which no trunk of a switch carries"
+    assert found(GATEWAY + switch("p1 zone hr", "p2 trunk hr")) == [("SEG207", missing, "lan0")]
+    assert found(GATEWAY + switch("p1 zone hr", "p2 trunk hr, lab")) == []
+
+
+def test_a_trunk_of_a_bridge_expects_its_vlans_too():
+    bridge = "gateway gw { interface br0 { bridge  port p1 trunk hr, lab  port p2 zone lab } }\n"
+    assert [finding[0::2] for finding in found(bridge + switch("p1 zone hr", "p2 trunk hr"))] == [
+        ("SEG207", "port p1 trunk hr, lab")
+    ]
+
+
+def test_a_trunk_that_leads_to_no_described_switch_is_nobodys_concern():
+    others = "zone far { vlan 30  subnet 10.0.30.0/24 }\ngateway far { interface lan0 { trunk far } }\n"
+    assert found(others + GATEWAY + switch("p1 zone hr", "p2 trunk hr, lab")) == []
+
+
+def test_a_zone_that_ends_at_its_switch():
+    cut = "switch `sw` has ports in zone `lab`, and no trunk that takes it to a gateway"
+    assert found(GATEWAY + switch("p1 zone hr", "p2 zone lab", "p3 zone lab", "p9 trunk hr")) == [
+        ("SEG207", "gateway `gw` expects `lab`, which no trunk of a switch carries", "lan0"),
+        ("SEG207", cut, "port p2 zone lab"),
+    ]
+
+
+def test_a_switch_behind_a_switch_carries_on():
+    far = switch("p1 zone lab", "p9 trunk lab", name="far")
+    assert found(GATEWAY + far + switch("p8 trunk lab", "p9 trunk hr, lab")) == []
+    alone = "gateway gw { interface lan0 { trunk hr }  interface lan1 { trunk lab } }\n"
+    uplink = "switch `far` has ports in zone `lab`, and no trunk that takes it to a gateway"
+    assert ("SEG207", uplink, "port p1 zone lab") in found(
+        alone + switch("p1 zone lab", name="far") + switch("p9 trunk hr, lab")
+    )
+
+
+def test_a_cable_from_an_access_port_brings_a_zone_as_well():
+    untagged = "gateway gw { interface lan0 { zone hr }  interface br0 { bridge  port p1 zone lab } }\n"
+    assert found(untagged + switch("p1 zone hr", "p2 zone hr", "p3 zone lab")) == []
+
+
+def test_without_gateways_switches_are_on_their_own():
+    assert found(switch("p1 zone hr", "p2 trunk lab")) == []
+
+
+# ---- devices and nodes
+
+
+def test_a_device_is_one_thing_only():
+    text = "gateway gw { interface lan0 { trunk lab }  interface br0 { bridge  port lan0 zone hr } }\n"
+    assert found(text) == [("SEG210", "`lan0` cannot be two devices of one gateway", "port lan0 zone hr")]
+    text = 'gateway gw { interface lan0 { trunk lab }  interface "lan0.20" { zone hr } }\n'
+    assert found(text) == [("SEG210", "`lan0.20` cannot be two devices of one gateway", "lan0")]
+
+
+def test_a_gateway_and_a_switch_have_different_names():
+    text = GATEWAY + switch("p1 zone hr", "p2 trunk hr, lab", name="gw")
+    assert found(text) == [("SEG102", "a gateway and a switch are both called `gw`", "gw")]
+
+
+# ---- zones and flows at gateways
+
+
+def test_a_zone_that_no_gateway_reaches():
+    text = GATEWAY + 'zone island { subnet 10.0.30.0/24 }\nzone sketch { about "nothing yet" }\n'
+    assert found(text, check_placement) == [
+        ("SEG209", "no gateway has an interface in zone `island`", "island")
+    ]
+    assert found("zone island { subnet 10.0.30.0/24 }\n", check_placement) == []
+
+
+TWO_SITES = """
+zone backbone { subnet 10.0.99.0/24 }
+gateway east { interface lan0 { zone hr }  interface wan0 { zone internet } %s }
+gateway west { interface lan0 { zone lab }  interface wan0 { zone internet } %s }
+"""
+JOINED = ("interface wg0 { zone backbone }",) * 2
+APART = ("interface wg0 { zone backbone }", "")
+
+
+@pytest.mark.parametrize("action", ["allow", "deny"])
+def test_a_flow_that_meets_no_gateway(action):
+    flow = f"{action} hr -> lab : tcp/443"
+    assert found(TWO_SITES % JOINED + flow, check_placement) == []
+    assert found(TWO_SITES % APART + flow, check_placement) == [
+        ("SEG213", "no gateway stands between `hr` and `lab`", flow)
+    ]
+
+
+def test_one_zone_of_an_end_may_be_the_one():
+    flow = "allow hr, internet -> lab : tcp/443"
+    assert found(TWO_SITES % APART + flow, check_placement) == [
+        ("SEG213", "no gateway stands between `hr` and `lab`", flow)
+    ]
+    everywhere = "allow internet -> hr, lab : tcp/443\nallow hr, lab -> internet : tcp/80\n"
+    assert found(TWO_SITES % APART + everywhere, check_placement) == []
+
+
+def test_two_zones_behind_one_device_meet_elsewhere():
+    text = "gateway gw { interface lan0 { zone hr }  interface wan0 { zone internet } }\n"
+    router = "gateway core { interface a { zone hr }  interface b { zone lab } }\n"
+    flow = "allow internet -> lab : tcp/443\nallow hr -> lab : tcp/80\n"
+    assert found(text + router + flow, check_placement) == []
+
+
+def test_hosts_of_a_closed_zone_that_may_talk_after_all():
+    closed = "zone till { vlan 30  subnet 10.0.30.0/24  intra deny }\n"
+    flow = "allow till -> 10.0.30.9 : tcp/80\n"
+    told = ("SEG213", "nothing on `sw` stands between hosts of zone `till`, where only some may talk", "till")
+    assert found(closed + flow + switch("p1 zone till", "p2 zone till"), check_placement) == [told]
+    assert found(closed + switch("p1 zone till", "p2 zone till"), check_placement) == []
+    assert found(closed + flow + switch("p1 zone till", "p2 zone till isolated"), check_placement) == []
+
+
+# ---- addresses of gateways
+
+
+def gateway(*addresses):
+    return GATEWAY.replace("} }\n", "}\n" + "".join(f"  address {each}\n" for each in addresses) + "}\n")
+
+
+def test_a_gateway_without_an_address_in_a_family_of_a_zone():
+    assert found(gateway("hr 10.0.10.1/24", "lab 10.0.20.1/24"), check_placement) == [
+        ("SEG215", "gateway `gw` has no IPv6 address in zone `hr`", "lan0")
+    ]
+    assert found(gateway("lab 10.0.20.1/24"), check_placement) == [
+        ("SEG215", "gateway `gw` has no IPv4 or IPv6 address in zone `hr`", "lan0")
+    ]
+
+
+def test_a_gateway_that_is_given_no_address_gets_them_elsewhere():
+    assert found(GATEWAY, check_placement) == []
+    uplink = GATEWAY.replace("internet }", "hr  address dhcp }").replace("trunk hr, ", "trunk ")
+    assert found(uplink.replace("} }", "}  address lab 10.0.20.1/24 }"), check_placement) == [
+        ("SEG209", "no gateway has an interface in zone `internet`", "internet")
+    ]
+
+
+def test_two_gateways_with_one_address():
+    text = "".join(
+        f"gateway {name} {{ interface lan0 {{ zone hr }}  address hr 10.0.10.1/24, 2001:db8:10::{n}/64 }}\n"
+        for name, n in (("one", 1), ("two", 2))
+    )
+    assert [finding for finding in found(text, check_placement) if finding[0] != "SEG209"] == [
+        ("SEG216", "the gateways `one` and `two` have an address in common", "two")
+    ]
