@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
+from segc.cli.reading import read
+from segc.compile import build
 from segc.diagnostics.codes import RULES
 
 ROOT = Path(__file__).parents[2]
@@ -56,10 +58,12 @@ def segc(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def codes_of(path: Path) -> dict[str, str]:
-    """Code to severity of every finding of `segc check`."""
-    done = segc("check", "--format", "json", str(path), cwd=path.parent)
-    assert done.stdout, done.stderr
-    return {item["code"]: item["severity"] for item in json.loads(done.stdout)["diagnostics"]}
+    """Code to severity of every finding of `segc check`, and of what is behind it in `segc compile`."""
+    reading = read([str(path)], lambda stage: None)
+    report = reading.report
+    if reading.policy is not None and not report.errors:
+        report = reading.with_more(build(reading.policy, reading.workspace.files).diagnostics)
+    return {each.code: each.severity.value for each in report.diagnostics}
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=lambda block: block.place)
