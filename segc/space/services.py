@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 
 from segc.space import intervals
@@ -45,6 +46,8 @@ class ServiceSet:
         return self._hash
 
     def __or__(self, other: ServiceSet) -> ServiceSet:
+        if not (self.parts and other.parts):
+            return self if self.parts else other
         protocols = sorted({protocol for protocol, _ in self.parts + other.parts})
         return self._combine(other, intervals.union, protocols)
 
@@ -108,6 +111,7 @@ EMPTY = ServiceSet()
 ANY_SERVICE = ServiceSet(tuple((protocol, domain(protocol)) for protocol in range(256)))
 
 
+@lru_cache(maxsize=1 << 17)
 def parse_service(protocol: str, argument: str | None) -> ServiceSet:
     """`tcp/443` (as "tcp", "443"), `tcp/8000-8100`, `udp`, `icmp/echo-request`, `icmp/8`, `gre`, `proto/47`.
 
