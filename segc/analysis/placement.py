@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Flow, Gateway, Interface, Policy, Zone
-from segc.policy.topology import Position, apart, position
+from segc.policy.topology import Position, ZoneIndex, apart, position
 from segc.source import Span
-from segc.space.prefixes import PrefixSet
 
 
 def check_placement(policy: Policy) -> Iterator[Diagnostic]:
@@ -45,7 +43,7 @@ def _unenforced(policy: Policy, positions: Sequence[Position]) -> Iterator[Diagn
     if any(_sees_all_apart(policy, seen) for seen in positions):
         return
     reached = {zone for seen in positions for zone in seen.devices}
-    index = _ZoneIndex(zone for zone in policy.zones.values() if zone.name in reached)
+    index = ZoneIndex(zone for zone in policy.zones.values() if zone.name in reached)
     known: dict[tuple[int, int], tuple[str, str] | None] = {}
     for flow in policy.flows:
         ends = id(flow.source), id(flow.destination)
@@ -90,28 +88,6 @@ def _nowhere(flow: Flow, source: Zone, destination: Zone) -> Diagnostic:
         also=(Label(source.span, "from this zone"), Label(destination.span, "to this one")),
         help="attach both zones to one gateway, or join their gateways by a zone that both are attached to",
     )
-
-
-class _ZoneIndex:
-    """Finds the zones that a set of addresses meets; zones do not overlap."""
-
-    def __init__(self, zones: Iterable[Zone]) -> None:
-        found = list(zones)
-        self.spans = {
-            family: sorted((*span, zone.name) for zone in found for span in zone.space.ranges(family))
-            for family in (4, 6)
-        }
-        self.lasts = {family: [last for _, last, _ in spans] for family, spans in self.spans.items()}
-
-    def zones(self, space: PrefixSet) -> list[str]:
-        names: dict[str, None] = {}
-        for family, spans in self.spans.items():
-            for first, last in space.ranges(family):
-                for at in range(bisect_left(self.lasts[family], first), len(spans)):
-                    if spans[at][0] > last:
-                        break
-                    names[spans[at][2]] = None
-        return sorted(names)
 
 
 def _without_address(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from segc.policy.model import Gateway, Policy
+from segc.policy.model import Gateway, Policy, Zone
+from segc.space.prefixes import PrefixSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +71,41 @@ def _beyond(start: str, gateways: Iterable[Gateway], policy: Policy) -> set[str]
     return seen - {start}
 
 
+class ZoneIndex:
+    """Finds the zones that a set of addresses meets, O(log zones) each; zones do not overlap."""
+
+    def __init__(self, zones: Iterable[Zone]) -> None:
+        found = list(zones)
+        self.spans = {
+            family: sorted((*span, zone.name) for zone in found for span in zone.space.ranges(family))
+            for family in (4, 6)
+        }
+        self.lasts = {family: [last for _, last, _ in spans] for family, spans in self.spans.items()}
+
+    def zones(self, space: PrefixSet) -> list[str]:
+        names: dict[str, None] = {}
+        for family, spans in self.spans.items():
+            for first, last in space.ranges(family):
+                for at in range(bisect_left(self.lasts[family], first), len(spans)):
+                    if spans[at][0] > last:
+                        break
+                    names[spans[at][2]] = None
+        return sorted(names)
+
+
 def apart(policy: Policy) -> frozenset[str]:
     """Zones whose hosts may never talk to each other: `intra deny`, and no enforced allow among them.
 
     These need no filter inside their VLAN, only ports that do not forward to each other.
-    O(isolated zones x flows).
     """
     zones = [zone for zone in policy.zones.values() if zone.isolated and zone.vlan is not None]
     if not zones:
         return frozenset()
     allows = [flow for flow in policy.flows if flow.action == "allow" and not flow.staged]
-    spaces = {id(end): end.space for flow in allows for end in flow.ends}
-    pairs = dict.fromkeys((id(flow.source), id(flow.destination)) for flow in allows)
-    return frozenset(
-        zone.name
-        for zone in zones
-        if not any(spaces[a].overlaps(zone.space) and spaces[b].overlaps(zone.space) for a, b in pairs)
-    )
+    index = ZoneIndex(zones)
+    ends = {id(end): end for flow in allows for end in flow.ends}
+    held = {key: frozenset(index.zones(end.space)) for key, end in ends.items()}
+    mixed: set[str] = set()
+    for source, destination in dict.fromkeys((id(flow.source), id(flow.destination)) for flow in allows):
+        mixed |= held[source] & held[destination]
+    return frozenset(zone.name for zone in zones if zone.name not in mixed)
