@@ -38,10 +38,14 @@ class EndTable:
     _nesting: Nesting = field(init=False)
     _everywhere: PrefixSet = field(init=False)
     _tagged: dict[str, PrefixSet] = field(init=False)
+    _names: tuple[str, ...] = field(init=False)
+    _hosts: dict[str, dict[str, PrefixSet]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._everywhere = union(zone.space for zone in self.zones.values())
         self._tagged = _by_tag(self.zones)
+        self._names = (*self.zones, *self.definitions)
+        self._hosts = {z.name: {host.name: host.space for host in z.hosts} for z in self.zones.values()}
         self._nesting = nesting({name: _sets_in(node.end) for name, node in self.definitions.items()})
 
     def resolve_all(self) -> Mapping[str, End]:
@@ -82,7 +86,7 @@ class EndTable:
             self._add(term, less)
         self._refuse_negated(node, less)
         removed = union(less.space)
-        unless = tuple(sorted((part.subject, part.space) for part in less.parts if part.subject))
+        unless = _by_subject(less.parts)
         parts = [Part(union(have.space)), *have.parts]
         kept = (_without(part, removed, unless) for part in parts)
         return End(
@@ -123,11 +127,10 @@ class EndTable:
         elif name in self.definitions:
             self.findings.add("SEG107", f"`{name}` is a set: it has no hosts", term.span, "not a zone")
         else:
-            known = [*self.zones, *self.definitions]
             help = f"define it: `zone {name} {{ subnet 10.0.0.0/24 }}`"
             if name in self.groups:
                 help = f"there is a group of that name: write `group {name}`"
-            self.findings.unknown("zone or set", term.name, known, help)
+            self.findings.unknown("zone or set", term.name, self._names, help)
 
     def _add_set(self, term: tree.NameTerm, to: Resolved) -> None:
         name = term.name.text
@@ -148,18 +151,16 @@ class EndTable:
 
     def _host(self, term: tree.NameTerm) -> PrefixSet:
         assert term.host is not None
-        zone = self.zones[term.name.text]
-        for host in zone.hosts:
-            if host.name == term.host.text:
-                return host.space
-        self.findings.unknown(
-            "host",
-            term.host,
-            [host.name for host in zone.hosts],
-            f"add it to the zone: `host {term.host.text} = ADDRESS`",
-            f"the zone `{zone.name}` has no host `{term.host.text}`",
-        )
-        return PrefixSet()
+        zone, hosts = term.name.text, self._hosts[term.name.text]
+        if term.host.text not in hosts:
+            self.findings.unknown(
+                "host",
+                term.host,
+                hosts,
+                f"add it to the zone: `host {term.host.text} = ADDRESS`",
+                f"the zone `{zone}` has no host `{term.host.text}`",
+            )
+        return hosts.get(term.host.text, PrefixSet())
 
     def _tag(self, name: tree.Word) -> PrefixSet:
         if name.text not in self._tagged:
@@ -233,6 +234,15 @@ def _places(term: tree.Term) -> tuple[tree.Word, ...]:
 def _sets_in(node: tree.End) -> tuple[str, ...]:
     terms = (*node.terms, *node.excepted)
     return tuple(term.name.text for term in terms if isinstance(term, tree.NameTerm))
+
+
+def _by_subject(parts: Sequence[Part]) -> tuple[tuple[Subject, PrefixSet], ...]:
+    """Where each subject is taken out: a subject given twice stands once, with all its places."""
+    spaces: dict[Subject, list[PrefixSet]] = {}
+    for part in parts:
+        if part.subject:
+            spaces.setdefault(part.subject, []).append(part.space)
+    return tuple((subject, union(spaces[subject])) for subject in sorted(spaces))
 
 
 def _by_tag(zones: Mapping[str, Zone]) -> dict[str, PrefixSet]:
