@@ -44,7 +44,7 @@ class LogReader:
 
     def prefixes(self) -> list[str]:
         """The prefixes logged since the last call, without their trailing blank."""
-        found = []
+        found: list[str] = []
         while True:
             try:
                 data = self._socket.recv(1 << 16)

@@ -478,6 +478,8 @@ def test_except_group() -> None:
         deny any except group staff -> c : tcp/2
         allow any -> c : tcp/2
         allow group staff except user "bo@x.example" -> b : tcp/3
+        deny any except group staff in a, group staff in net, group chiefs -> b.one : tcp/4
+        allow any -> b.one : tcp/4
     """) as site:
         site.bind("a.5", "ana@x.example")
         site.bind("a.6", "bo@x.example")
@@ -492,6 +494,9 @@ def test_except_group() -> None:
             a.5 -> b.5 : tcp/3    yes
             a.6 -> b.5 : tcp/3    no
             a.7 -> b.5 : tcp/3    no
+            a.5 -> b.11 : tcp/4   yes
+            net.5 -> b.11 : tcp/4 yes
+            c.5 -> b.11 : tcp/4   no
         """)
         site.unbind("a.5")
         site.check("a.5 -> b.5 : tcp/1 yes\n a.5 -> c.5 : tcp/2 no")

@@ -9,7 +9,7 @@ import pytest
 from tests.netns.conversation import Conversation, End
 from tests.netns.harness import Outcome, Probe, Verdict
 from tests.netns.policy import Compiled, allowed, compile_text, device_of, raise_gateway
-from tests.netns.site import ZONES, Site
+from tests.netns.site import GATEWAY, ZONES, Site
 
 pytestmark = pytest.mark.kernel
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -123,8 +123,7 @@ def to_published(site: Site, source: str, family: int, outer: str, protocol: str
 @pytest.mark.parametrize("lease", [False, True], ids=["static", "dhcp"])
 def test_publish(family: int, lease: bool) -> None:
     outer = (LEASED if lease else WAN)[family]
-    text = {"gateway_text": STATIC} if not lease else {}
-    with Site("allow a -> b.one : tcp/8443", PUBLISHED, **text) as site:
+    with Site("allow a -> b.one : tcp/8443", PUBLISHED, gateway_text=GATEWAY if lease else STATIC) as site:
         for protocol, port, target, inner in (
             ("tcp", 443, "b.11", 8443),
             ("udp", 500, "b.11", 500),
@@ -155,8 +154,7 @@ def test_publish(family: int, lease: bool) -> None:
 def test_hairpin(family: int, lease: bool) -> None:
     """From another zone it takes a flow; from the target's own the answer must come by the gateway."""
     outer = (LEASED if lease else WAN)[family]
-    text = {"gateway_text": STATIC} if not lease else {}
-    with Site("allow a -> b.one : tcp/8443", PUBLISHED, **text) as site:
+    with Site("allow a -> b.one : tcp/8443", PUBLISHED, gateway_text=GATEWAY if lease else STATIC) as site:
         inner = site.address("b.11", family)
         from_a, from_b = (to_published(site, host, family, outer, "tcp", 443) for host in ("a.5", "b.5"))
         assert (from_a.interface, from_a.seen.src, from_a.seen.dst, from_a.seen.dport) == (
@@ -257,12 +255,21 @@ def test_each_of_several_gateways_enforces_what_crosses_it() -> None:
     for name, cases in wanted.items():
         with raise_gateway(compiled.program(name), compiled.ruleset(name)) as gateway:
             cases += [
-                tuple(map(six, case[:2])) + case[2:] for case in cases if "203" not in case[0] + case[1]
+                (six(case[0]), six(case[1]), *case[2:]) for case in cases if "203" not in case[0] + case[1]
             ]
             found = [probe_at(compiled, name, *case[:3]) for case in cases]
             outcomes = gateway.probe([probe for probe, _ in found])
             for case, (_, said), outcome in zip(cases, found, outcomes, strict=True):
                 assert (outcome.passed, said) == (case[3], case[3]), (name, case, outcome.verdict)
+
+
+def test_names_that_a_ruleset_cannot_hold_are_findings() -> None:
+    for device in ('"wan*"', '"wan\'0"', "wan0123456789012"):
+        with pytest.raises(AssertionError, match="cannot name a device"):
+            compile_text(f"zone net {{ external }} gateway gw {{ interface {device} {{ zone net }} }}")
+    long = "g" * 80
+    with pytest.raises(AssertionError, match="too long for nftables"):
+        compile_text(f"zone net {{ external }} gateway {long} {{ interface wan0 {{ zone net }} }}").ruleset()
 
 
 def six(address: str) -> str:

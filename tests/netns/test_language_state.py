@@ -14,7 +14,7 @@ from tests.netns import wire
 from tests.netns.conversation import Conversation, open_tcp, serve_tcp, tcp_connect
 from tests.netns.harness import LOCAL, Gateway
 from tests.netns.namespace import Namespace, ip_batch, nft, require_throwaway, run, sysctl
-from tests.netns.site import Site
+from tests.netns.site import GATEWAY, ZONES, Site
 
 pytestmark = pytest.mark.kernel
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -168,6 +168,20 @@ def test_a_real_client_is_told_that_its_session_has_ended(family: int) -> None:
                 assert free.recv(100) == b"and you?"
 
 
+@FAMILIES
+def test_ranges_are_held_too_whatever_the_zones_are_called(family: int) -> None:
+    """Both directions of a range are looked up in chains of their own."""
+    zones = ZONES.replace("zone c {", "zone reply_a {").replace("c.one", "reply_a.one")
+    gateway = (GATEWAY % "").replace("a, b, c", "a, b, reply_a").replace("address c", "address reply_a")
+    statements = "allow group staff in a, group staff in reply_a -> b : tcp/400-500, udp/50-60 log"
+    with Site(statements, zones=zones, gateway_text=gateway) as site:
+        for host in ("a.5", "c.5"):
+            site.bind(host, "ana@x.example")
+            talks = [begin(site, host, "b.5", family, protocol) for protocol in ("tcp", "udp")]
+            site.unbind(host)
+            assert not any(map(flows, talks))
+
+
 HOSTS = {"lan0.1": ("10.1.0", "2001:db8:1::"), "lan0.2": ("10.2.0", "2001:db8:2::")}
 
 
@@ -188,7 +202,7 @@ def neighbours() -> Iterator[tuple[Site, Namespace, Namespace, Namespace]]:
             f"addr add {v6}5/64 dev eth0",
             f"route add default via {v4}.1", f"route add ::/0 via {v6}1",
         ]))  # fmt: skip
-    yield site, gateway, *hosts
+    yield site, gateway, hosts[0], hosts[1]
     for namespace in (gateway, *hosts):
         namespace.close()
 

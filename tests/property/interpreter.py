@@ -346,8 +346,11 @@ def _l4proto(rules: Ruleset, texts: str) -> Step:
 
 def _icmp_types(rules: Ruleset, texts: str) -> Step:
     wanted = {(ND | MLD)[text.strip()] for text in texts.split(",")}
-    hit = lambda p: p.protocol == 58 and p.family == 6 and p.value in wanted  # noqa: E731
-    return lambda run: None if hit(run.packet) else False
+
+    def step(run: Run) -> object:
+        return None if run.packet.protocol == 58 and run.packet.value in wanted else False
+
+    return step
 
 
 def _verdict(rules: Ruleset, verdict: str) -> Step:

@@ -116,7 +116,7 @@ class CellWriter:
         elements = []
         for (source, destination), rules in chains.items():
             pair = f"{self._place_name(source)}/{self._place_name(destination)}"
-            chain = self.table.chain(f"{name}_{pair}", rules)
+            chain = self.table.chain(f"{name}/{pair}", rules)  # no name of a zone holds a slash
             elements.append(f"0x{self.marks.pair(source, destination):08x} : jump {chain}")
         self._set(name, "mark : verdict", sorted(elements))
 
