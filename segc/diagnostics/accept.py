@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from segc.diagnostics.codes import RULES
 from segc.diagnostics.model import Diagnostic, Report, finding
-from segc.diagnostics.suggest import did_you_mean
+from segc.diagnostics.suggest import Guesses
 from segc.source import SourceFile, Span
 
 MARK = "segc:"
@@ -48,8 +48,9 @@ def apply_acceptances(report: Report) -> Report:
     """
     accepted: dict[tuple[str, int, str], Acceptance] = {}
     malformed: list[Diagnostic] = []
+    guesses = Guesses()
     for source in report.sources:
-        for result in _acceptances(source):
+        for result in _acceptances(source, guesses):
             if isinstance(result, Diagnostic):
                 malformed.append(result)
             else:
@@ -74,7 +75,7 @@ def _acceptable(code: str) -> bool:
     return code[3] in "34" or (code[3] != "0" and RULES[code].severity != "error")
 
 
-def _acceptances(source: SourceFile) -> Iterator[Acceptance | Diagnostic]:
+def _acceptances(source: SourceFile, guesses: Guesses) -> Iterator[Acceptance | Diagnostic]:
     for comment in _comments(source):
         form = FORM.fullmatch(comment.text.strip())
         if form is None:
@@ -84,7 +85,7 @@ def _acceptances(source: SourceFile) -> Iterator[Acceptance | Diagnostic]:
         lead = comment.start + len(comment.text) - len(comment.text.lstrip()) + form.start("codes")
         for code in re.finditer(r"[^\s,]+", form["codes"]):
             span = source.span(lead + code.start(), lead + code.end())
-            yield _refused(code[0], span) or Acceptance(code[0], line, span)
+            yield _refused(code[0], span, guesses) or Acceptance(code[0], line, span)
 
 
 def _comments(source: SourceFile) -> Iterator[Comment]:
@@ -116,9 +117,9 @@ def _malformed(source: SourceFile, comment: Comment) -> Diagnostic:
     return finding("SEG005", message, span, help=f"write {EXAMPLE}")
 
 
-def _refused(code: str, span: Span) -> Diagnostic | None:
+def _refused(code: str, span: Span, guesses: Guesses) -> Diagnostic | None:
     if code not in RULES:
-        near = did_you_mean(code, RULES)
+        near = guesses.near("code", code, RULES)
         return finding(
             "SEG005", f"there is no code `{code}`", span, "not a code", help=near or f"write {EXAMPLE}"
         )

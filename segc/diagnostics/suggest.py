@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 LONGEST = 80  # characters; nobody mistypes a longer name, and distances cost time
+LOOKS = 100_000  # candidates that one run compares with its unknown words, for a second or so
 
 
 def suggest(word: str, candidates: Iterable[str]) -> tuple[str, ...]:
@@ -36,6 +37,24 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """``did you mean `web`?`` as a help text; empty where nothing is near."""
     near = suggest(word, candidates)
     return f"did you mean {' or '.join(f'`{name}`' for name in near)}?" if near else ""
+
+
+class Guesses:
+    """`did_you_mean` for texts with any number of mistakes: it stops guessing where that would take long."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._known: dict[tuple[str, str], str] = {}
+
+    def near(self, kind: str, word: str, candidates: Collection[str]) -> str:
+        """The help for `word`; all words of one `kind` are compared with the same candidates."""
+        known = self._known.get((kind, word))
+        if known is None:
+            if self._looks >= LOOKS:
+                return ""
+            self._looks += len(candidates)
+            known = self._known[kind, word] = did_you_mean(word, candidates)
+        return known
 
 
 def distance(a: str, b: str, limit: int) -> int:

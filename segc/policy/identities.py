@@ -28,6 +28,8 @@ def resolve_groups(definitions: Mapping[str, tree.GroupDef], findings: Findings)
     report_deep("group", found, definitions, findings)
     for path in found.cycles.values():
         _report_cycle(path, definitions, findings)
+    if found.cycles or found.deep:
+        nested = dict.fromkeys(definitions, ())  # who is in what would take time and memory in their product
     return {name: _group(name, definitions, nested) for name in definitions}
 
 

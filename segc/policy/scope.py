@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.diagnostics.suggest import did_you_mean
+from segc.diagnostics.suggest import Guesses
 from segc.source import Span
 from segc.syntax import tree
 
@@ -27,6 +27,7 @@ class Findings:
     """Where the passes of the resolver leave what they find."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    _guesses: Guesses = field(default_factory=Guesses)
 
     def add(
         self,
@@ -42,11 +43,12 @@ class Findings:
         self.diagnostics.append(finding(code, message, span, label, also=also, notes=notes, help=help))
 
     def unknown(
-        self, what: str, word: tree.Word, known: Iterable[str], help: str = "", message: str = ""
+        self, what: str, word: tree.Word, known: Collection[str], help: str = "", message: str = ""
     ) -> None:
         """`SEG101`: nothing of this kind has that name; `help` is used where no known name is near."""
         message = message or f"there is no {what} `{word.text}`"
-        self.add("SEG101", message, word.span, "not found", help=did_you_mean(word.text, known) or help)
+        near = self._guesses.near(message, word.text, known)
+        self.add("SEG101", message, word.span, "not found", help=near or help)
 
     def repeated(self, what: str, word: tree.Word, first: Span) -> None:
         self.add(

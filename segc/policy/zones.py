@@ -18,6 +18,7 @@ from segc.syntax import tree
 T = TypeVar("T")
 REFUSALS = ("drop", "reject")
 INTRA = ("allow", "deny")
+MOST_SHARED = 8
 ONCE = ("vlan", "external", "intra", "refuse", "about")
 
 
@@ -218,7 +219,11 @@ def _check_overlaps(zones: Mapping[str, Zone], findings: Findings) -> None:
 
 
 def _overlapping(owned: Iterable[tuple[PrefixSet, T]]) -> Iterator[tuple[T, T, PrefixSet]]:
-    """Pairs of owners with an address in common, by a sweep over each family; O(n log n + pairs)."""
+    """Pairs of owners with an address in common, by a sweep over each family; O(n log n).
+
+    Each that begins within another gets at least one pair, and at most MOST_SHARED for each of its ranges:
+    of those that began before it, the ones that reach furthest are enough.
+    """
     entries = list(owned)
     pairs: dict[tuple[int, int], None] = {}
     for family in (4, 6):
@@ -227,7 +232,7 @@ def _overlapping(owned: Iterable[tuple[PrefixSet, T]]) -> Iterator[tuple[T, T, P
         for first, last, owner in ranges:
             active = [entry for entry in active if entry[0] >= first]
             pairs.update(((min(owner, other), max(owner, other)), None) for _, other in active)
-            active.append((last, owner))
+            active = sorted((*active, (last, owner)), reverse=True)[:MOST_SHARED]
     for a, b in pairs:
         if a != b:
             yield entries[a][1], entries[b][1], entries[a][0] & entries[b][0]

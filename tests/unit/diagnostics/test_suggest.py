@@ -3,7 +3,7 @@ from itertools import product
 
 import pytest
 
-from segc.diagnostics.suggest import did_you_mean, distance, suggest
+from segc.diagnostics.suggest import LOOKS, Guesses, did_you_mean, distance, suggest
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,13 @@ def test_ten_thousand_names_are_searched_in_a_moment():
     started = time.process_time()
     assert suggest("zone-x0042", names) == ("zone-00042",)
     assert time.process_time() - started < 2
+
+
+def test_guessing_stops_where_it_would_take_long() -> None:
+    known = [f"zone-{i}" for i in range(1000)]
+    guesses = Guesses()
+    found = [guesses.near("zone", f"zonne-{i}", known) for i in range(2 * LOOKS // len(known))]
+    assert found[0] == "did you mean `zone-0`?"
+    assert [bool(each) for each in found] == [True] * (LOOKS // len(known)) + [False] * (LOOKS // len(known))
+    assert guesses.near("zone", "zonne-0", known) == found[0]
+    assert guesses.near("host", "zonne-0", known) == ""
