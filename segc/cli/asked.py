@@ -43,13 +43,20 @@ def place(policy: Policy, word: str) -> Place:
     zone_name, dot, host_name = word.partition(".")
     zone = policy.zones.get(zone_name)
     if zone is None:
-        raise click.UsageError(_no_zone(policy, zone_name))
+        raise click.UsageError(_no_zone(policy, word if " " in word else zone_name))
     return _host(zone, word, host_name) if dot else _member(policy, zone)
 
 
 def _no_zone(policy: Policy, name: str) -> str:
+    kind, blank, named = name.partition(" ")
     if name in policy.sets:
         return f"`{name}` is a set: name a zone, a host or an address of it"
+    if name in policy.gateways:
+        return f"`{name}` is a gateway: write `gateway {name}`"
+    if blank and kind in ("group", "user"):
+        return f"`{name}` is not a place: name where they sit, and say who with `--{kind} {named}`"
+    if (blank and kind == "tag") or name == "any":
+        return f"`{name}` is many places: name a zone, a host or an address of them"
     near = did_you_mean(name, policy.zones)
     return f"there is no zone `{name}`: {near or 'write an address, `zone`, `zone.host` or `gateway NAME`'}"
 
@@ -132,6 +139,8 @@ def _literal(policy: Policy, word: str) -> ServiceSet:
         if slash:
             raise click.UsageError(str(error)) from None
     near = did_you_mean(word, policy.services)
+    if word.isdigit():
+        near = f"did you mean `tcp/{word}` or `udp/{word}`?"
     raise click.UsageError(
         f"there is no service `{word}`: {near or 'name one of the policy, or write `tcp/443`'}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -12,6 +13,7 @@ from segc.cli.findings import FORMATS, closing, failed, print_report
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.terminal import say
+from segc.diagnostics.model import Report
 
 
 @click.command("check")
@@ -34,5 +36,14 @@ def command(paths: tuple[str, ...], format_: str, strict: bool, color: str) -> N
     print_report(report, format_, color, strict)
     if format_ == "text":
         gap = "\n" if report.diagnostics else ""
-        say(f"{gap}{closing(report, reading, started, strict)}\n")
+        say(f"{gap}{closing(report, reading, started, strict)}\n{_rest(paths, report)}")
     sys.exit(1 if failed(report, strict) else 0)
+
+
+def _rest(paths: tuple[str, ...], report: Report) -> str:
+    """A hint where names are missing and a file was checked without the others of its folder."""
+    folders = {Path(path).parent for path in paths if Path(path).is_file()}
+    alone = sorted(str(folder) for folder in folders if len(list(folder.glob("*.seg"))) > 1)
+    if not alone or not any(each.code == "SEG101" for each in report.diagnostics):
+        return ""
+    return f"only the files named were read; `segc check {' '.join(alone)}` reads all of the folder\n"

@@ -25,21 +25,21 @@ Nodes = dict[str, dict[str, str]]  # text by file name by node
 
 @click.command("compile")
 @options.paths
-@click.option(
-    "-o", "--output", required=True, metavar="DIR", help="Where to write; - prints one node's ruleset."
-)
+@click.option("-o", "--output", metavar="DIR", help="Where to write (required); - prints one node's ruleset.")
 @click.option("--node", metavar="NAME", help="With `-o -`: the gateway whose ruleset is printed.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 @options.strict
 @options.color
 def command(
-    paths: tuple[str, ...], output: str, node: str | None, format_: str, strict: bool, color: str
+    paths: tuple[str, ...], output: str | None, node: str | None, format_: str, strict: bool, color: str
 ) -> None:
     """Write what every gateway and switch needs to enforce a policy.
 
     DIR gets a folder for each of them and holds nothing else: a former build is replaced as a
     whole, or, if anything goes wrong, not at all. A folder that segc did not write is left alone.
     """
+    if output is None:
+        raise click.UsageError("where to? `-o build` writes into the folder `build`, `-o -` prints a ruleset")
     with progress() as tell:
         reading = read(paths, tell)
         report = reading.report

@@ -37,7 +37,7 @@ def command(codes: tuple[str, ...], list_: bool, color: str) -> None:
 
 def _code(word: str) -> str:
     names = {rule.name: code for code, rule in RULES.items()}
-    code = names.get(word.lower(), word.upper())
+    code = names.get(word.lower(), f"SEG{word}" if word.isdigit() else word.upper())
     if code not in RULES:
         near = did_you_mean(word.upper(), RULES) or did_you_mean(word.lower(), names)
         raise click.UsageError(f"there is no code `{word}`: {near or '`segc explain --list` shows them all'}")

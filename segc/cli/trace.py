@@ -93,5 +93,5 @@ def _three(words: tuple[str, ...]) -> tuple[str, str, str]:
         else:
             found.append(word)
     if len(found) != 3:
-        raise click.UsageError("a packet has a source, a destination and a service: SRC DST SERVICE")
+        raise click.UsageError("name the policy, then a packet's source, destination and service")
     return found[0], found[1], found[2]

@@ -93,6 +93,14 @@ def test_no_name_is_called_unknown_while_a_file_is_missing(run, tmp_path):
     assert [each["code"] for each in found] == ["SEG002"]
 
 
+def test_a_file_without_the_others_of_its_folder(run, tmp_path):
+    one, two = tmp_path / "one.seg", tmp_path / "two.seg"
+    one.write_text("zone a { subnet 10.0.0.0/24 }\n")
+    two.write_text("allow a -> a : any\n")
+    assert run("check", two).stdout.endswith(f"`segc check {tmp_path}` reads all of the folder\n")
+    assert "only the files" not in run("check", one, two).stdout + run("check", tmp_path).stdout
+
+
 def test_the_current_folder_is_the_default(tmp_path):
     policy(tmp_path)
     assert segc("check", cwd=tmp_path).stdout.startswith("no findings in 4 zones")

@@ -43,6 +43,12 @@ def test_what_is_written(tmp_path):
     assert set(contents(out / "gw1")) == {*manifest["files"], "manifest.json"}
 
 
+def test_no_folder_to_write_to(tmp_path):
+    done = segc("compile", policy(tmp_path, CLEAN))
+    assert done.returncode == 2
+    assert "where to? `-o build` writes" in done.stderr
+
+
 def test_the_ruleset_alone(tmp_path):
     path, out = policy(tmp_path), tmp_path / "build"
     segc("compile", path, "-o", out)

@@ -145,7 +145,11 @@ def test_gateways(ask, tell):
         (["hr", "finance", "https", "--group", "stuff"], "there is no group `stuff`: did you mean `staff`?"),
         (["hr", "finance", "https", "--posture", "x"], "there is no posture `x`: the policy has `managed`"),
         (["hr", "finance", "https", "--at", "noon"], "`noon` is not a moment"),
-        (["hr", "finance"], "SRC DST SERVICE"),
+        (["hr", "finance"], "name the policy, then a packet's source, destination and service"),
+        (["hr", "finance", "443"], "there is no service `443`: did you mean `tcp/443` or `udp/443`?"),
+        (["hr", "gw1", "https"], "`gw1` is a gateway: write `gateway gw1`"),
+        (["hr", "tag x", "https"], "`tag x` is many places"),
+        (["user a@x.example", "hr", "https"], "say who with `--user a@x.example`"),
         (["gateway gw9", "finance", "https"], "there is no gateway `gw9`: there is `gw1`"),
     ],
 )
