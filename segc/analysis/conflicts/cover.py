@@ -1,0 +1,248 @@
+"""Which clauses touch traffic, and whether together they cover it.
+
+The index is a tuple space: source expression -> destination expression -> clauses. A pair of classes lies
+in a handful of expressions on each side, so what touches it takes a few dozen dictionary look-ups, however
+many flows there are.
+
+`uncovered` proves that a region lies within a union of clauses, or finds traffic that does not. It looks at
+the lowest pair of classes. If that is covered, so is the whole block on which the same clauses hold, and
+what sticks out of the block is looked at in turn, at most two boxes. Most regions are settled by their first
+pair; the worst case is the number of blocks, bounded by the cuts that clauses meeting the region make in its
+two sides multiplied.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+from typing import NamedTuple
+
+from segc.analysis.conflicts.moments import Times
+from segc.analysis.conflicts.people import NO_SUBJECTS, Person
+from segc.analysis.conflicts.survey import Clause, Guard, Region, Survey, low_bit
+
+Wanted = Callable[[Clause], bool]
+FEW = 32  # classes, up to which looking at each beats comparing masks
+
+
+class Gap(NamedTuple):
+    """Traffic between two classes: (protocol, value), who sits at the ends, with which facts, and when."""
+
+    source: int
+    destination: int
+    service: tuple[int, int]
+    guard: Guard
+    sender: Person
+    receiver: Person
+    times: Times
+
+
+class Index:
+    """Clauses by the expressions of their ends."""
+
+    def __init__(self, survey: Survey, clauses: Iterable[Clause]) -> None:
+        self.survey = survey
+        self.pairs: dict[int, dict[int, list[Clause]]] = {}
+        for clause in clauses:
+            inner = self.pairs.setdefault(clause.source, {})
+            inner.setdefault(clause.destination, []).append(clause)
+        destinations = sorted({each for inner in self.pairs.values() for each in inner})
+        self.ends = (dict.fromkeys(self.pairs), dict.fromkeys(destinations))
+        self._holding: tuple[dict[int, tuple[int, ...]], ...] = ({}, {})
+        self._near: tuple[dict[int, tuple[int, ...]], ...] = ({}, {})
+
+    def _expressions(self, side: int, index: int) -> tuple[int, ...]:
+        """The expressions of a side that hold a class."""
+        known = self._holding[side].get(index)
+        if known is None:
+            used = self.ends[side]
+            known = tuple(each for each in self.survey.members[index] if each in used)
+            self._holding[side][index] = known
+        return known
+
+    def at(self, source: int, destination: int) -> list[Clause]:
+        """The clauses on a pair of classes."""
+        found: list[Clause] = []
+        there = self._expressions(1, destination)
+        if there:
+            for here in self._expressions(0, source):
+                inner = self.pairs[here]
+                for each in there:
+                    if each in inner:
+                        found += inner[each]
+        return found
+
+    def _touching(self, side: int, expression: int) -> tuple[int, ...]:
+        """The expressions of a side that share a class with this one."""
+        known = self._near[side].get(expression)
+        if known is None:
+            holders, masks = self.survey.holders[expression], self.survey.masks
+            if len(holders) < FEW:
+                found = {each for index in holders for each in self._expressions(side, index)}
+                known = tuple(sorted(found))
+            else:
+                mask = masks[expression]
+                known = tuple(each for each in self.ends[side] if masks[each] & mask)
+            self._near[side][expression] = known
+        return known
+
+    def touching(self, clause: Clause) -> Iterator[Clause]:
+        """The clauses whose classes meet those of another, by pairs of expressions."""
+        there = self._touching(1, clause.destination)
+        if not there:
+            return
+        wanted = frozenset(there)
+        for here in self._touching(0, clause.source):
+            inner = self.pairs[here]
+            if len(inner) < len(there):
+                for each, clauses in inner.items():
+                    if each in wanted:
+                        yield from clauses
+            else:
+                for each in there:
+                    if each in inner:
+                        yield from inner[each]
+
+
+class Cover:
+    """Questions about regions and the clauses of one index."""
+
+    def __init__(self, index: Index) -> None:
+        self.index, self.survey = index, index.survey
+
+    def of_clause(self, clause: Clause, wanted: Wanted) -> tuple[Gap | None, list[Clause]]:
+        """`of_region` for a clause, without making its masks where no other is near."""
+        survey, services = self.survey, self.survey.services
+        source, destination = survey.masks[clause.source], survey.masks[clause.destination]
+        for family in (4, 6):
+            here, there = source & survey.families[family], destination & survey.families[family]
+            number = services.in_family(clause.services, family)
+            if here and there and services.sets[number]:
+                found = self.index.at(low_bit(here), low_bit(there))
+                if not any(wanted(each) for each in found):
+                    first = services.sets[number].first()
+                    gap = self._anyone(low_bit(here), low_bit(there), first, clause.guard)
+                    if gap is not None:
+                        return gap, []
+                break
+        return self.of_region(survey.region(clause), wanted)
+
+    def _anyone(self, source: int, destination: int, service: tuple[int, int], number: int) -> Gap | None:
+        guard, people = self.survey.guards[number], self.survey.people
+        if not self.survey.possible(number):
+            return None
+        sender, receiver = people.least(guard.source)[0], people.least(guard.destination)[0]
+        return Gap(source, destination, service, guard, sender, receiver, guard.times)
+
+    def of_region(self, region: Region, wanted: Wanted) -> tuple[Gap | None, list[Clause]]:
+        """Traffic of the region that no wanted clause covers; or None, and the clauses that cover it."""
+        used: dict[Clause, None] = {}
+        for source, destination, services in self._boxes(region):
+            waiting = [(source, destination)]
+            while waiting:
+                here, there = waiting.pop()
+                block = self._block(here, there, region._replace(services=services), wanted)
+                if isinstance(block, Gap):
+                    return block, []
+                inner_here, inner_there = here, there
+                for clause in block:
+                    used[clause] = None
+                    inner_here &= self.survey.masks[clause.source]
+                    inner_there &= self.survey.masks[clause.destination]
+                if here != inner_here:
+                    waiting.append((here & ~inner_here, there))
+                if there != inner_there:
+                    waiting.append((inner_here, there & ~inner_there))
+        return None, list(used)
+
+    def _boxes(self, region: Region) -> Iterator[tuple[int, int, int]]:
+        """The region by families. What the first has of both families the second need not repeat."""
+        v4, v6 = self.survey.families[4], self.survey.families[6]
+        source, destination, services = region.source, region.destination, region.services
+        exists = self.survey.services.exists
+        only6 = services & ~exists[4]
+        boxes = (
+            (source & v4, destination & v4, services & exists[4]),
+            (source & v6 & ~v4, destination & v6, services & exists[6]),
+            (source & v6 & v4, destination & v6 & ~v4, services & exists[6]),
+            (source & v6 & v4, destination & v6 & v4, only6 & exists[6]),
+        )
+        return (box for box in boxes if all(box))
+
+    def _block(self, here: int, there: int, region: Region, wanted: Wanted) -> Gap | Sequence[Clause]:
+        """Of a box of classes, traffic at its lowest pair that is not covered, or what covers that pair."""
+        source, destination = low_bit(here), low_bit(there)
+        survey = self.survey
+        masks, services = survey.masks, survey.services
+        whole: list[Clause] = []
+        partly: list[Clause] = []
+        best, widest = None, -1
+        for clause in self.index.at(source, destination):
+            if not wanted(clause):
+                continue
+            mask = services.mask(clause.services)
+            if not mask & region.services:
+                continue
+            if not (clause.guard == 0 or survey.implies(region.guard, clause.guard)):
+                partly.append(clause)
+            elif region.services & ~mask:
+                whole.append(clause)
+            else:
+                inner = (here & masks[clause.source]), (there & masks[clause.destination])
+                if inner == (here, there):
+                    return (clause,)
+                width = inner[0].bit_count() * inner[1].bit_count()
+                if width > widest:
+                    best, widest = clause, width
+        if best is not None:
+            return (best,)
+        rest, used = region.services, []
+        for clause in whole:
+            mask = services.mask(clause.services)
+            if rest & mask:
+                rest &= ~mask
+                used.append(clause)
+        if not rest:
+            return used
+        gap = self._guarded(source, destination, region._replace(services=rest), partly)
+        return gap or [*used, *partly]
+
+    def _guarded(
+        self, source: int, destination: int, region: Region, partly: list[Clause]
+    ) -> Gap | None:
+        """What clauses that hold only at times or for some people leave of a pair of classes."""
+        survey, guard = self.survey, self.survey.guards[region.guard]
+        found = [(survey.guards[each.guard], survey.services.mask(each.services)) for each in partly]
+        found = [(g, m) for g, m in found if guard.mfa >= g.mfa and guard.postures >= g.postures]
+        without = [NO_SUBJECTS.union(*(g[side].without for g, _ in found)) for side in (3, 4)]
+        people = survey.people
+        senders, receivers = people.least(guard.source, without[0]), people.least(guard.destination, without[1])
+        for sender, receiver in product(senders, receivers):
+            here = [
+                (g.times, mask)
+                for g, mask in found
+                if people.holds(g.source, sender) and people.holds(g.destination, receiver)
+            ]
+            gap = self._timed(region.services, guard.times, here)
+            if gap is not None:
+                first = survey.services.first(gap[0])
+                return Gap(source, destination, first, guard, sender, receiver, gap[1])
+        return None
+
+    def _timed(self, rest: int, within: Times, here: list[tuple[Times, int]]) -> tuple[int, Times] | None:
+        """Services and moments that are left."""
+        while rest:
+            atom = rest & -rest
+            alike, others = rest, []
+            for times, mask in here:
+                if mask & atom:
+                    alike &= mask
+                    others.append(times)
+                else:
+                    alike &= ~mask
+            left = self.survey.left_of(within, others)
+            if left is not None:
+                return alike, left
+            rest &= ~alike
+        return None

@@ -1,0 +1,385 @@
+"""A policy in the terms of exact analysis: endpoint classes, expressions, clauses.
+
+*Classes* are addresses that no end tells apart (`space.partition`), and each gateway. An *expression* is a
+set of classes that some end names, as a bit mask. A *clause* is a pair of expressions with services and a
+guard; a flow whose ends mix addresses and people has several. Open zones are clauses too: what their hosts
+may do among themselves.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from segc.analysis.conflicts.listed import listed
+from segc.analysis.conflicts.moments import ALWAYS, Times, moment, times_of, without
+from segc.analysis.conflicts.people import ANYBODY, People, Who
+from segc.analysis.relation import own_addresses
+from segc.policy.model import Conditions, End, Flow, Policy, Subject, Zone
+from segc.space.partition import partition
+from segc.space.prefixes import PrefixSet, union
+from segc.space.services import ANY_SERVICE, ServiceSet, domain
+
+NOT_IN = {4: ServiceSet(((58, domain(58)),)), 6: ServiceSet(((1, domain(1)),))}  # ICMP of the other family
+MASKS_KEPT = 64 << 20  # bytes
+SLICES = 16
+
+
+class Guard(NamedTuple):
+    """Under what a clause holds: facts of the source's session, time, and who sits at either end."""
+
+    mfa: bool = False
+    postures: frozenset[str] = frozenset()
+    times: Times = ALWAYS
+    source: Who = ANYBODY
+    destination: Who = ANYBODY
+
+    def __and__(self, other: Guard) -> Guard:
+        if self is other:
+            return self
+        return Guard(
+            self.mfa or other.mfa,
+            self.postures | other.postures,
+            self.times & other.times,
+            self.source & other.source,
+            self.destination & other.destination,
+        )
+
+
+PLAIN = Guard()
+
+
+class Clause(NamedTuple):
+    """`source` and `destination` number expressions, `services` a service set, `guard` a guard."""
+
+    source: int
+    destination: int
+    services: int
+    guard: int
+    by: Flow | Zone
+
+
+class Region(NamedTuple):
+    """Traffic: masks of classes and of service atoms, and a guard's number. Families are not told apart yet."""
+
+    source: int
+    destination: int
+    services: int
+    guard: int
+
+
+class Piece(NamedTuple):
+    """A part of an end in which the same people are asked for everywhere."""
+
+    expression: int
+    who: Who
+
+
+class Services:
+    """Service sets by number, and as bit masks over atoms: the stretches that none of them divides.
+
+    Masks are made when two clauses meet, and forgotten before they fill the memory: most sets of a policy
+    with thousands of different ports are never compared with another.
+    """
+
+    def __init__(self) -> None:
+        self.sets: list[ServiceSet] = []
+        self._numbers: dict[ServiceSet, int] = {}
+        self._in_family: list[tuple[int, int]] = []
+        self._masks: dict[int, int] = {}
+        self._room = MASKS_KEPT
+
+    def number(self, services: ServiceSet) -> int:
+        found = self._numbers.get(services)
+        if found is None:
+            found = self._numbers[services] = len(self.sets)
+            self.sets.append(services)
+            self._in_family.append((found, found))
+            mixed = any(protocol in (1, 58) for protocol, _ in services.parts)
+            if mixed:
+                v4, v6 = (self.number(services - NOT_IN[family]) for family in (4, 6))
+                self._in_family[found] = (v4, v6)
+        return found
+
+    def in_family(self, number: int, family: int) -> int:
+        """The set without what does not exist in a family."""
+        return self._in_family[number][family == 6]
+
+    def mask(self, number: int) -> int:
+        mask = self._masks.get(number)
+        if mask is None:
+            mask = self._make(self.sets[number])
+            self._room -= mask.bit_length() // 8 + 40
+            if self._room < 0:
+                self._masks.clear()
+                self._room = MASKS_KEPT
+            self._masks[number] = mask
+        return mask
+
+    @cached_property
+    def _edges(self) -> list[int]:
+        """Where an atom begins, protocols one after the other."""
+        sets = [*self.sets, ANY_SERVICE, *NOT_IN.values()]
+        spans = {(p << 16 | a, (p << 16 | b) + 1) for s in sets for p, values in s.parts for a, b in values}
+        return sorted({edge for span in spans for edge in span})
+
+    def _make(self, services: ServiceSet) -> int:
+        mask = 0
+        for protocol, values in services.parts:
+            for first, last in values:
+                low = bisect_left(self._edges, protocol << 16 | first)
+                high = bisect_left(self._edges, (protocol << 16 | last) + 1)
+                mask |= (1 << high) - (1 << low)
+        return mask
+
+    @cached_property
+    def exists(self) -> dict[int, int]:
+        """The atoms that exist in each family."""
+        every = self._make(ANY_SERVICE)
+        return {family: every & ~self._make(services) for family, services in NOT_IN.items()}
+
+    def parts(self, services: ServiceSet) -> Iterator[ServiceSet]:
+        """Each interval of a set as a set of its own, if there are several but not all protocols."""
+        if 1 < sum(len(values) for _, values in services.parts) <= SLICES:
+            for protocol, values in services.parts:
+                yield from (ServiceSet(((protocol, (pair,)),)) for pair in values)
+
+    def first(self, mask: int) -> tuple[int, int]:
+        """Protocol and value of the lowest atom of a mask."""
+        edge = self._edges[low_bit(mask)]
+        return edge >> 16, edge & 0xFFFF
+
+    def of_mask(self, mask: int) -> ServiceSet:
+        """The set that a mask stands for."""
+        found = ServiceSet()
+        while mask:
+            at = low_bit(mask)
+            edge = self._edges[at]
+            last = self._edges[at + 1] - 1
+            found = found | ServiceSet(((edge >> 16, ((edge & 0xFFFF, last & 0xFFFF),)),))
+            mask &= mask - 1
+        return found
+
+
+class Survey:
+    """Numbers everything once. O(n log n) in the intervals of all ends, and the members of each class."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.own = own_addresses(policy)
+        self.services = Services()
+        self.guards: list[Guard] = [PLAIN]
+        self.clauses: list[Clause] = []
+        self.by_flow: dict[Flow, list[Clause]] = {}
+        self._guard_numbers: dict[Guard, int] = {PLAIN: 0}
+        self._expressions: dict[tuple[PrefixSet, str], int] = {}
+        self._pieces: dict[int, list[Piece]] = {}
+        self.zones: dict[str, int] = {}  # the expression of each
+        self.terms: dict[End, list[tuple[str, int]]] = {}  # of ends that list several, each with its own
+        self._add_all()
+        self._classify()
+        self.zone_names = {number: name for name, number in self.zones.items()}
+        self.people = People(policy, {who for guard in self.guards for who in guard[3:]})
+        self._compared: dict[tuple[int, int], bool] = {}
+        self._joined: dict[tuple[int, int], int] = {}
+        self._possible: dict[int, bool] = {0: True}
+
+    # -- clauses -----------------------------------------------------------------------------------
+
+    def _add_all(self) -> None:
+        for flow in self.policy.flows:
+            found = self.by_flow[flow] = list(self._clauses(flow))
+            self.clauses += found
+        everything = self.services.number(ANY_SERVICE)
+        for zone in self.policy.zones.values():
+            space = zone.space - self.own
+            if not space:
+                continue
+            within = self.zones[zone.name] = self._expression(space, "")
+            if not zone.isolated:
+                self.clauses.append(Clause(within, within, everything, 0, zone))
+        lists = {id(end): end for flow in self.by_flow for end in flow.ends if len(end.parts) == 1}
+        for end in lists.values():
+            for term, space in listed(end, self.policy):
+                space = (space & end.parts[0].space) - self.own
+                if space and not end.parts[0].unless:
+                    self.terms.setdefault(end, []).append((term, self._expression(space, "")))
+
+    def _clauses(self, flow: Flow) -> Iterator[Clause]:
+        services = self.services.number(flow.services)
+        for source in self.pieces(flow.source):
+            for destination in self.pieces(flow.destination):
+                guard = self._guard(flow.conditions, source.who, destination.who)
+                yield Clause(source.expression, destination.expression, services, guard, flow)
+
+    def _guard(self, conditions: Conditions, source: Who, destination: Who) -> int:
+        if source is ANYBODY and destination is ANYBODY and conditions == NO_CONDITIONS:
+            return 0
+        postures = frozenset(conditions.postures)
+        return self.guard(Guard(conditions.mfa, postures, times_of(conditions), source, destination))
+
+    def guard(self, guard: Guard) -> int:
+        """The number of a guard."""
+        number = self._guard_numbers.setdefault(guard, len(self.guards))
+        if number == len(self.guards):
+            self.guards.append(guard)
+        return number
+
+    def pieces(self, end: End) -> list[Piece]:
+        known = self._pieces.get(id(end))
+        if known is None:
+            known = self._pieces[id(end)] = list(self._split(end))
+        return known
+
+    def _split(self, end: End) -> Iterator[Piece]:
+        """An end cut along the spaces in which an `except` of people applies."""
+        for part in end.parts:
+            subjects = frozenset((part.subject,)) if part.subject else frozenset[Subject]()
+            who = Who(subjects) if subjects else ANYBODY
+            cut = [(part.space - self.own if self.own else part.space, who)]
+            for subject, space in part.unless:
+                inside = [(s & space, Who(w.subjects, w.without | {subject})) for s, w in cut]
+                cut = inside + [(s - space, w) for s, w in cut]
+            yield from (Piece(self._expression(space, ""), who) for space, who in cut if space)
+        for name in end.gateways:
+            yield Piece(self._expression(PrefixSet(), name), ANYBODY)
+
+    def _expression(self, space: PrefixSet, gateway: str) -> int:
+        return self._expressions.setdefault((space, gateway), len(self._expressions))
+
+    # -- classes -----------------------------------------------------------------------------------
+
+    def _classify(self) -> None:
+        named = [(number, space) for (space, _), number in self._expressions.items() if space]
+        cells = partition([space for _, space in named])
+        self.spaces = [cell.space for cell in cells]
+        self.members = [tuple(sorted(named[each][0] for each in cell.members)) for cell in cells]
+        self.gateways: dict[int, str] = {}
+        for (_, gateway), number in self._expressions.items():
+            if gateway:
+                self.gateways[len(self.spaces)] = gateway
+                self.spaces.append(PrefixSet())
+                self.members.append((number,))
+        holders: list[list[int]] = [[] for _ in self._expressions]
+        for index, members in enumerate(self.members):
+            for number in members:
+                holders[number].append(index)
+        self.holders = holders
+        self.masks = [mask_of(found) for found in holders]
+        both = mask_of(list(self.gateways))
+        self.families = {
+            family: both | mask_of([i for i, space in enumerate(self.spaces) if space.ranges(family)])
+            for family in (4, 6)
+        }
+
+    def space_of(self, mask: int) -> PrefixSet:
+        return union(self.spaces[each] for each in bits(mask))
+
+    def gateways_of(self, mask: int) -> list[str]:
+        return [name for index, name in self.gateways.items() if mask >> index & 1]
+
+    # -- regions -----------------------------------------------------------------------------------
+
+    def region(self, clause: Clause) -> Region:
+        return Region(
+            self.masks[clause.source],
+            self.masks[clause.destination],
+            self.services.mask(clause.services),
+            clause.guard,
+        )
+
+    def matches(self, clause: Clause) -> bool:
+        """Whether any packet at all lies in a clause."""
+        source, destination = self.masks[clause.source], self.masks[clause.destination]
+        for family, mask in self.families.items():
+            if source & mask and destination & mask:
+                if self.services.sets[self.services.in_family(clause.services, family)]:
+                    return self.possible(clause.guard)
+        return False
+
+    def possible(self, number: int) -> bool:
+        """Whether there is a moment, and somebody at each end, for whom a guard holds."""
+        known = self._possible.get(number)
+        if known is None:
+            guard, people = self.guards[number], self.people
+            known = moment(guard.times, self.policy.timezone) is not None
+            known = known and bool(people.least(guard.source) and people.least(guard.destination))
+            self._possible[number] = known
+        return known
+
+    def join(self, one: int, other: int) -> int:
+        """The guard that asks for both."""
+        if one == other or other == 0:
+            return one
+        if one == 0:
+            return other
+        if (one, other) not in self._joined:
+            self._joined[one, other] = self.guard(self.guards[one] & self.guards[other])
+        return self._joined[one, other]
+
+    def meet(self, one: Region, other: Region) -> Region | None:
+        """The traffic that two regions have in common; None where there is none."""
+        source, destination = one.source & other.source, one.destination & other.destination
+        both = Region(source, destination, one.services & other.services, self.join(one.guard, other.guard))
+        return both if self.real(both) else None
+
+    def real(self, region: Region) -> bool:
+        """Whether some packet lies in a region."""
+        somewhere = any(
+            region.source & self.families[family]
+            and region.destination & self.families[family]
+            and region.services & self.services.exists[family]
+            for family in (4, 6)
+        )
+        return somewhere and self.possible(region.guard)
+
+    def implies(self, one: int, other: int) -> bool:
+        """Whether wherever guard number `one` holds, `other` does."""
+        if other == 0 or one == other:
+            return True
+        known = self._compared.get((one, other))
+        if known is None:
+            known = self._compared[one, other] = self.stricter(self.guards[one], self.guards[other])
+        return known
+
+    def stricter(self, one: Guard, other: Guard) -> bool:
+        return (
+            one.mfa >= other.mfa
+            and one.postures >= other.postures
+            and self.people.within(one.source, other.source)
+            and self.people.within(one.destination, other.destination)
+            and self.left_of(one.times, [other.times]) is None
+        )
+
+    def left_of(self, times: Times, others: Iterable[Times]) -> Times | None:
+        """A box of `times` that none of `others` takes and that holds a moment."""
+        zone = self.policy.timezone
+        boxes = without(times, others)
+        return next((box for box in boxes if moment(box, zone) is not None), None)
+
+
+NO_CONDITIONS = Conditions()
+
+
+def mask_of(indices: list[int]) -> int:
+    if len(indices) < 4:
+        return sum(1 << each for each in indices)
+    found = bytearray(max(indices) // 8 + 1)
+    for each in indices:
+        found[each >> 3] |= 1 << (each & 7)
+    return int.from_bytes(found, "little")
+
+
+def low_bit(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The set bits of a mask in order; by bytes, so that wide masks do not cost their square."""
+    for at, byte in enumerate(mask.to_bytes((mask.bit_length() + 7) // 8, "little")):
+        while byte:
+            low = byte & -byte
+            yield at * 8 + low.bit_length() - 1
+            byte ^= low

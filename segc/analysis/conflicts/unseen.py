@@ -1,0 +1,106 @@
+"""Verdicts between hosts of one VLAN that nothing on the way can give (`SEG310`).
+
+Frames within a VLAN pass switches and bridges, never a gateway's ruleset. A deny among its hosts holds only
+where no port forwards to another: where every port of the zone that the policy describes is isolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segc.analysis.conflicts.context import Context
+from segc.analysis.conflicts.cover import Gap
+from segc.analysis.conflicts.dead import Losses
+from segc.analysis.conflicts.survey import Region
+from segc.diagnostics.model import Diagnostic, finding
+from segc.policy.model import Flow, Policy, Port, Zone
+from segc.policy.topology import apart
+
+
+def check_unseen(context: Context, losses: Losses) -> Iterator[Diagnostic]:
+    """Nothing where no gateway is described: what lies between hosts is then not known."""
+    policy = context.policy
+    if all(gateway.implicit for gateway in policy.gateways.values()):
+        return
+    closed = apart(policy)
+    ports = _ports(policy)
+    attached = {a.zone for gateway in policy.gateways.values() for a in gateway.attachments}
+    vlans = [zone for zone in policy.zones.values() if zone.vlan is not None and not zone.external]
+    for zone in vlans:
+        if zone.name in closed and zone.name in attached and not ports.get(zone.name):
+            yield _nobody(zone)
+    shared = {
+        context.survey.zones[zone.name]: zone
+        for zone in vlans
+        if zone.name in context.survey.zones
+        and not zone.isolated
+        and not _all_isolated(ports.get(zone.name, []))
+    }
+    for flow in context.enforced("deny"):
+        if flow not in losses.never:
+            yield from _within(flow, shared, context)
+
+
+def _ports(policy: Policy) -> dict[str, list[Port]]:
+    """The ports of switches and bridges by the zones that they carry."""
+    found: dict[str, list[Port]] = {}
+    nodes = [switch.ports for switch in policy.switches.values()]
+    nodes += [i.ports for gateway in policy.gateways.values() for i in gateway.interfaces]
+    for port in (port for ports in nodes for port in ports):
+        for zone in filter(None, (port.access, *port.trunk)):
+            found.setdefault(zone, []).append(port)
+    return found
+
+
+def _all_isolated(ports: list[Port]) -> bool:
+    access = [port for port in ports if port.access]
+    return bool(access) and all(port.isolated for port in access)
+
+
+def _nobody(zone: Zone) -> Diagnostic:
+    return finding(
+        "SEG310",
+        f"nothing that the policy describes keeps hosts of zone `{zone.name}` apart",
+        zone.span,
+        f"`intra deny`, but no switch or bridge has a port in VLAN {zone.vlan}",
+        help="describe the switch that its hosts are plugged into, or set up isolated ports on it yourself",
+    )
+
+
+def _within(flow: Flow, shared: dict[int, Zone], context: Context) -> Iterator[Diagnostic]:
+    """The zones inside which an enforced deny forbids what could pass."""
+    survey = context.survey
+    told: dict[Zone, tuple[Region, Gap]] = {}
+    for clause in survey.by_flow[flow]:
+        source, destination = survey.masks[clause.source], survey.masks[clause.destination]
+        for number, zone in shared.items():
+            within = survey.masks[number]
+            if source & within and destination & within and zone not in told:
+                region = survey.region(clause)
+                part = region._replace(source=source & within, destination=destination & within)
+                lone = part.source == part.destination and survey.space_of(part.source).size < 2
+                if survey.real(part) and not lone:
+                    gap, _ = context.denies.of_region(part, lambda each: False)
+                    if gap is not None:
+                        told[zone] = part, gap
+    if told:
+        yield _paper(flow, told, context)
+
+
+def _paper(flow: Flow, told: dict[Zone, tuple[Region, Gap]], context: Context) -> Diagnostic:
+    wording = context.wording
+    part, gap = next(iter(told.values()))
+    names = sorted(zone.name for zone in told)
+    where = f"zone `{names[0]}`" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    labels: dict[Flow | Zone, str] = {zone: f"VLAN {zone.vlan} joins them" for zone in told}
+    return finding(
+        "SEG310",
+        f"no gateway sees what this deny forbids between hosts of {where}",
+        flow.span,
+        f"denies {wording.region(part)}",
+        also=wording.labels(labels),
+        notes=(f"for instance: {wording.witness(gap).text} is denied on paper, and stays inside the VLAN",),
+        help="give these hosts a zone of their own, isolate the ports, or take the zone out with `except`",
+    )
+
+

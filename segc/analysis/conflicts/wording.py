@@ -1,0 +1,163 @@
+"""Traffic in words, and one packet that shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
+
+from segc.analysis.conflicts.cover import Gap
+from segc.analysis.conflicts.moments import ALWAYS, moment
+from segc.analysis.conflicts.people import Person, Who
+from segc.analysis.conflicts.survey import Clause, Region, Survey, low_bit
+from segc.diagnostics.model import Label
+from segc.policy.calendar import timezone
+from segc.policy.claims import Claims, Situation
+from segc.policy.model import Flow, Zone
+from segc.space.addresses import Address, address
+from segc.space.prefixes import PrefixSet
+from segc.space.services import ServiceSet
+from segc.trace import Packet
+
+SHOWN = 3
+NAMED = 4
+
+
+class Witness(NamedTuple):
+    """A packet for `segc.trace` (None where a gateway has no address to name) and the same in words."""
+
+    packet: Packet | None
+    situation: Situation
+    text: str
+
+
+class Wording:
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+
+    @cached_property
+    def _names(self) -> dict[PrefixSet, str]:
+        """Spaces that have a name, the shortest way to say it last."""
+        policy, own = self.survey.policy, self.survey.own
+        names = {end.parts[0].space - own: name for name, end in policy.sets.items() if len(end.parts) == 1}
+        for zone in policy.zones.values():
+            names |= {host.space - own: f"{zone.name}.{host.name}" for host in zone.hosts}
+            names[zone.space - own] = zone.name
+        return names
+
+    def region(self, region: Region) -> str:
+        """`group finance in vpn -> finance.erp : tcp/443`."""
+        guard = self.survey.guards[region.guard]
+        source = self._end(region.source, guard.source)
+        destination = self._end(region.destination, guard.destination)
+        return f"{source} -> {destination} : {short(self.survey.services.of_mask(region.services))}"
+
+    def clauses(self, clauses: list[Clause]) -> str:
+        texts = dict.fromkeys(self.region(self.survey.region(each)) for each in clauses)
+        return "; ".join(list(texts)[:SHOWN]) + (" and more" if len(texts) > SHOWN else "")
+
+    def _end(self, mask: int, who: Who) -> str:
+        space = self.survey.space_of(mask)
+        texts = [f"gateway {name}" for name in self.survey.gateways_of(mask)]
+        texts += [self._names[space]] if space in self._names else self._places(mask)
+        place = ", ".join(texts[:NAMED]) + (f" and {len(texts) - NAMED} more" if len(texts) > NAMED else "")
+        return f"{' and '.join(map(str, sorted(who.subjects)))} in {place}" if who.subjects else place
+
+    def _places(self, mask: int) -> list[str]:
+        """A mask as whole zones, hosts, and what is left of it."""
+        survey, texts = self.survey, []
+        rest = PrefixSet()
+        while mask:
+            index = low_bit(mask)
+            zones = [n for n in survey.members[index] if n in survey.zone_names]
+            if zones and survey.masks[zones[0]] & ~mask == 0:
+                texts.append(survey.zone_names[zones[0]])
+                mask &= ~survey.masks[zones[0]]
+                continue
+            space = survey.spaces[index]
+            if space in self._names:
+                texts.append(self._names[space])
+            else:
+                rest = rest | space
+            mask &= mask - 1
+        return [*texts, str(rest)] if rest else texts
+
+    def witness(self, gap: Gap) -> Witness:
+        source, destination = self._addresses(gap)
+        at = moment(gap.times, self.survey.policy.timezone)
+        sender, receiver = self._claims(gap.sender, gap), self._claims(gap.receiver)
+        situation = Situation(sender, receiver, at)
+        packet = None
+        if source is not None and destination is not None:
+            packet = Packet(source, destination, *gap.service)
+        protocol, value = gap.service
+        service = str(ServiceSet(((protocol, ((value, value),)),)))
+        ends = [str(source or self._gateway(gap.source)), str(destination or self._gateway(gap.destination))]
+        text = f"{' -> '.join(ends)} {service}{self._circumstances(gap, situation)}"
+        return Witness(packet, situation, text)
+
+    def _addresses(self, gap: Gap) -> tuple[Address | None, Address | None]:
+        spaces = self._space(gap.source), self._space(gap.destination)
+        family = next((f for f in (4, 6) if f != _lacks(gap.service) and _both(spaces, f)), None)
+        if family is None:
+            first = next((f for f in (4, 6) if any(space.ranges(f) for space in spaces)), None)
+            family = first or 4
+        here, there = (space.ranges(family) for space in spaces)
+        same = gap.source == gap.destination
+        return (
+            address(here[0][0], family) if here else None,
+            address(there[-1][1] if same else there[0][0], family) if there else None,
+        )
+
+    def _space(self, index: int) -> PrefixSet:
+        name = self.survey.gateways.get(index)
+        return self.survey.spaces[index] if name is None else self.survey.policy.gateways[name].own
+
+    def _gateway(self, index: int) -> str:
+        return f"gateway {self.survey.gateways[index]}"
+
+    def _claims(self, person: Person, facts: Gap | None = None) -> Claims:
+        mfa, postures = (facts.guard.mfa, facts.guard.postures) if facts else (False, frozenset[str]())
+        return Claims(person.user, self.survey.people.groups_of(person), mfa, postures)
+
+    def _circumstances(self, gap: Gap, situation: Situation) -> str:
+        words = [_who(situation.source, "from ")] + [_who(situation.destination, "to ")]
+        words += ["with mfa"] if gap.guard.mfa else []
+        words += [f"posture {name}" for name in sorted(gap.guard.postures)]
+        if gap.times != ALWAYS and situation.at is not None:
+            local = datetime.fromtimestamp(situation.at, timezone(self.survey.policy.timezone))
+            words.append(f"at {local:%Y-%m-%d %H:%M}")
+        said = ", ".join(filter(None, words))
+        return f" ({said})" if said else ""
+
+    def labels(self, causes: dict[Flow | Zone, str]) -> tuple[Label, ...]:
+        """The first few statements of a finding, each with what it does."""
+        ordered = sorted(causes, key=lambda by: (by.span.path, by.span.start))
+        found = [Label(by.span, causes[by]) for by in ordered[:SHOWN]]
+        if len(ordered) > SHOWN:
+            more = len(ordered) - SHOWN
+            found[-1] = Label(found[-1].span, f"{found[-1].text}, and {more} more")
+        return tuple(found)
+
+
+def _lacks(service: tuple[int, int]) -> int:
+    """The family in which a service does not exist."""
+    return {1: 6, 58: 4}.get(service[0], 0)
+
+
+def _both(spaces: tuple[PrefixSet, PrefixSet], family: int) -> bool:
+    return all(space.ranges(family) for space in spaces)
+
+
+def _who(claims: Claims, word: str) -> str:
+    if claims.user is None and not claims.groups:
+        return ""
+    texts = [f'user "{claims.user}"'] if claims.user else []
+    texts += [f"group {name}" for name in sorted(claims.groups)]
+    return word + ", ".join(texts)
+
+
+def short(services: ServiceSet) -> str:
+    """The services, the first few where there are many."""
+    texts = str(services).split(", ")
+    return ", ".join(texts[:4]) + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")
