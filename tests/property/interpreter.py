@@ -332,8 +332,10 @@ def _range(value: str, number: int) -> bool:
 
 
 def _ports(rules: Ruleset, protocol: str, side: str, value: str) -> Step:
+    ported = {6, 17, 33, 132, 136} if protocol == "th" else {PROTOCOLS[protocol]}
+
     def step(run: Run) -> object:
-        mine = run.packet.protocol == PROTOCOLS[protocol]
+        mine = run.packet.protocol in ported
         return None if mine and side == "dport" and _range(value, run.packet.value) else False
 
     return step
@@ -406,7 +408,7 @@ PATTERNS: list[tuple[re.Pattern[str], Callable[..., Step]]] = [
         (r"(meta mark(?: & 0x[0-9a-f]{8})?) @(\S+)", _key_in),
         (r"(\w+) (dport|sport) (\d+-\d+)", _ports),
         (r"udp sport \d+ udp dport \d+", _never),  # DHCP, which is asked for elsewhere
-        (r"th dport \d+(?:-\d+)?", _never),
+        (r"th dport \d+", _never),  # what is published on one port, in a hook before ours
         (r"fib daddr type local", _never),
         (r"dnat ip6? to \S+", _never),
         (r"masquerade", _never),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from zoneinfo import ZoneInfo
 
@@ -91,15 +92,13 @@ class Spec:
         lines = []
         for zone in self.zones_of(name):
             lines.append(f"interface {name}-{zone.name} {{ zone {zone.name} }}")
-            own = [f"{address}/{ip_network(zone.subnets[0]).prefixlen}" for address in self.own(name, zone)]
+            own = [f"{address}/{network(zone.subnets[0]).prefixlen}" for address in self.own(name, zone)]
             lines += [f"address {zone.name} {', '.join(own)}"] if own else []
         return f"gateway {name} {{ {'  '.join(lines)} }}"
 
     def own(self, gateway: str, zone: ZoneSpec) -> list[str]:
         return (
-            [str(ip_network(zone.subnets[0])[1 + self.gateway_names().index(gateway)])]
-            if zone.subnets
-            else []
+            [str(network(zone.subnets[0])[1 + self.gateway_names().index(gateway)])] if zone.subnets else []
         )
 
     # -- the naive reading -------------------------------------------------------------------------
@@ -168,11 +167,15 @@ class Spec:
         return zones[0] is not None and zones[0] == zones[1] and zones[0].intra and not ours
 
 
+network = cache(ip_network)
+reading = cache(ip_address)
+
+
 def _within(address: Address, text: str) -> bool:
     if "-" in text:
-        first, last = map(ip_address, text.split("-"))
+        first, last = map(reading, text.split("-"))
         return first.version == address.version and int(first) <= int(address) <= int(last)
-    return address in ip_network(text)
+    return address in network(text)
 
 
 def _serves(flow: FlowSpec, protocol: int, value: int) -> bool:
