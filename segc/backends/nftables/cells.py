@@ -99,7 +99,7 @@ class CellWriter:
         }
         for cell, rules in sorted(found, key=lambda each: self._uncertain(each[1]) == ()):
             pair = cell.source, cell.destination
-            match = f"{PROTOCOLS[slot.protocol]} dport {cell.first}-{cell.last} "
+            match = f"th dport {cell.first}-{cell.last} "
             for rule in sorted(rules, key=lambda rule: (self._certain[rule.flow], _order(rule))):
                 chains[pair].update(
                     dict.fromkeys(match + line for line in self._lines(str(slot.phase), rule))
@@ -167,7 +167,7 @@ class CellWriter:
     def _lines(self, prefix: str, rule: Rule) -> Iterator[str]:
         flow = self.program.flows[rule.flow]
         established = prefix == STILL
-        action = verdict(Phase.ALLOW, self.marks) if established else self._action(flow, self._may_end(rule))
+        action = verdict(Phase.ALLOW) if established else self._action(flow, self._may_end(rule))
         for time in time_matches(flow.conditions):
             for session in grant_matches(rule, established):
                 yield f"{session}{time}{action}{self._comments[rule.flow]}"
@@ -186,18 +186,16 @@ class CellWriter:
         if flow.action == "allow" and fleeting:
             words.append(f"ct label set {LABEL}")
         silenced = flow.action == "deny" and flow.log  # it was logged by its name
-        return " ".join([*words, "goto refuse_now" if silenced else verdict(Phase(flow.action), self.marks)])
+        return " ".join([*words, "goto refuse_now" if silenced else verdict(Phase(flow.action))])
 
 
 def _prefix(what: str, flow: Flow) -> str:
     return quoted(f"segc {what} {flow.id}"[:PREFIX_LENGTH] + " ")
 
 
-def verdict(phase: Phase, marks: MarkLayout) -> str:
-    """What a hit of a certain flow leads to."""
-    if phase is Phase.ALLOW:
-        return f"{marks.clear()} accept"
-    return "goto refuse" if phase is Phase.DENY else "continue"
+def verdict(phase: Phase) -> str:
+    """What a flow that matches leads to."""
+    return {Phase.ALLOW: "goto accepted", Phase.DENY: "goto refuse", Phase.STAGED: "continue"}[phase]
 
 
 def _order(rule: Rule) -> tuple[int, str]:
@@ -256,18 +254,19 @@ def lookups(
     hook: Hook, levels: Mapping[LevelKey, Sequence[Level]], phase: Phase, marks: MarkLayout
 ) -> Iterator[str]:
     """The rules that look a packet up in one phase, conditions before what is certain."""
+    # Most packets are decided here, so an allow is spelled out: it saves them a chain.
+    hit = f"{marks.clear()} accept" if phase is Phase.ALLOW else verdict(phase)
     order = tuple(Kind)[::-1]
-    wanted = {
-        (slot.kind is Kind.RANGE or not certain, order.index(slot.kind), -slot.protocol, level): slot
-        for (at, slot, certain), found in levels.items()
-        if at is hook and slot.phase is phase
-        for level in found
-    }
+    wanted = {}
+    for (at, slot, certain), found in levels.items():
+        if at is hook and slot.phase is phase:
+            unsure = (at, slot, False) in levels if slot.kind is Kind.RANGE else not certain
+            wanted.update({(unsure, order.index(slot.kind), -slot.protocol, each): slot for each in found})
     for (unsure, _, _, level), slot in sorted(wanted.items(), reverse=True):
         key = lookup_key(slot, marks, level)
         if slot.kind is Kind.RANGE:
             yield f"{key} vmap @{map_name(slot)}"
         elif not unsure:
-            yield f"counter name {key} map @{map_name(slot)} {verdict(phase, marks)}"
+            yield f"counter name {key} map @{map_name(slot)} {hit}"
         else:
             yield f"{key} vmap @{map_name(slot, '_if')}"
