@@ -149,18 +149,18 @@ def conditional(flow: Flow) -> bool:
 
 def check_bypass(context: Context, bypass: Bypass) -> Iterator[Diagnostic]:
     for flow, found in bypass.found.items():
+        wording = context.wording
         first = next(iter(found.values()))
         idle = bypass.idle.get(flow)
         code = "SEG308" if idle else "SEG312"
-        causes = {by: f"opens {context.wording.region(each.part)}" for by, each in found.items()}
         where = idle or "for a part of what this flow grants"
         yield finding(
             code,
             f"{_conditions(flow)} mean{'s' * (not _plural(flow))} nothing {where}",
             flow.span,
             "granted elsewhere for less",
-            also=context.wording.labels(causes),
-            notes=(f"for instance: {context.wording.witness(first.gap).text} is allowed",),
+            also=wording.labels(found, lambda by, found=found: f"opens {wording.region(found[by].part)}"),
+            notes=(f"for instance: {wording.witness(first.gap).text} is allowed",),
             help="" if code == "SEG312" else "narrow the other flow, or drop the condition if it is not meant",
         )
 

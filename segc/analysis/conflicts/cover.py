@@ -23,7 +23,6 @@ from segc.analysis.conflicts.people import NO_SUBJECTS, Person
 from segc.analysis.conflicts.survey import Clause, Guard, Region, Survey, low_bit
 
 Wanted = Callable[[Clause], bool]
-FEW = 32  # classes, up to which looking at each beats comparing masks
 
 
 class Gap(NamedTuple):
@@ -77,13 +76,8 @@ class Index:
         """The expressions of a side that share a class with this one."""
         known = self._near[side].get(expression)
         if known is None:
-            holders, masks = self.survey.holders[expression], self.survey.masks
-            if len(holders) < FEW:
-                found = {each for index in holders for each in self._expressions(side, index)}
-                known = tuple(sorted(found))
-            else:
-                mask = masks[expression]
-                known = tuple(each for each in self.ends[side] if masks[each] & mask)
+            found = {e for index in self.survey.holders[expression] for e in self._expressions(side, index)}
+            known = tuple(sorted(found))
             self._near[side][expression] = known
         return known
 
@@ -113,20 +107,14 @@ class Cover:
 
     def of_clause(self, clause: Clause, wanted: Wanted) -> tuple[Gap | None, list[Clause]]:
         """`of_region` for a clause, without making its masks where no other is near."""
-        survey, services = self.survey, self.survey.services
-        source, destination = survey.masks[clause.source], survey.masks[clause.destination]
-        for family in (4, 6):
-            here, there = source & survey.families[family], destination & survey.families[family]
-            number = services.in_family(clause.services, family)
-            if here and there and services.sets[number]:
-                found = self.index.at(low_bit(here), low_bit(there))
-                if not any(wanted(each) for each in found):
-                    first = services.sets[number].first()
-                    gap = self._anyone(low_bit(here), low_bit(there), first, clause.guard)
-                    if gap is not None:
-                        return gap, []
-                break
-        return self.of_region(survey.region(clause), wanted)
+        pair = self.survey.first_pair(clause)
+        if pair is None:
+            return None, []
+        source, destination, services = pair
+        if not any(map(wanted, self.index.at(source, destination))):
+            gap = self._anyone(source, destination, services.first(), clause.guard)
+            return gap, []
+        return self.of_region(self.survey.region(clause), wanted)
 
     def _anyone(self, source: int, destination: int, service: tuple[int, int], number: int) -> Gap | None:
         guard, people = self.survey.guards[number], self.survey.people

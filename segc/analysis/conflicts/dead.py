@@ -9,7 +9,7 @@ from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.survey import Clause, Region
 from segc.diagnostics.model import Diagnostic, finding
-from segc.policy.model import Flow, Zone
+from segc.policy.model import Flow
 
 COUNTED = 20
 
@@ -92,7 +92,7 @@ def _dead(flow: Flow, by: list[Clause], context: Context) -> Diagnostic:
         "this flow is dead: every packet it allows is denied elsewhere",
         flow.span,
         f"allows {wording.clauses(clauses)}",
-        also=wording.labels({each.by: word for each in by}),
+        also=wording.labels({each.by for each in by}, lambda _: word),
         notes=tuple(notes),
         help="delete this flow, or take out of the deny what is to be allowed",
     )
@@ -115,7 +115,7 @@ def _lost_term(flow: Flow, term: str, part: Region, by: list[Clause], context: C
         f"all that this flow allows for `{term}` is denied elsewhere",
         flow.span,
         f"allows {wording.region(part)}",
-        also=wording.labels({each.by: "denies it" for each in by}),
+        also=wording.labels({each.by for each in by}, lambda _: "denies it"),
         notes=(f"for instance: {wording.witness(gap).text} is denied",),
         help=f"take `{term}` out of this flow, or out of the deny",
     )
@@ -131,7 +131,6 @@ def _partly(deny: Flow, context: Context, losses: Losses) -> Iterator[Diagnostic
     if not parts:
         return
     wording = context.wording
-    causes: dict[Flow | Zone, str] = {f: f"loses {wording.region(part)}" for f, part in parts.items()}
     gap, _ = context.denies.of_region(next(iter(parts.values())), lambda each: False)
     assert gap is not None
     count = "at least " * (len(parts) >= COUNTED) + f"{len(parts)} flow{'s' * (len(parts) > 1)}"
@@ -140,7 +139,7 @@ def _partly(deny: Flow, context: Context, losses: Losses) -> Iterator[Diagnostic
         f"this deny takes a part of {count}",
         deny.span,
         "an exception, if that is what you mean",
-        also=wording.labels(causes),
+        also=wording.labels(parts, lambda flow: f"loses {wording.region(parts[flow])}"),
         notes=(f"for instance: {wording.witness(gap).text} is denied",),
     )
 

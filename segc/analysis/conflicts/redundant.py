@@ -79,7 +79,6 @@ def _duplicate(flow: Flow, first: Flow) -> Diagnostic:
 def _redundant(flow: Flow, by: list[Clause], context: Context) -> Diagnostic:
     survey, wording = context.survey, context.wording
     grants = {each.by for each in by if not is_deny(each.by)}
-    causes = {each.by: _word(each.by, len(grants)) for each in by}
     gap: Gap | None = context.undenied(flow)
     assert gap is not None, "a flow that is wholly denied is dead"
     return finding(
@@ -87,7 +86,7 @@ def _redundant(flow: Flow, by: list[Clause], context: Context) -> Diagnostic:
         "this flow adds nothing: others already grant all of it",
         flow.span,
         f"allows {wording.clauses(survey.by_flow[flow])}",
-        also=wording.labels(causes),
+        also=wording.labels({each.by for each in by}, lambda each: _word(each, len(grants))),
         notes=(f"for instance: {wording.witness(gap).text} is allowed without it",),
         help="delete it, or narrow what grants more than it should",
     )

@@ -29,14 +29,13 @@ def _preview(deny: Flow, context: Context) -> Iterator[Diagnostic]:
     if shown is None:
         return
     wording = context.wording
-    words = {by: f"would lose {wording.region(region)}" for by, region in cut.items()}
     count = "at least " * (len(cut) >= COUNTED) + f"{len(cut)} statement{'s' * (len(cut) > 1)}"
     yield finding(
         "SEG309",
         f"once enforced, this deny will cut what {count} open{'s' * (len(cut) == 1)} now",
         deny.span,
         "staged: counted, not enforced",
-        also=wording.labels(words),
+        also=wording.labels(cut, lambda by: f"would lose {wording.region(cut[by])}"),
         notes=(f"for instance: {wording.witness(shown).text} is allowed now",),
     )
 

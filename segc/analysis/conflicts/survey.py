@@ -273,6 +273,12 @@ class Survey:
             family: both | mask_of([i for i, space in enumerate(self.spaces) if space.ranges(family)])
             for family in (4, 6)
         }
+        self.firsts = {family: [self._first(found, family) for found in holders] for family in (4, 6)}
+
+    def _first(self, holders: list[int], family: int) -> int:
+        """The lowest class of an expression that has addresses of a family; -1 if none has."""
+        there = (i for i in holders if self.spaces[i].ranges(family) or i in self.gateways)
+        return next(there, -1)
 
     def space_of(self, mask: int) -> PrefixSet:
         return union(self.spaces[each] for each in bits(mask))
@@ -292,12 +298,17 @@ class Survey:
 
     def matches(self, clause: Clause) -> bool:
         """Whether any packet at all lies in a clause."""
-        source, destination = self.masks[clause.source], self.masks[clause.destination]
-        for family, mask in self.families.items():
-            if source & mask and destination & mask:
-                if self.services.sets[self.services.in_family(clause.services, family)]:
-                    return self.possible(clause.guard)
-        return False
+        return self.first_pair(clause) is not None and self.possible(clause.guard)
+
+    def first_pair(self, clause: Clause) -> tuple[int, int, ServiceSet] | None:
+        """The lowest pair of classes of a clause that packets may have, with their services."""
+        for family, firsts in self.firsts.items():
+            source, destination = firsts[clause.source], firsts[clause.destination]
+            if source >= 0 and destination >= 0:
+                services = self.services.sets[self.services.in_family(clause.services, family)]
+                if services:
+                    return source, destination, services
+        return None
 
     def possible(self, number: int) -> bool:
         """Whether there is a moment, and somebody at each end, for whom a guard holds."""

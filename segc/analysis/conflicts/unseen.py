@@ -92,13 +92,12 @@ def _paper(flow: Flow, told: dict[Zone, tuple[Region, Gap]], context: Context) -
     part, gap = next(iter(told.values()))
     names = sorted(zone.name for zone in told)
     where = f"zone `{names[0]}`" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-    labels: dict[Flow | Zone, str] = {zone: f"VLAN {zone.vlan} joins them" for zone in told}
     return finding(
         "SEG310",
         f"no gateway sees what this deny forbids between hosts of {where}",
         flow.span,
         f"denies {wording.region(part)}",
-        also=wording.labels(labels),
+        also=wording.labels(told, lambda zone: f"VLAN {zone.vlan} joins them"),
         notes=(f"for instance: {wording.witness(gap).text} is denied on paper, and stays inside the VLAN",),
         help="give these hosts a zone of their own, isolate the ports, or take the zone out with `except`",
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.moments import ALWAYS, moment
@@ -130,13 +131,12 @@ class Wording:
         said = ", ".join(filter(None, words))
         return f" ({said})" if said else ""
 
-    def labels(self, causes: dict[Flow | Zone, str]) -> tuple[Label, ...]:
+    def labels(self, causes: Iterable[Flow | Zone], say: Callable[[Any], str]) -> tuple[Label, ...]:
         """The first few statements of a finding, each with what it does."""
         ordered = sorted(causes, key=lambda by: (by.span.path, by.span.start))
-        found = [Label(by.span, causes[by]) for by in ordered[:SHOWN]]
+        found = [Label(by.span, say(by)) for by in ordered[:SHOWN]]
         if len(ordered) > SHOWN:
-            more = len(ordered) - SHOWN
-            found[-1] = Label(found[-1].span, f"{found[-1].text}, and {more} more")
+            found[-1] = Label(found[-1].span, f"{found[-1].text}, and {len(ordered) - SHOWN} more")
         return tuple(found)
 
 
