@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES_PER_DAY = 24 * 60
+FIRST_YEAR, LAST_YEAR = 1971, 2500  # in nft, time is nanoseconds from 1970 in 64 bits: it wraps in 2554
 
 
 @cache
@@ -65,10 +66,16 @@ def parse_hours(text: str) -> tuple[int, int]:
 
 
 def parse_date(text: str) -> date:
+    """`2027-03-31`. Raises ValueError with a sentence for users."""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise ValueError(f"`{text}` is not a date")
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"`{text}` is not a date: write it as `2027-03-31`") from None
+        raise ValueError(f"`{text}` is not a date: no calendar has it") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(f"`{text}` is out of range: years go from {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def start_of_day(day: date, zone: str) -> int:
@@ -82,11 +89,13 @@ def end_of_day(day: date, zone: str) -> int:
 
 
 def parse_moment(text: str, zone: str) -> int:
-    """`2026-11-24 09:30`, local time, as Unix seconds."""
+    """`2026-11-24 09:30`, local time, as Unix seconds. Raises ValueError with a sentence for users."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"`{text}` is not a moment: write it as `2026-11-24 09:30`") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"`{text}` is out of range: years go from {FIRST_YEAR} to {LAST_YEAR}")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone(zone))
     return int(moment.timestamp())

@@ -162,11 +162,10 @@ class FlowReader:
         ):
             try:
                 bounds.append(None if word is None else bound(calendar.parse_date(word.text), self.timezone))
-            except (ValueError, OverflowError):
+            except ValueError as error:
                 assert word is not None
-                written = re.fullmatch(r"\d{4}-\d\d-\d\d", word.text)
-                message = f"`{word.text}` is not a date{': no calendar has it' if written else ''}"
-                self.findings.add("SEG104", message, word.span, help="write it as `2027-03-31`")
+                help = "write it as `2027-03-31`; what has no such bound is written without it"
+                self.findings.add("SEG104", str(error), word.span, help=help)
                 bounds.append(None)
         first, last = bounds
         if first is not None and last is not None and first >= last:
@@ -228,9 +227,8 @@ class FlowReader:
         if node.at is not None:
             try:
                 at = calendar.parse_moment(node.at.text, self.timezone)
-            except (ValueError, OverflowError):
-                message = f"`{node.at.text}` is not a moment"
-                self.findings.add("SEG104", message, node.at.span, help="write it as `2026-11-24 09:30`")
+            except ValueError as error:
+                self.findings.add("SEG104", str(error), node.at.span, "not a moment")
         source, destination = self.ends.end(node.source), self.ends.end(node.destination)
         services = self.services.union(node.services)
         return Expectation(node.action, source, destination, services, mfa, postures, at, node.span)
