@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from segc.cli import options
-from segc.cli.findings import FORMATS, closing, failed, print_report
+from segc.cli.findings import FORMATS, brief, closing, counted, failed, print_report
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.terminal import say
@@ -21,22 +21,27 @@ from segc.diagnostics.model import Report
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), default="text", help="How findings are shown."
 )
+@click.option("--notes", is_flag=True, help="Show notes in full, not only their number.")
 @options.strict
 @options.color
-def command(paths: tuple[str, ...], format_: str, strict: bool, color: str) -> None:
+def command(paths: tuple[str, ...], format_: str, notes: bool, strict: bool, color: str) -> None:
     """Say what is wrong with a policy.
 
     PATH is a file, or a folder whose `.seg` files are read together; several make one policy.
-    Without any, the current folder is checked. The exit code is 1 if there is an error.
+    Without any, the current folder is checked. The exit code is 1 if there is an error. Notes are
+    of what may well be meant, such as a deny that makes an exception to an allow.
     """
     started = time.monotonic()
     with progress() as tell:
         reading = read(paths, tell)
         report = reading.report
-    print_report(report, format_, color, strict)
+    shown = report if notes or format_ != "text" else brief(report)
+    print_report(shown, format_, color, strict)
     if format_ == "text":
-        gap = "\n" if report.diagnostics else ""
-        say(f"{gap}{closing(report, reading, started, strict)}\n{_rest(paths, report)}")
+        hidden = len(report.diagnostics) - len(shown.diagnostics)
+        say("\n" if shown.diagnostics else "")
+        say(f"{counted(hidden, 'note')} not shown: see `segc check --notes`\n" if hidden else "")
+        say(f"{closing(shown, reading, started, strict)}\n{_rest(paths, report)}")
     sys.exit(1 if failed(report, strict) else 0)
 
 

@@ -11,7 +11,7 @@ import click
 
 from segc.backends.artifact import Artifact
 from segc.cli import options
-from segc.cli.findings import counted, failed, show
+from segc.cli.findings import brief, counted, failed, show
 from segc.cli.folder import MANIFEST, RefusedError, replace_folder
 from segc.cli.progress import progress
 from segc.cli.reading import read
@@ -51,7 +51,7 @@ def command(
         raise click.UsageError("`--node` goes with `-o -`, which prints one ruleset")
     ends_here = failed(report, strict)
     if format_ == "text" or output == "-":
-        show(report, color)
+        show(brief(report), color)
     if not ends_here and output == "-":
         emit(_ruleset(artifacts, node))
     elif not ends_here:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 
 from segc.cli.reading import Reading
 from segc.cli.terminal import colored, complain, emit, say, width
-from segc.diagnostics.model import Report
+from segc.diagnostics.model import Report, Severity
 from segc.diagnostics.text import render_text, summary
 
 FORMATS = ("text", "json", "sarif", "github", "junit")
@@ -15,6 +16,12 @@ FORMATS = ("text", "json", "sarif", "github", "junit")
 
 def failed(report: Report, strict: bool) -> bool:
     return bool(report.errors or (strict and report.warnings))
+
+
+def brief(report: Report) -> Report:
+    """The report without notes on the policy itself. What a target leaves out (`SEG5xx`) is always said."""
+    kept = (d for d in report.diagnostics if d.severity is not Severity.NOTE or d.code >= "SEG5")
+    return replace(report, diagnostics=tuple(kept))
 
 
 def show(report: Report, color: str) -> None:

@@ -115,7 +115,8 @@ def anchors_of(page: Path) -> set[str]:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_samples_are_clean(sample: Path) -> None:
     done = segc("check", "--strict", "--format", "json", str(sample), cwd=ROOT)
-    assert json.loads(done.stdout)["diagnostics"] == []
+    found = json.loads(done.stdout)["diagnostics"]
+    assert [each for each in found if each["severity"] != "note"] == []
     assert done.returncode == 0
 
 

@@ -133,7 +133,7 @@ def test_progress_on_a_terminal_is_erased_at_the_end(fifo):
     assert re.search(r"\r\x1b\[Kreading \(\d\.\d s\)", shown)
     assert "\n" not in shown
     assert shown.endswith("\r\x1b[K")
-    assert out.startswith("no findings")
+    assert "no findings" in out
 
 
 def test_no_progress_in_a_pipe(fifo):
@@ -142,7 +142,7 @@ def test_no_progress_in_a_pipe(fifo):
     Path(fifo).write_text(CLEAN)
     out, err = running.communicate(timeout=60)
     assert err == b""
-    assert out.startswith(b"no findings")
+    assert b"no findings" in out
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["fmt", "--check"], ["trace"], ["test"]])

@@ -93,6 +93,14 @@ def test_no_name_is_called_unknown_while_a_file_is_missing(run, tmp_path):
     assert [each["code"] for each in found] == ["SEG002"]
 
 
+def test_notes_are_counted_and_shown_on_request(run, tmp_path):
+    path = policy(tmp_path, CLEAN)
+    assert "not shown: see `segc check --notes`" in run("check", path).stdout
+    assert "note[" not in run("check", path).stdout
+    assert "note[" in run("check", "--notes", path).stdout
+    assert json.loads(run("check", "--format", "json", path).stdout)["diagnostics"]
+
+
 def test_a_file_without_the_others_of_its_folder(run, tmp_path):
     one, two = tmp_path / "one.seg", tmp_path / "two.seg"
     one.write_text("zone a { subnet 10.0.0.0/24 }\n")
@@ -103,7 +111,7 @@ def test_a_file_without_the_others_of_its_folder(run, tmp_path):
 
 def test_the_current_folder_is_the_default(tmp_path):
     policy(tmp_path)
-    assert segc("check", cwd=tmp_path).stdout.startswith("no findings in 4 zones")
+    assert "no findings in 4 zones" in segc("check", cwd=tmp_path).stdout
 
 
 def test_several_paths_make_one_policy(run, tmp_path):
