@@ -66,7 +66,7 @@ def test_nothing_is_idle_while_an_earlier_stage_has_stopped_the_later():
     [
         ("segc: accept SEG301", "segc: accept SEG301", "this acceptance gives no reason"),
         ("segc: accept SEG301 --  ", "segc: accept SEG301 --", "this acceptance gives no reason"),
-        ("segc: accept SEG310 -- x", "SEG310", "there is no code `SEG310`"),
+        ("segc: accept SEG399 -- x", "SEG399", "there is no code `SEG399`"),
         ("segc: accept dead-flow -- x", "dead-flow", "there is no code `dead-flow`"),
         ("segc: accept SEG101 -- x", "SEG101", "`SEG101` (unknown-name) cannot be accepted"),
         ("segc: accept SEG503 -- x", "SEG503", "`SEG503` (not-expressible) cannot be accepted"),

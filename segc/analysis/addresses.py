@@ -1,0 +1,134 @@
+"""Addresses that cannot be what they are given to: hosts, gateways' own ones, targets of `publish`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from segc.diagnostics.model import Diagnostic, Label, finding
+from segc.policy.model import Gateway, InterfaceAddress, Policy, Publish, Zone
+from segc.source import Span
+from segc.space.addresses import address_text
+from segc.space.prefixes import PrefixSet, parse_prefixes, union
+
+# Loopback, "this network", the unspecified address and the limited broadcast (RFC 6890).
+NOWHERE = union(map(parse_prefixes, ("127.0.0.0/8", "0.0.0.0/8", "255.255.255.255", "::", "::1")))
+POINT_TO_POINT = 31  # from this length on, the ends of an IPv4 subnet are hosts like others (RFC 3021)
+
+
+def check_addresses(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG212` where a host has a gateway's address, and `SEG217` to `SEG219`."""
+    for zone in policy.zones.values():
+        if not zone.external:
+            yield from _zone(zone)
+        yield from _hosts(zone, policy)
+    for gateway in policy.gateways.values():
+        yield from _own(gateway, policy)
+        yield from _published(gateway, policy)
+
+
+def _zone(zone: Zone) -> Iterator[Diagnostic]:
+    whole = [span for span in zone.space.v4 if PrefixSet(v4=(span,)) <= NOWHERE]
+    whole6 = [span for span in zone.space.v6 if PrefixSet(v6=(span,)) <= NOWHERE]
+    if whole or whole6:
+        space = PrefixSet(tuple(whole), tuple(whole6))
+        yield _no_host(f"the zone `{zone.name}` holds {space}", zone.span, "no packet comes from there")
+
+
+def _hosts(zone: Zone, policy: Policy) -> Iterator[Diagnostic]:
+    ends = _subnet_ends(zone)
+    for host in zone.hosts:
+        for first, last in host.space.v4:
+            if first == last and first in ends:
+                message = f"the host `{zone.name}.{host.name}` has {address_text(first, 4)}"
+                yield _no_host(message, host.span, f"is {ends[first]}")
+        for gateway in policy.gateways.values():
+            common = gateway.own & host.space
+            if common and gateway.span is not None:
+                yield finding(
+                    "SEG212",
+                    f"the host `{zone.name}.{host.name}` has {common}, which gateway `{gateway.name}` has, too",
+                    host.span,
+                    "this host",
+                    also=(Label(gateway.span, "and this gateway"),),
+                    help=f"give each its own address; the gateway itself is `gateway {gateway.name}`",
+                )
+
+
+def _subnet_ends(zone: Zone) -> dict[int, str]:
+    """The first and last addresses of a zone's IPv4 subnets; of ranges that are no subnet, none."""
+    ends: dict[int, str] = {}
+    for span in () if zone.external else zone.space.v4:
+        blocks = list(PrefixSet(v4=(span,)).blocks(4))
+        if len(blocks) == 1 and blocks[0][1] < POINT_TO_POINT:
+            subnet = f"`{address_text(span[0], 4)}/{blocks[0][1]}`"
+            ends |= {
+                span[0]: f"the network address of {subnet}",
+                span[1]: f"the broadcast address of {subnet}",
+            }
+    return ends
+
+
+def _no_host(message: str, span: Span, why: str) -> Diagnostic:
+    return finding("SEG217", f"{message}: no host can use it", span, why, help="correct the address")
+
+
+def _own(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
+    given = [(zone, each, gateway.span) for zone, found in gateway.addresses.items() for each in found]
+    given += [(i.zone, each, i.span) for i in gateway.interfaces if i.zone for each in i.addresses]
+    for zone, each, span in given:
+        if span is None:
+            continue
+        if parse_prefixes(str(each.ip)) <= NOWHERE or _is_end(each):
+            yield _no_host(f"gateway `{gateway.name}` has `{each}`", span, "not the address of one machine")
+            continue
+        network = parse_prefixes(str(each.network))
+        others = [other for other in policy.zones.values() if other.name != zone and not other.external]
+        hidden = next((other for other in others if other.space.overlaps(network)), None)
+        if hidden is not None:
+            yield finding(
+                "SEG219",
+                f"`{each}` in zone `{zone}` takes in {hidden.space & network} of zone `{hidden.name}`",
+                span,
+                "this gateway would look for them on the wrong link",
+                also=(Label(hidden.span, "which is claimed here"),),
+                help=f"write the prefix length that the subnet of `{zone}` has",
+            )
+
+
+def _is_end(given: InterfaceAddress) -> bool:
+    ends = given.network.network_address, given.network.broadcast_address
+    return given.version == 4 and given.network.prefixlen < POINT_TO_POINT and given.ip in ends
+
+
+def _published(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
+    zones = {interface.name: interface.zone for interface in gateway.interfaces}
+    for each in gateway.publishes:
+        outside = policy.zones[zones[each.interface] or ""]
+        if outside.external and each.target.overlaps(outside.space):
+            yield finding(
+                "SEG218",
+                f"what is published to zone `{outside.name}` lies there itself",
+                each.span,
+                f"{each.target & outside.space} is in `{outside.name}`",
+                help="publish a host of another zone",
+            )
+    yield from _twice(gateway.publishes)
+
+
+def _twice(publishes: Sequence[Publish]) -> Iterator[Diagnostic]:
+    by_device: dict[tuple[str, int], list[Publish]] = {}
+    for each in publishes:
+        by_device.setdefault((each.interface, each.protocol), []).append(each)
+    for group in by_device.values():
+        for first, second in combinations(sorted(group, key=lambda each: each.span), 2):
+            shared = first.target.families & second.target.families
+            if shared and first.first <= second.last and second.first <= first.last:
+                yield finding(
+                    "SEG218",
+                    f"a port of `{second.interface}` is published twice",
+                    second.span,
+                    "again here",
+                    also=(Label(first.span, "first here"),),
+                    help="publish each port once: a packet goes to one machine",
+                )
