@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from segc.analysis.addresses import check_addresses
 from segc.analysis.conflicts import check_conflicts
 from segc.analysis.expectations import check_tests
 from segc.analysis.placement import check_placement
@@ -16,6 +17,7 @@ Check = Callable[[Policy], Iterator[Diagnostic]]
 
 CHECKS: tuple[Check, ...] = (
     check_topology,
+    check_addresses,
     check_placement,
     check_conflicts,
     check_tests,

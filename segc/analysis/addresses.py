@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Gateway, InterfaceAddress, Policy, Publish, Zone
@@ -47,7 +46,7 @@ def _hosts(zone: Zone, policy: Policy) -> Iterator[Diagnostic]:
             if common and gateway.span is not None:
                 yield finding(
                     "SEG212",
-                    f"the host `{zone.name}.{host.name}` has {common}, which gateway `{gateway.name}` has, too",
+                    f"the host `{zone.name}.{host.name}` and gateway `{gateway.name}` share {common}",
                     host.span,
                     "this host",
                     also=(Label(gateway.span, "and this gateway"),),
@@ -117,18 +116,25 @@ def _published(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
 
 
 def _twice(publishes: Sequence[Publish]) -> Iterator[Diagnostic]:
-    by_device: dict[tuple[str, int], list[Publish]] = {}
-    for each in publishes:
-        by_device.setdefault((each.interface, each.protocol), []).append(each)
-    for group in by_device.values():
-        for first, second in combinations(sorted(group, key=lambda each: each.span), 2):
-            shared = first.target.families & second.target.families
-            if shared and first.first <= second.last and second.first <= first.last:
-                yield finding(
-                    "SEG218",
-                    f"a port of `{second.interface}` is published twice",
-                    second.span,
-                    "again here",
-                    also=(Label(first.span, "first here"),),
-                    help="publish each port once: a packet goes to one machine",
-                )
+    """A sweep over the ports of each device, protocol and family; each that meets another is told of once."""
+    furthest: dict[tuple[str, int, int], Publish] = {}
+    told: set[Span] = set()
+    for each in sorted(publishes, key=lambda each: (each.first, each.span)):
+        for family in each.target.families:
+            key = each.interface, each.protocol, family
+            other = furthest.setdefault(key, each)
+            if other is not each and each.first <= other.last and each.span not in told:
+                told.add(each.span)
+                yield _again(*sorted((other, each), key=lambda each: each.span))
+            furthest[key] = max(other, each, key=lambda each: each.last)
+
+
+def _again(first: Publish, second: Publish) -> Diagnostic:
+    return finding(
+        "SEG218",
+        f"a port of `{second.interface}` is published twice",
+        second.span,
+        "again here",
+        also=(Label(first.span, "first here"),),
+        help="publish each port once: a packet goes to one machine",
+    )

@@ -12,8 +12,8 @@ from segc.source import Span
 def check_topology(policy: Policy) -> Iterator[Diagnostic]:
     """`SEG207` where a VLAN is cut off, and devices or nodes that are two things at once."""
     gateways = [gateway for gateway in policy.gateways.values() if not gateway.implicit]
+    yield from _shared_names(policy)
     for gateway in gateways:
-        yield from _shared_name(policy, gateway)
         yield from _devices(gateway)
         yield from _expected(policy, gateway)
     if gateways:
@@ -21,17 +21,28 @@ def check_topology(policy: Policy) -> Iterator[Diagnostic]:
             yield from _uplinks(policy, switch, gateways)
 
 
-def _shared_name(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
-    switch = policy.switches.get(gateway.name)
-    if switch is not None and gateway.span is not None:
-        yield finding(
-            "SEG102",
-            f"a gateway and a switch are both called `{gateway.name}`",
-            switch.span,
-            "this switch",
-            also=(Label(gateway.span, "and this gateway"),),
-            help="rename one of them: what is compiled for a node goes into a folder of its name",
-        )
+def _shared_names(policy: Policy) -> Iterator[Diagnostic]:
+    """Nodes whose folders would be one, on a file system that takes `GW` and `gw` for the same, too."""
+    seen: dict[str, Gateway | Switch] = {}
+    nodes: list[Gateway | Switch] = [*policy.gateways.values(), *policy.switches.values()]
+    for node in sorted(nodes, key=lambda node: node.span or ()):
+        first = seen.setdefault(node.name.casefold(), node)
+        if first is not node and node.span is not None:
+            yield _one_folder(first, node, node.span)
+
+
+def _one_folder(first: Gateway | Switch, node: Gateway | Switch, span: Span) -> Diagnostic:
+    kind, other = (("gateway" if isinstance(each, Gateway) else "switch") for each in (node, first))
+    same = f"called `{node.name}`" if first.name == node.name else "alike but for the case of letters"
+    return finding(
+        "SEG102",
+        f"a {other} and {'another' if kind == other else 'a'} {kind} are {same}",
+        span,
+        f"this {kind}",
+        also=(Label(first.span, f"and this {other}"),) if first.span else (),
+        notes=() if first.span else ("a policy without gateways has one of this name",),
+        help="rename one of them: what is compiled for a node goes into a folder of its name",
+    )
 
 
 def _devices(gateway: Gateway) -> Iterator[Diagnostic]:

@@ -180,7 +180,7 @@ class GatewayReader:
 
     def _check_devices(self, attachments: Iterable[Attachment], interfaces: Mapping[str, Interface]) -> None:
         for attachment in attachments:
-            if not re.fullmatch(rf"[A-Za-z0-9_.@-]{{1,{DEVICE_NAME}}}", attachment.device):
+            if not _names_device(attachment.device):
                 self.findings.add(
                     "SEG501",
                     f"Linux cannot name a device `{attachment.device}`",
@@ -250,7 +250,7 @@ class GatewayReader:
             for service in serve.services:
                 name = service.name if isinstance(service, tree.ServiceName) else ""
                 if name == "dhcp":
-                    dhcp.update(zone.name for zone in self.zones.values() if zone.space.overlaps(end.space))
+                    dhcp.update(self._dhcp_zones(end, serve))
                 flows.append(
                     make_flow(
                         action="allow",
@@ -262,6 +262,20 @@ class GatewayReader:
                     )
                 )
         return tuple(sorted(dhcp))
+
+    def _dhcp_zones(self, end: End, serve: tree.Serve) -> list[str]:
+        """The zones in which DHCP is served; who has no address yet can be told apart by nothing else."""
+        zones = [zone for zone in self.zones.values() if zone.space.overlaps(end.space)]
+        subjects = any(part.subject or part.unless for part in end.parts)
+        if subjects or end.gateways or not all(zone.space <= end.space for zone in zones):
+            self.findings.add(
+                "SEG503",
+                "`dhcp` is served to whole zones only",
+                serve.to.span,
+                "who asks for an address has none yet",
+                help="write the zones that it is served to",
+            )
+        return [zone.name for zone in zones]
 
     def _served(self, service: tree.Service, name: str) -> ServiceSet:
         if name in self.services.definitions or name not in SERVED:
@@ -340,7 +354,7 @@ class GatewayReader:
             return None
         space = target.parts[0].space if len(target.parts) == 1 and not target.gateways else PrefixSet()
         if not _single(space):
-            if target.parts:
+            if target.parts or target.gateways:
                 self.findings.add(
                     "SEG503",
                     f"`{term_text(written.target)}` is not one machine",
@@ -392,6 +406,11 @@ class GatewayReader:
             self.findings.unknown("platform", platforms[0].values[0], PLATFORMS, help)
         platform = platforms[0].values[0].text if platforms else ""
         return Switch(node.name.text, platform, self._ports(node.ports), node.name.span)
+
+
+def _names_device(text: str) -> bool:
+    """Whether Linux and its tools take this name; one that starts with `-` is an option to them."""
+    return bool(re.fullmatch(rf"(?!-|\.\.?$)[A-Za-z0-9_.@-]{{1,{DEVICE_NAME}}}", text))
 
 
 def implicit_gateway() -> Gateway:

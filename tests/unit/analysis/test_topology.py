@@ -89,7 +89,21 @@ def test_a_device_is_one_thing_only():
 
 def test_a_gateway_and_a_switch_have_different_names():
     text = GATEWAY + switch("p1 zone hr", "p2 trunk hr, lab", name="gw")
-    assert found(text) == [("SEG102", "a gateway and a switch are both called `gw`", "gw")]
+    assert found(text) == [("SEG102", "a gateway and a switch are called `gw`", "gw")]
+
+
+def test_names_of_nodes_differ_by_more_than_case():
+    text = GATEWAY + switch("p1 zone hr", "p2 trunk hr, lab", name="GW")
+    assert found(text) == [("SEG102", "a gateway and a switch are alike but for the case of letters", "GW")]
+    text = switch("p1 zone hr", name="sw") + switch("p1 zone lab", name="SW")
+    assert found(text) == [
+        ("SEG102", "a switch and another switch are alike but for the case of letters", "SW")
+    ]
+
+
+def test_a_switch_is_not_called_as_the_gateway_that_is_assumed():
+    text = switch("p1 zone hr", name="gateway")
+    assert found(text) == [("SEG102", "a gateway and a switch are called `gateway`", "gateway")]
 
 
 # ---- zones and flows at gateways
