@@ -272,7 +272,7 @@ class Attachment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """DNAT: `protocol` ports first..last arriving for the interface's address go to `target`, `shift` ports on."""
+    """DNAT: ports `first` to `last` of the interface's address go to `target`, from `target_first` on."""
 
     interface: str
     protocol: int

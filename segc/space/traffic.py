@@ -22,13 +22,12 @@ class Box(NamedTuple):
     def __bool__(self) -> bool:
         if not self.services:
             return False
-        pairs = (
+        return (
             bool(self.source.v4 and self.destination.v4)
             or bool(self.source.v6 and self.destination.v6)
             or bool(self.from_gateways and (self.destination or self.to_gateways))
             or bool(self.to_gateways and self.source)
         )
-        return pairs
 
     def __and__(self, other: Box) -> Box:
         return Box(

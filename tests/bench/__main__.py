@@ -93,10 +93,10 @@ def _capirca(network: Network, folder: Path, ours: float) -> None:
         _run([CAPIRCA / "bin" / "pip", "--quiet", "install", "capirca==2.0.9"])
     policy = write_capirca(network, folder / "capirca")
     (folder / "capirca" / "out").mkdir(exist_ok=True)
+    base = folder / "capirca"
     cpu, _ = _run([
-        CAPIRCA / "bin" / "aclgen", "--base_directory", folder / "capirca", "--policy_file", policy,
-        "--definitions_directory", folder / "capirca" / "def", "--output_directory", folder / "capirca" / "out",
-        "--max_renderers", "1",
+        CAPIRCA / "bin" / "aclgen", "--base_directory", base, "--policy_file", policy,
+        "--definitions_directory", base / "def", "--output_directory", base / "out", "--max_renderers", "1",
     ])  # fmt: skip
     _say("Capirca 2.0.9 renders the same, CPU s", f"{cpu:.2f} s; ours {ours / cpu:.2f} x", "under 1 x")
 

@@ -95,9 +95,8 @@ def by_hand(network: Network) -> str:
         lines.append(f" chain z{zone} {{\n  " + "\n  ".join(lookups) + "\n }")
     for family, type_ in enumerate(("ipv4_addr", "ipv6_addr")):
         jumps = (f"{prefix} : jump z{z}" for z in range(network.zones) for prefix in prefixes(z)[family])
-        lines.append(
-            f" map s{family} {{ type {type_} : verdict; flags interval; elements = {{ {', '.join(jumps)} }};\n }}"
-        )
+        kind = f"type {type_} : verdict; flags interval;"
+        lines.append(f" map s{family} {{ {kind} elements = {{ {', '.join(jumps)} }};\n }}")
     lines += [
         " chain forward {", "  type filter hook forward priority filter; policy drop;",
         "  ct state established,related accept", "  ip saddr vmap @s0", "  ip6 saddr vmap @s1", " }", "}",
@@ -122,7 +121,8 @@ def write_capirca(network: Network, folder: Path) -> Path:
         for number, flow in enumerate(network.flows):
             ports = " ".join(f"P{port_text(p).replace('-', '_')}" for p in flow.ports)
             out.write(
-                f"term t{number} {{\n  source-address:: Z{flow.source}\n  destination-address:: Z{flow.destination}\n"
+                f"term t{number} {{\n  source-address:: Z{flow.source}\n"
+                f"  destination-address:: Z{flow.destination}\n"
                 f"  destination-port:: {ports}\n  protocol:: tcp\n  action:: accept\n}}\n"
             )
     return policy
