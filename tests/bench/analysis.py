@@ -1,8 +1,8 @@
 """Policies to measure the analyses with, and how long these take.
 
-Z = F / 10 zones of both families with two hosts each, tags, sets over many zones, groups with a few people;
-a tenth of the flows are denies, a third have conditions. `wide` is the part of the flows whose ends are sets
-of a tenth of the zones, tags or `any`.
+Z = F / 10 zones of both families with two hosts each, tags, sets over up to fifty zones, groups with a few
+people; a tenth of the flows are denies, a third have conditions. `wide` is the part of the flows between
+sets or tags.
 
     python -m tests.bench.analysis 10000 [WIDE]
 """
@@ -57,7 +57,7 @@ def _statements(flows: int, wide: float, rng: random.Random) -> Iterator[str]:
         users = ", ".join(f'"p{rng.randrange(groups * 5)}@x.example"' for _ in range(3))
         nested = f"  group g{rng.randrange(number)}" if number and rng.random() < 0.3 else ""
         yield f"group g{number} {{ user {users}{nested} }}"
-    yield "group remote from directory \"sg-remote\""
+    yield 'group remote from directory "sg-remote"'
     yield "posture managed { edr = true }"
     for _ in range(flows):
         yield _flow(zones, groups, wide, rng)
@@ -70,7 +70,9 @@ def _flow(zones: int, groups: int, wide: float, rng: random.Random) -> str:
     destination = _broad(zones, rng) if broad and rng.random() < 0.8 else _narrow(zones, rng)
     person = not deny and rng.random() < 0.2
     if person:
-        place = f"z{rng.randrange(zones)}" if not broad else f"(z{rng.randrange(zones)}, z{rng.randrange(zones)})"
+        place = (
+            f"z{rng.randrange(zones)}" if not broad else f"(z{rng.randrange(zones)}, z{rng.randrange(zones)})"
+        )
         source = f"group g{rng.randrange(groups)} in {place}"
     services = ", ".join(f"s{n}" for n in sorted(rng.sample(range(SERVICES), rng.randint(1, 3))))
     options = [" require mfa", " require mfa, posture managed", ""][rng.randrange(3)] if person else ""
@@ -80,7 +82,9 @@ def _flow(zones: int, groups: int, wide: float, rng: random.Random) -> str:
         options += f" until {rng.randrange(2027, 2035)}-0{rng.randrange(1, 10)}-15"
     if rng.random() < 0.1:
         options += " log"
-    return f"{'deny' if deny else 'allow'} {source} -> {destination} : {'any' if deny and rng.random() < 0.2 else services}{options}"
+    if deny and rng.random() < 0.2:
+        services = "any"
+    return f"{'deny' if deny else 'allow'} {source} -> {destination} : {services}{options}"
 
 
 def _narrow(zones: int, rng: random.Random) -> str:
@@ -116,7 +120,10 @@ def main() -> None:
     seconds = time.process_time() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     codes = {code: sum(d.code == code for d in found) for code in sorted({d.code for d in found})}
-    print(f"{flows} flows, {wide:.0%} wide: {seconds:.2f} CPU-s, {before.ru_maxrss >> 10} -> {peak >> 10} MiB, {codes}")
+    print(
+        f"{flows} flows, {wide:.0%} wide: {seconds:.2f} CPU-s, "
+        f"{before.ru_maxrss >> 10} -> {peak >> 10} MiB, {codes}"
+    )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,12 @@ EXISTS = {4: "pqui", 6: "pqu6"}
 ATOMS = "pqui6"
 USERS = (None, "u1", "u2", "u3")
 SESSIONS = tuple(product(USERS, ((), ("d1",), ("d2",), ("d1", "d2"))))
-GROUPS = {"g1": ({"u1"}, set()), "g2": ({"u1", "u2"}, set()), "g3": ({"u3"}, {"d1"}), "g4": (set(), {"d1", "d2"})}
+GROUPS = {
+    "g1": ({"u1"}, set()),
+    "g2": ({"u1", "u2"}, set()),
+    "g3": ({"u3"}, {"d1"}),
+    "g4": (set(), {"d1", "d2"}),
+}
 INVENTORY = """
 timezone "Europe/Berlin"
 zone a { subnet 10.0.1.0/30, 2001:db8:1::/126  host h = 10.0.1.2 { tag t } }
@@ -373,10 +378,7 @@ def test_every_finding_is_what_counting_finds(found: list[Spec]) -> None:
         others = [
             i
             for i in live
-            if i != mine
-            and flows[i] not in removed
-            and not flows[i].limit
-            and flows[i].log >= flow.log
+            if i != mine and flows[i] not in removed and not flows[i].limit and flows[i].log >= flow.log
         ]
         covers = [oracle.union(others), oracle.denied] + [oracle.open] * (not flow.log)
         by = standing_in(flow, context, removed)
@@ -385,7 +387,10 @@ def test_every_finding_is_what_counting_finds(found: list[Spec]) -> None:
             removed.add(flow)
             decision = decide(context, context.undenied(flow))
             assert decision is None or decision.verdict == "allow"
-    before, after = (oracle.allowed(each) for each in (range(len(found)), [i for i in range(len(found)) if flows[i] not in removed]))
+    before, after = (
+        oracle.allowed(each)
+        for each in (range(len(found)), [i for i in range(len(found)) if flows[i] not in removed])
+    )
     assert before == after
 
 
@@ -406,7 +411,10 @@ def test_every_bypass_is_what_counting_finds(found: list[Spec]) -> None:
         expected = {
             other
             for other, theirs in zip(flows, found, strict=True)
-            if not other.staged and other.action == "allow" and not other.limit and bypasses(oracle, theirs, spec)
+            if not other.staged
+            and other.action == "allow"
+            and not other.limit
+            and bypasses(oracle, theirs, spec)
         }
         if len(by) < 4:
             assert {other for other in by if isinstance(other, Flow)} == expected
@@ -418,12 +426,16 @@ def test_every_bypass_is_what_counting_finds(found: list[Spec]) -> None:
 
 def bypasses(oracle: Oracle, theirs: Spec, mine: Spec) -> bool:
     """Whether one flow asks for no more than another and for less in facts or time, where both reach."""
-    holds = people(mine.source) <= people(theirs.source) and people(mine.destination) <= people(theirs.destination)
+    holds = people(mine.source) <= people(theirs.source) and people(mine.destination) <= people(
+        theirs.destination
+    )
     facts, spans = (theirs.facts > mine.facts), (SPANS[theirs.when] > SPANS[mine.when])
     no_more = theirs.facts >= mine.facts and SPANS[theirs.when] >= SPANS[mine.when]
     if not (holds and no_more and (facts or spans)):
         return False
-    outside = Spec("allow", False, mine.source, mine.destination, mine.services, theirs.mfa, theirs.fit, theirs.when)
+    outside = Spec(
+        "allow", False, mine.source, mine.destination, mine.services, theirs.mfa, theirs.fit, theirs.when
+    )
     rest = ~mine.bits
     rows = [spec.at(cell) & rest & theirs.at(cell) for cell in oracle.cells for spec in (outside,)]
     if facts:  # without the facts, at the times of the stricter flow

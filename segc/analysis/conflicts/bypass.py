@@ -62,8 +62,9 @@ class Bypass:
         for clause in survey.by_flow[flow]:
             region = survey.region(clause)
             for other in self.context.allows.touching(clause):
-                if self._bypassing(flow, clause, other):
-                    part = survey.meet(region, survey.region(other))
+                shared = region.services & survey.services.mask(other.services)
+                if shared and self._bypassing(flow, clause, other):
+                    part = survey.meet(region, other)
                     gap = part and self._open_without(clause, other, part)
                     if part and gap:
                         yield other.by, Found(part, gap)
@@ -129,7 +130,7 @@ class Bypass:
     def _zones(self, mask: int) -> Iterator[tuple[str, int]]:
         """The zones of a mask, if it has several but not too many, each with its part of it."""
         survey = self.context.survey
-        found = []
+        found: list[tuple[str, int]] = []
         rest = mask
         while rest and len(found) <= SLICES:
             number = next((n for n in survey.members[low_bit(rest)] if n in survey.zone_names), None)
@@ -149,28 +150,22 @@ def conditional(flow: Flow) -> bool:
 
 def check_bypass(context: Context, bypass: Bypass) -> Iterator[Diagnostic]:
     for flow, found in bypass.found.items():
-        wording = context.wording
-        first = next(iter(found.values()))
-        idle = bypass.idle.get(flow)
-        code = "SEG308" if idle else "SEG312"
-        where = idle or "for a part of what this flow grants"
-        yield finding(
-            code,
-            f"{_conditions(flow)} mean{'s' * (not _plural(flow))} nothing {where}",
-            flow.span,
-            "granted elsewhere for less",
-            also=wording.labels(found, lambda by, found=found: f"opens {wording.region(found[by].part)}"),
-            notes=(f"for instance: {wording.witness(first.gap).text} is allowed",),
-            help="" if code == "SEG312" else "narrow the other flow, or drop the condition if it is not meant",
-        )
+        yield _told(flow, found, bypass.idle.get(flow), context)
 
 
-def _conditions(flow: Flow) -> str:
-    return " and ".join(_words(flow))
-
-
-def _plural(flow: Flow) -> bool:
-    return len(_words(flow)) > 1
+def _told(flow: Flow, found: dict[Flow | Zone, Found], idle: str | None, context: Context) -> Diagnostic:
+    wording, words = context.wording, _words(flow)
+    where = idle or "for a part of what this flow grants"
+    gap = next(iter(found.values())).gap
+    return finding(
+        "SEG308" if idle else "SEG312",
+        f"{' and '.join(words)} mean{'s' if len(words) == 1 else ''} nothing {where}",
+        flow.span,
+        "granted elsewhere for less",
+        also=wording.labels(found, lambda by: f"opens {wording.region(found[by].part)}"),
+        notes=(f"for instance: {wording.witness(gap).text} is allowed",),
+        help="narrow the other flow, or drop the condition if it is not meant" if idle else "",
+    )
 
 
 def _words(flow: Flow) -> list[str]:
@@ -180,5 +175,3 @@ def _words(flow: Flow) -> list[str]:
     words += ["`when`"] if conditions.schedule else []
     words += ["`from`"] if conditions.not_before is not None else []
     return words + (["`until`"] if conditions.not_after is not None else [])
-
-

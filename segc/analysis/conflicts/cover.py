@@ -13,7 +13,6 @@ two sides multiplied.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
@@ -23,6 +22,7 @@ from segc.analysis.conflicts.people import NO_SUBJECTS, Person
 from segc.analysis.conflicts.survey import Clause, Guard, Region, Survey, low_bit
 
 Wanted = Callable[[Clause], bool]
+KEPT = 64  # expressions near another that are remembered
 
 
 class Gap(NamedTuple):
@@ -49,7 +49,7 @@ class Index:
         destinations = sorted({each for inner in self.pairs.values() for each in inner})
         self.ends = (dict.fromkeys(self.pairs), dict.fromkeys(destinations))
         self._holding: tuple[dict[int, tuple[int, ...]], ...] = ({}, {})
-        self._near: tuple[dict[int, tuple[int, ...]], ...] = ({}, {})
+        self._near: tuple[dict[int, dict[int, None]], ...] = ({}, {})
 
     def _expressions(self, side: int, index: int) -> tuple[int, ...]:
         """The expressions of a side that hold a class."""
@@ -72,13 +72,17 @@ class Index:
                         found += inner[each]
         return found
 
-    def _touching(self, side: int, expression: int) -> tuple[int, ...]:
-        """The expressions of a side that share a class with this one."""
+    def _touching(self, side: int, expression: int) -> dict[int, None]:
+        """The expressions of a side that share a class with this one. Only small answers are kept: for a
+        wide expression asking again is as cheap as keeping them all is dear."""
         known = self._near[side].get(expression)
         if known is None:
-            found = {e for index in self.survey.holders[expression] for e in self._expressions(side, index)}
-            known = tuple(sorted(found))
-            self._near[side][expression] = known
+            known = {}
+            for index in self.survey.holders[expression]:
+                for each in self._expressions(side, index):
+                    known[each] = None
+            if len(known) <= KEPT:
+                self._near[side][expression] = known
         return known
 
     def touching(self, clause: Clause) -> Iterator[Clause]:
@@ -86,17 +90,12 @@ class Index:
         there = self._touching(1, clause.destination)
         if not there:
             return
-        wanted = frozenset(there)
         for here in self._touching(0, clause.source):
             inner = self.pairs[here]
-            if len(inner) < len(there):
-                for each, clauses in inner.items():
-                    if each in wanted:
-                        yield from clauses
-            else:
-                for each in there:
-                    if each in inner:
-                        yield from inner[each]
+            fewer, more = (inner, there) if len(inner) < len(there) else (there, inner)
+            for each in fewer:
+                if each in more:
+                    yield from inner[each]
 
 
 class Cover:
@@ -196,16 +195,15 @@ class Cover:
         gap = self._guarded(source, destination, region._replace(services=rest), partly)
         return gap or [*used, *partly]
 
-    def _guarded(
-        self, source: int, destination: int, region: Region, partly: list[Clause]
-    ) -> Gap | None:
+    def _guarded(self, source: int, destination: int, region: Region, partly: list[Clause]) -> Gap | None:
         """What clauses that hold only at times or for some people leave of a pair of classes."""
         survey, guard = self.survey, self.survey.guards[region.guard]
         found = [(survey.guards[each.guard], survey.services.mask(each.services)) for each in partly]
         found = [(g, m) for g, m in found if guard.mfa >= g.mfa and guard.postures >= g.postures]
-        without = [NO_SUBJECTS.union(*(g[side].without for g, _ in found)) for side in (3, 4)]
         people = survey.people
-        senders, receivers = people.least(guard.source, without[0]), people.least(guard.destination, without[1])
+        senders = people.least(guard.source, NO_SUBJECTS.union(*(g.source.without for g, _ in found)))
+        without = NO_SUBJECTS.union(*(g.destination.without for g, _ in found))
+        receivers = people.least(guard.destination, without)
         for sender, receiver in product(senders, receivers):
             here = [
                 (g.times, mask)

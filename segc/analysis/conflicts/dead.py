@@ -48,7 +48,9 @@ class Losses:
             for term, expression in survey.terms.get(end, ()):
                 used: dict[Clause, None] = {}
                 for clause in survey.by_flow[flow]:
-                    part = clause._replace(**{("source", "destination")[side]: expression})
+                    part = clause._replace(destination=expression)
+                    if side == 0:
+                        part = clause._replace(source=expression)
                     gap, by = self.context.denies.of_clause(part, lambda each: True)
                     if gap is not None:
                         break
@@ -151,8 +153,6 @@ def _met(deny: Flow, context: Context) -> Iterator[tuple[Flow, Region]]:
         region = survey.region(clause)
         for other in context.allows.touching(clause):
             if isinstance(other.by, Flow):
-                both = survey.meet(region, survey.region(other))
+                both = survey.meet(region, other)
                 if both is not None:
                     yield other.by, both
-
-

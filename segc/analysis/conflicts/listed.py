@@ -36,5 +36,5 @@ def _space(term: str, policy: Policy) -> PrefixSet | None:
     if word == "tag":
         zones = [each for each in policy.zones.values() if tag in each.tags]
         hosts = [host for each in policy.zones.values() for host in each.hosts if tag in host.tags]
-        return union(each.space for each in (*zones, *hosts))
+        return union([*(each.space for each in zones), *(each.space for each in hosts)])
     return parse_prefixes(term) if re.match(r"[0-9a-fA-F:.]+[-/0-9a-fA-F:.]*$", term) else None

@@ -46,7 +46,7 @@ def would_cut(deny: Flow, context: Context) -> Iterator[tuple[Flow | Zone, Regio
     for clause in survey.by_flow[deny]:
         region = survey.region(clause)
         for other in context.allows.touching(clause):
-            both = survey.meet(region, survey.region(other))
+            both = survey.meet(region, other)
             if both is not None:
                 gap, _ = context.denies.of_region(both, lambda each: True)
                 if gap is not None:

@@ -62,7 +62,8 @@ class Clause(NamedTuple):
 
 
 class Region(NamedTuple):
-    """Traffic: masks of classes and of service atoms, and a guard's number. Families are not told apart yet."""
+    """Traffic: masks of classes and of service atoms, and a guard's number. Only pairs of classes with an
+    address family in common hold packets."""
 
     source: int
     destination: int
@@ -280,11 +281,13 @@ class Survey:
         there = (i for i in holders if self.spaces[i].ranges(family) or i in self.gateways)
         return next(there, -1)
 
+    def mask_of_space(self, space: PrefixSet) -> int:
+        """The mask of a set that some end names; 0 for any other."""
+        number = self._expressions.get((space, ""))
+        return 0 if number is None else self.masks[number]
+
     def space_of(self, mask: int) -> PrefixSet:
         return union(self.spaces[each] for each in bits(mask))
-
-    def gateways_of(self, mask: int) -> list[str]:
-        return [name for index, name in self.gateways.items() if mask >> index & 1]
 
     # -- regions -----------------------------------------------------------------------------------
 
@@ -330,21 +333,23 @@ class Survey:
             self._joined[one, other] = self.guard(self.guards[one] & self.guards[other])
         return self._joined[one, other]
 
-    def meet(self, one: Region, other: Region) -> Region | None:
-        """The traffic that two regions have in common; None where there is none."""
-        source, destination = one.source & other.source, one.destination & other.destination
-        both = Region(source, destination, one.services & other.services, self.join(one.guard, other.guard))
+    def meet(self, region: Region, clause: Clause) -> Region | None:
+        """The traffic that a region and a clause have in common; None where there is none."""
+        services = region.services & self.services.mask(clause.services)
+        if not services:
+            return None
+        source = region.source & self.masks[clause.source]
+        destination = region.destination & self.masks[clause.destination]
+        both = Region(source, destination, services, self.join(region.guard, clause.guard))
         return both if self.real(both) else None
 
     def real(self, region: Region) -> bool:
         """Whether some packet lies in a region."""
-        somewhere = any(
-            region.source & self.families[family]
-            and region.destination & self.families[family]
-            and region.services & self.services.exists[family]
-            for family in (4, 6)
-        )
-        return somewhere and self.possible(region.guard)
+        exists = self.services.exists
+        for family, classes in self.families.items():
+            if region.services & exists[family] and region.source & classes and region.destination & classes:
+                return self.possible(region.guard)
+        return False
 
     def implies(self, one: int, other: int) -> bool:
         """Whether wherever guard number `one` holds, `other` does."""
@@ -388,9 +393,9 @@ def low_bit(mask: int) -> int:
 
 
 def bits(mask: int) -> Iterator[int]:
-    """The set bits of a mask in order; by bytes, so that wide masks do not cost their square."""
-    for at, byte in enumerate(mask.to_bytes((mask.bit_length() + 7) // 8, "little")):
-        while byte:
-            low = byte & -byte
-            yield at * 8 + low.bit_length() - 1
-            byte ^= low
+    """The set bits of a mask in order, in linear time."""
+    text = f"{mask:b}"[::-1]
+    at = text.find("1")
+    while at >= 0:
+        yield at
+        at = text.find("1", at + 1)

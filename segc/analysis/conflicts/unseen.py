@@ -101,5 +101,3 @@ def _paper(flow: Flow, told: dict[Zone, tuple[Region, Gap]], context: Context) -
         notes=(f"for instance: {wording.witness(gap).text} is denied on paper, and stays inside the VLAN",),
         help="give these hosts a zone of their own, isolate the ports, or take the zone out with `except`",
     )
-
-

@@ -16,7 +16,7 @@ from segc.policy.calendar import timezone
 from segc.policy.claims import Claims, Situation
 from segc.policy.model import Flow, Zone
 from segc.space.addresses import Address, address
-from segc.space.prefixes import PrefixSet
+from segc.space.prefixes import PrefixSet, union
 from segc.space.services import ServiceSet
 from segc.trace import Packet
 
@@ -37,14 +37,16 @@ class Wording:
         self.survey = survey
 
     @cached_property
-    def _names(self) -> dict[PrefixSet, str]:
-        """Spaces that have a name, the shortest way to say it last."""
-        policy, own = self.survey.policy, self.survey.own
-        names = {end.parts[0].space - own: name for name, end in policy.sets.items() if len(end.parts) == 1}
-        for zone in policy.zones.values():
-            names |= {host.space - own: f"{zone.name}.{host.name}" for host in zone.hosts}
-            names[zone.space - own] = zone.name
-        return names
+    def _sets(self) -> dict[int, str]:
+        """The masks of named sets."""
+        survey = self.survey
+        plain = {name: end for name, end in survey.policy.sets.items() if len(end.parts) == 1}
+        return {survey.mask_of_space(end.parts[0].space - survey.own): name for name, end in plain.items()}
+
+    @cached_property
+    def _hosts(self) -> dict[PrefixSet, str]:
+        zones, own = self.survey.policy.zones.values(), self.survey.own
+        return {host.space - own: f"{zone.name}.{host.name}" for zone in zones for host in zone.hosts}
 
     def region(self, region: Region) -> str:
         """`group finance in vpn -> finance.erp : tcp/443`."""
@@ -58,30 +60,30 @@ class Wording:
         return "; ".join(list(texts)[:SHOWN]) + (" and more" if len(texts) > SHOWN else "")
 
     def _end(self, mask: int, who: Who) -> str:
-        space = self.survey.space_of(mask)
-        texts = [f"gateway {name}" for name in self.survey.gateways_of(mask)]
-        texts += [self._names[space]] if space in self._names else self._places(mask)
+        texts = [self._sets[mask]] if mask in self._sets else self._places(mask)
         place = ", ".join(texts[:NAMED]) + (f" and {len(texts) - NAMED} more" if len(texts) > NAMED else "")
         return f"{' and '.join(map(str, sorted(who.subjects)))} in {place}" if who.subjects else place
 
     def _places(self, mask: int) -> list[str]:
-        """A mask as whole zones, hosts, and what is left of it."""
-        survey, texts = self.survey, []
-        rest = PrefixSet()
+        """A mask as gateways, whole zones, hosts, and what is left of it."""
+        survey = self.survey
+        texts, rest = [], []
         while mask:
             index = low_bit(mask)
-            zones = [n for n in survey.members[index] if n in survey.zone_names]
-            if zones and survey.masks[zones[0]] & ~mask == 0:
-                texts.append(survey.zone_names[zones[0]])
-                mask &= ~survey.masks[zones[0]]
+            zone = next((n for n in survey.members[index] if n in survey.zone_names), None)
+            if zone is not None and survey.masks[zone] & ~mask == 0:
+                texts.append(survey.zone_names[zone])
+                mask &= ~survey.masks[zone]
                 continue
             space = survey.spaces[index]
-            if space in self._names:
-                texts.append(self._names[space])
+            if index in survey.gateways:
+                texts.append(f"gateway {survey.gateways[index]}")
+            elif space in self._hosts:
+                texts.append(self._hosts[space])
             else:
-                rest = rest | space
+                rest.append(space)
             mask &= mask - 1
-        return [*texts, str(rest)] if rest else texts
+        return [*texts, str(union(rest))] if rest else texts
 
     def witness(self, gap: Gap) -> Witness:
         source, destination = self._addresses(gap)
@@ -122,7 +124,7 @@ class Wording:
         return Claims(person.user, self.survey.people.groups_of(person), mfa, postures)
 
     def _circumstances(self, gap: Gap, situation: Situation) -> str:
-        words = [_who(situation.source, "from ")] + [_who(situation.destination, "to ")]
+        words = [_who(situation.source, "from "), _who(situation.destination, "to ")]
         words += ["with mfa"] if gap.guard.mfa else []
         words += [f"posture {name}" for name in sorted(gap.guard.postures)]
         if gap.times != ALWAYS and situation.at is not None:

@@ -1,0 +1,268 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segc.analysis.conflicts import check_conflicts
+from segc.analysis.conflicts.moments import Times, _week, moment, without
+from segc.diagnostics.model import Severity
+from segc.policy import calendar
+from segc.policy.model import Schedule
+from segc.policy.resolve import resolve
+from segc.source import SourceFile
+from segc.syntax.parse import parse
+from tests.unit.backends.helpers import NAMES, sample
+
+ZONES = """
+zone hr { subnet 10.0.10.0/24, 2001:db8:10::/64  host payroll = 10.0.10.20 { tag pii } }
+zone it { subnet 10.0.20.0/24, 2001:db8:20::/64  host db = 10.0.20.9, 2001:db8:20::9 }
+zone vpn { subnet 10.8.0.0/24 }
+group staff { user "ana", "bo" }
+group leads { user "ana" }
+group remote from directory "sg-remote"
+posture fit { edr = true }
+"""
+
+
+def check(text, zones=ZONES):
+    text = zones + text
+    file, broken = parse(SourceFile("policy.seg", text))
+    assert not broken
+    policy, findings = resolve([file])
+    assert not [each for each in findings if each.severity is Severity.ERROR], findings
+    return text, sorted(check_conflicts(policy), key=lambda each: each.sort_key())
+
+
+def found(text, zones=ZONES):
+    """Code and underlined text of each finding."""
+    text, findings = check(text, zones)
+    return [(d.code, text[d.primary.span.start : d.primary.span.end]) for d in findings]
+
+
+def one(text, zones=ZONES):
+    _, findings = check(text, zones)
+    assert len(findings) == 1, [d.message for d in findings]
+    return findings[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_samples_hold_nothing_but_notes(name):
+    assert [d.message for d in check_conflicts(sample(name)) if d.severity is not Severity.NOTE] == []
+
+
+# ---- dead
+
+
+def test_a_flow_lost_to_several_denies_names_them_all():
+    told = one(
+        "allow it -> hr : tcp/22\ndeny it -> hr.payroll : any\ndeny it -> hr except hr.payroll : tcp/20-30\n"
+    )
+    assert told.code == "SEG301"
+    assert told.primary.text == "allows it -> hr : tcp/22"
+    assert [label.text for label in told.secondary] == ["denies a part of it"] * 2
+    assert told.notes == ("for instance: 10.0.20.0 -> 10.0.10.0 tcp/22 is denied",)
+
+
+def test_a_deny_under_a_condition_does_not_kill():
+    assert found("allow it -> hr : tcp/22\ndeny it -> hr : tcp/22 when mon-fri 08:00-18:00\n") == [
+        ("SEG306", "deny it -> hr : tcp/22 when mon-fri 08:00-18:00")
+    ]
+    both = (
+        "deny it -> hr : tcp/22 when mon-fri 08:00-18:00\ndeny it -> hr : tcp/22 when sat,sun 00:00-24:00\n"
+    )
+    night = "deny it -> hr : tcp/22 when mon-fri 18:00-08:00\n"
+    assert [code for code, _ in found("allow it -> hr : tcp/22\n" + both)] == ["SEG306"] * 2
+    # Saturday's small hours belong to Friday's night, Monday's to nobody's but Sunday's.
+    codes = [code for code, _ in found("allow it -> hr : tcp/22\n" + both + night)]
+    assert codes == ["SEG306"] * 3
+    monday = "deny it -> hr : tcp/22 when mon 00:00-08:00\n"
+    assert found("allow it -> hr : tcp/22\n" + both + night + monday)[0] == (
+        "SEG301",
+        "allow it -> hr : tcp/22",
+    )
+
+
+def test_a_deny_of_one_group_kills_what_its_members_are_allowed():
+    assert found("allow group leads in vpn -> hr : tcp/22\ndeny group staff in vpn -> hr : any\n") == [
+        ("SEG301", "allow group leads in vpn -> hr : tcp/22")
+    ]
+    assert [
+        c for c, _ in found("allow group staff in vpn -> hr : tcp/22\ndeny group leads -> hr : any\n")
+    ] == ["SEG306"]
+    assert [c for c, _ in found('allow user "bo" -> hr : tcp/22\ndeny group leads -> hr : any\n')] == []
+
+
+def test_a_term_that_was_named_and_is_lost():
+    told = one("allow it, vpn -> hr : tcp/22\ndeny vpn -> hr : any\n")
+    assert (told.code, told.message) == ("SEG311", "all that this flow allows for `vpn` is denied elsewhere")
+    assert told.notes == ("for instance: 10.8.0.0 -> 10.0.10.0 tcp/22 is denied",)
+    assert one("allow it -> hr.payroll, vpn : tcp/22\ndeny it -> tag pii : any\n").code == "SEG311"
+
+
+def test_what_a_deny_takes_is_told_once_for_all_flows():
+    told = one("allow it -> hr : tcp/22\nallow vpn -> hr : tcp/80\ndeny any -> hr.payroll : any\n" * 1)
+    assert (told.code, told.message) == ("SEG306", "this deny takes a part of 2 flows")
+    assert [label.text for label in told.secondary] == [
+        "loses it -> hr.payroll : tcp/22",
+        "loses vpn -> hr.payroll : tcp/80",
+    ]
+
+
+# ---- never
+
+
+def test_what_can_never_match():
+    never = "when sat 08:00-12:00 from 2026-11-23 until 2026-11-27"
+    assert found(f"allow it -> hr : tcp/22 {never}\n") == [("SEG302", f"allow it -> hr : tcp/22 {never}")]
+    assert one('allow user "ana" except group leads -> hr : tcp/22\n').primary.text.startswith(
+        "nobody can be"
+    )
+    assert one("allow vpn -> hr : icmpv6\n").primary.text == "its ends have no packets in common"
+    assert found("allow it -> hr : tcp/22 when sat 08:00-12:00 from 2026-11-23 until 2026-11-28\n") == []
+
+
+def test_an_hour_that_the_clock_skips():
+    flow = "allow it -> hr : tcp/22 when sun 02:00-03:00 from 2026-03-29 until 2026-03-29\n"
+    skipped = 'timezone "Europe/Berlin"\n' + flow
+    assert [code for code, _ in found(skipped)] == ["SEG302"]
+    assert found(skipped.replace("03:00", "03:01")) == []
+
+
+# ---- redundant
+
+
+def test_what_a_union_grants_is_redundant():
+    told = one("allow it -> hr : tcp/1-100\nallow it -> hr : tcp/1-60, udp/5\nallow it -> hr : tcp/50-120\n")
+    assert told.code == "SEG307"
+    assert [label.text for label in told.secondary] == ["grants a part of it"] * 2
+    assert found("allow it -> hr : tcp/1-100\nallow it -> hr : tcp/1-60\nallow it -> hr : tcp/62-120\n") == []
+
+
+def test_of_two_equal_flows_the_second_is_told():
+    told = one("allow it -> hr : tcp/22\nallow it -> hr : tcp/22\n")
+    assert (told.message, told.primary.span.line - told.secondary[0].span.line) == (
+        "this allow is said twice",
+        1,
+    )
+    assert one("deny it -> hr : tcp/22\ndeny it -> hr : tcp/22\n").message == "this deny is said twice"
+
+
+@pytest.mark.parametrize("option", ["log", "limit 5/minute"])
+def test_a_flow_that_logs_or_limits_does_more_than_grant(option):
+    assert found(f"allow it -> hr : tcp/22 {option}\nallow it -> hr : tcp/20-30\n") == []
+    assert len(found(f"allow it -> hr : tcp/22\nallow it -> hr : tcp/20-30 {option}\n")) == (option == "log")
+
+
+def test_hosts_of_an_open_zone_need_no_flow():
+    told = one("allow hr -> hr.payroll : tcp/22\n")
+    assert told.secondary[0].text == "hosts of one zone may talk without a flow"
+    assert found("allow hr, it -> hr.payroll : tcp/22\n") == []
+
+
+def test_hours_add_up():
+    flows = "allow it -> hr : tcp/22 when mon 08:00-12:00\nallow it -> hr : tcp/22 when mon 10:00-18:00\n"
+    assert found(flows) == []
+    assert found(flows + "allow it -> hr : tcp/22 when mon 09:00-17:00\n") == [
+        ("SEG307", "allow it -> hr : tcp/22 when mon 09:00-17:00")
+    ]
+
+
+# ---- bypass
+
+
+def test_a_condition_beside_the_same_access_without_it():
+    told = one("allow group staff in vpn -> hr : tcp/22 require mfa\nallow vpn -> hr : tcp/22\n")
+    assert (told.code, told.message) == (
+        "SEG308",
+        "`require mfa` means nothing for all that this flow grants",
+    )
+    assert told.notes == ('for instance: 10.8.0.0 -> 10.0.10.0 tcp/22 (from user "ana") is allowed',)
+
+
+def test_a_condition_without_meaning_for_a_zone_or_a_service():
+    flow = "allow group staff in (it, vpn) -> hr : tcp/22, tcp/80 require mfa, posture fit\n"
+    told = one(flow + "allow it -> hr : tcp/1-90\n")
+    assert told.message == "`require mfa, posture fit` means nothing for all that this flow grants from `it`"
+    assert one(flow + "allow it, vpn -> hr : tcp/80\n").message.endswith("means nothing for `tcp/80`")
+    assert one(flow + "allow vpn -> hr.payroll : tcp/80\n").code == "SEG312"
+
+
+def test_dates_and_hours_are_conditions_too():
+    assert one("allow it -> hr : tcp/22 until 2027-01-01\nallow it -> hr : tcp/22\n").code == "SEG308"
+    assert (
+        found("allow it -> hr : tcp/22 when mon-fri 08:00-18:00\nallow it -> hr : tcp/22 when sat,sun\n")
+        == []
+    )
+
+
+# ---- staged
+
+
+def test_what_a_staged_deny_would_cut_is_what_is_open_now():
+    told = one("allow it -> hr : tcp/22\nstaged deny it -> hr.payroll : any\n")
+    assert (told.code, told.secondary[0].text) == ("SEG309", "would lose it -> hr.payroll : tcp/22")
+    assert found("allow it -> hr.payroll : tcp/22\nstaged deny vpn -> hr : any\n") == []
+    assert "SEG309" not in dict(
+        found("allow it -> hr : tcp/22\nstaged deny it -> hr : any\ndeny it -> hr : tcp/22\n")
+    )
+
+
+# ---- within a VLAN
+
+LAB = """
+zone lab { vlan 30  subnet 10.10.30.0/24  host press = 10.10.30.9 }
+zone it { vlan 40  subnet 10.10.40.0/24 }
+gateway gw { interface lan0 { trunk lab, it } }
+"""
+
+
+def test_a_deny_within_a_vlan_holds_on_paper_only():
+    told = one("deny any -> lab.press : tcp/22\n", LAB)
+    assert told.message == "no gateway sees what this deny forbids between hosts of zone `lab`"
+    assert found("deny it -> lab.press : tcp/22\n", LAB) == []
+    assert found("deny any -> lab.press : tcp/22\n", LAB.split("gateway")[0]) == []
+
+
+def test_isolated_ports_keep_a_deny():
+    ports = "switch sw { platform openwrt  port p1-4 zone lab isolated  port p9 trunk lab, it }\n"
+    assert found(ports + "deny lab -> lab.press : tcp/22\n", LAB) == []
+    assert found(ports.replace("isolated", "") + "deny lab -> lab.press : tcp/22\n", LAB)[0][0] == "SEG310"
+
+
+def test_intra_deny_needs_something_that_keeps_apart():
+    closed = LAB.replace("host press", "intra deny  host press")
+    assert one("", closed).message == "nothing that the policy describes keeps hosts of zone `lab` apart"
+    assert found("switch sw { platform openwrt  port p1-4 zone lab  port p9 trunk lab, it }\n", closed) == []
+
+
+# ---- moments
+
+ZONE_NAMES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(ZONE_NAMES),
+    st.lists(st.integers(0, 6), min_size=1, unique=True),
+    st.integers(0, 47),
+    st.integers(0, 47),
+    st.integers(0, 24 * 400),
+    st.integers(1, 200),
+)
+def test_a_moment_is_found_where_the_calendar_has_one(zone, days, start, end, hour, hours):
+    if start == end:
+        return
+    first = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hour)
+    schedule = Schedule(tuple(sorted(days)), start * 30, end * 30, zone)
+    span = int(first.timestamp()), int((first + timedelta(hours=hours)).timestamp())
+    found = moment(Times(_week(schedule), *span), zone)
+    held = [at for at in range(*span, 900) if calendar.holds(*schedule, at)]
+    assert found == min(held, default=None)
+
+
+def test_boxes_of_time_are_cut_exactly():
+    whole = Times(((0, 99),), 0, 100)
+    left = without(whole, [Times(((10, 19),), 50, 60)])
+    assert sum((t.last - t.first) * sum(b - a + 1 for a, b in t.week) for t in left) == 100 * 100 - 10 * 10
+    assert without(whole, [Times(((0, 200),), -5, 50), Times(((0, 99),), 50, 100)]) == []
