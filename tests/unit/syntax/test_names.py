@@ -95,6 +95,6 @@ def test_a_service_and_an_option_of_one_name() -> None:
     assert flow.options.log is not None
 
 
-def test_a_name_does_not_end_in_a_dash() -> None:
-    assert errors("zone a- {}") == ["expected `{` after `a`, found `-`"]
-    assert errors("allow a-->b : c") == ["expected `,`, `->` or `except` after `a`, found `-->`"]
+def test_the_dash_of_an_arrow_is_no_part_of_a_name() -> None:
+    assert errors("zone a- {} allow a-->b : c allow a->b : c never a~>a-") == []
+    assert errors("allow a --> b : c") == ["expected `,`, `->` or `except` after this end, found `-->`"]
