@@ -97,4 +97,4 @@ def test_a_service_and_an_option_of_one_name() -> None:
 
 def test_the_dash_of_an_arrow_is_no_part_of_a_name() -> None:
     assert errors("zone a- {} allow a-->b : c allow a->b : c never a~>a-") == []
-    assert errors("allow a --> b : c") == ["expected `,`, `->` or `except` after this end, found `-->`"]
+    assert errors("allow a --> b : c") == ["expected `,`, `->` or `except` after `a`, found `-->`"]
