@@ -14,7 +14,7 @@ two sides multiplied.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
+from itertools import chain, product, repeat
 from typing import NamedTuple
 
 from segc.analysis.conflicts.moments import Times
@@ -77,10 +77,8 @@ class Index:
         wide expression asking again is as cheap as keeping them all is dear."""
         known = self._near[side].get(expression)
         if known is None:
-            known = {}
-            for index in self.survey.holders[expression]:
-                for each in self._expressions(side, index):
-                    known[each] = None
+            holding = map(self._expressions, repeat(side), self.survey.holders[expression])
+            known = dict.fromkeys(chain.from_iterable(holding))
             if len(known) <= KEPT:
                 self._near[side][expression] = known
         return known
