@@ -17,13 +17,14 @@ from segc.analysis.conflicts.survey import Clause, Guard, Region, low_bit
 from segc.diagnostics.model import Diagnostic, finding
 from segc.policy.model import Flow, Zone
 
-NAMED = 4  # bypasses looked for, one more than are shown
+NAMED = 3  # bypasses looked for, as many as are shown
 SLICES = 16  # zones of an end that are looked at one by one
 
 
 class Found(NamedTuple):
-    part: Region
-    gap: Gap  # what is allowed there though the condition fails
+    clause: Clause
+    other: Clause
+    gap: Gap  # what both match but for the conditions, and is allowed
 
 
 class Bypass:
@@ -67,7 +68,7 @@ class Bypass:
                     part = survey.meet(region, other)
                     gap = part and self._open_without(clause, other, part)
                     if part and gap:
-                        yield other.by, Found(part, gap)
+                        yield other.by, Found(clause, other, gap)
 
     def _bypassing(self, flow: Flow, clause: Clause, other: Clause) -> bool:
         if isinstance(other.by, Flow) and (other.by is flow or other.by.limit):
@@ -157,12 +158,18 @@ def _told(flow: Flow, found: dict[Flow | Zone, Found], idle: str | None, context
     wording, words = context.wording, _words(flow)
     where = idle or "for a part of what this flow grants"
     gap = next(iter(found.values())).gap
+
+    def opens(by: Flow | Zone) -> str:
+        part = context.survey.meet(context.survey.region(found[by].clause), found[by].other)
+        assert part is not None, "what bypasses a flow meets it"
+        return f"opens {wording.region(part)}"
+
     return finding(
         "SEG308" if idle else "SEG312",
         f"{' and '.join(words)} mean{'s' if len(words) == 1 else ''} nothing {where}",
         flow.span,
         "granted elsewhere for less",
-        also=wording.labels(found, lambda by: f"opens {wording.region(found[by].part)}"),
+        also=wording.labels(found, opens),
         notes=(f"for instance: {wording.witness(gap).text} is allowed",),
         help="narrow the other flow, or drop the condition if it is not meant" if idle else "",
     )

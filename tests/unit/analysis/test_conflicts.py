@@ -136,7 +136,10 @@ def test_what_a_union_grants_is_redundant():
     told = one("allow it -> hr : tcp/1-100\nallow it -> hr : tcp/1-60, udp/5\nallow it -> hr : tcp/50-120\n")
     assert told.code == "SEG307"
     assert [label.text for label in told.secondary] == ["grants a part of it"] * 2
-    assert found("allow it -> hr : tcp/1-100\nallow it -> hr : tcp/1-60, udp/5\nallow it -> hr : tcp/62-120\n") == []
+    assert (
+        found("allow it -> hr : tcp/1-100\nallow it -> hr : tcp/1-60, udp/5\nallow it -> hr : tcp/62-120\n")
+        == []
+    )
 
 
 def test_of_two_equal_flows_the_second_is_told():
