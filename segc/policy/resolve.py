@@ -10,9 +10,12 @@ from segc.policy.ends import EndTable
 from segc.policy.flows import FlowReader
 from segc.policy.gateways import IMPLICIT, GatewayReader
 from segc.policy.identities import resolve_groups, resolve_postures, resolve_sessions
+from segc.policy.implied import ImpliedFlows
 from segc.policy.model import Policy
+from segc.policy.ports import PortReader
 from segc.policy.scope import Findings, collect
 from segc.policy.services import ServiceTable
+from segc.policy.switches import resolve_switches
 from segc.policy.zones import resolve_zones, subnets
 from segc.syntax import tree
 
@@ -33,9 +36,11 @@ def resolve(files: Sequence[tree.File]) -> tuple[Policy, tuple[Diagnostic, ...]]
     unread = {name for name, node in scope.zones.items() if subnets(node) and not zones[name].space}
     ends = EndTable(zones, scope.sets, groups, tuple(scope.gateways) or (IMPLICIT,), findings, unread)
     sets = ends.resolve_all()
-    gateways, implied = GatewayReader(zones, ends, services, findings).gateways(scope.gateways)
+    ports = PortReader(zones, findings)
+    implied = ImpliedFlows(zones, ends, services, findings)
+    gateways, implied_flows = GatewayReader(zones, ports, implied, findings).gateways(scope.gateways)
     reader = FlowReader(ends, services, postures, timezone, findings)
-    flows = [*reader.flows(scope.flows), *implied]
+    flows = [*reader.flows(scope.flows), *implied_flows]
     policy = Policy(
         timezone=timezone,
         zones=zones,
@@ -49,7 +54,7 @@ def resolve(files: Sequence[tree.File]) -> tuple[Policy, tuple[Diagnostic, ...]]
         workflows=reader.workflows(scope.workflows),
         tests=reader.tests(scope.tests),
         gateways=gateways,
-        switches=GatewayReader(zones, ends, services, findings).switches(scope.switches),
+        switches=resolve_switches(scope.switches, ports),
     )
     return policy, tuple(findings.diagnostics)
 
