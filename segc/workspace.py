@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import posixpath
@@ -19,7 +20,7 @@ from segc.syntax import grammar, store
 from segc.syntax.imports import cycles
 from segc.syntax.tree import File, Import
 
-MAX_BYTES = 64 << 20
+MAX_BYTES = 16 << 20  # of one file; reading takes some 6 s and 200 MB for each dense million
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class _Reader:
     pending: list[tuple[str, Span | None]] = field(default_factory=list)
     loaded: dict[str, tuple[SourceFile, File]] = field(default_factory=dict)  # by real path
     seen: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)  # what the user named, which may be a pipe
     imports: dict[str, list[tuple[str, Span]]] = field(default_factory=dict)  # real path -> real paths
     broken: list[SourceFile] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -80,6 +82,7 @@ class _Reader:
     def open(self, path: str) -> None:
         """Queue what the user named: a file, or the policy files of a folder."""
         if not Path(path).is_dir():
+            self.named.add(path)
             self.pending.append((path, None))
             return
         found = sorted(self.walk(path))
@@ -138,6 +141,12 @@ class _Reader:
     def bytes_of(self, path: str, importer: Span | None) -> bytes | None:
         """The content of a file of bounded size, or None and a finding. What is piped in may be no file."""
         name = f"`{shown(path)}`"
+        piped = not importer and path in self.named
+        if importer and not path.endswith(".seg"):  # nor is text shown that is no policy, such as a key
+            self.fail(
+                f"{name} is no policy: its name does not end in `.seg`", importer, "rename it, if it is one"
+            )
+            return None
         try:
             mode = Path(path).stat().st_mode
             if stat.S_ISDIR(mode):
@@ -145,11 +154,10 @@ class _Reader:
                     f"{name} is a folder, and `import` takes a file", importer, "import each of its files"
                 )
                 return None
-            if not stat.S_ISREG(mode) and (importer or not stat.S_ISFIFO(mode)):
+            if not stat.S_ISREG(mode) and not (piped and stat.S_ISFIFO(mode)):
                 self.fail(f"{name} is neither a file nor a folder", importer)
                 return None
-            with Path(path).open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
+            data = _content(path, waiting=piped)
         except OSError as error:
             self.fail(f"{name} cannot be read: {_reason(error)}", importer, _remedy(error, importer))
             return None
@@ -188,6 +196,19 @@ class _Reader:
 def shown(path: str) -> str:
     """A path as messages show it: as given but for `./`, and always text that can be printed."""
     return os.fsencode(Path(path).as_posix()).decode("utf-8", "replace")
+
+
+def _content(path: str, waiting: bool) -> bytes:
+    """The first bytes of a file, one more than it may have; a pipe or /proc/kmsg may keep us `waiting`."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if waiting else os.O_NONBLOCK))
+    with open(handle, "rb", buffering=0) as file:  # noqa: PTH123 (a descriptor)
+        parts, size = [], 0
+        while size <= MAX_BYTES and (part := file.read(min(1 << 20, MAX_BYTES + 1 - size))) != b"":
+            if part is None:
+                raise BlockingIOError(errno.EAGAIN, "it has no end")
+            parts.append(part)
+            size += len(part)
+    return b"".join(parts)
 
 
 def _parse(source: SourceFile) -> tuple[File, tuple[Diagnostic, ...]]:

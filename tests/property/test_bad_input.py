@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import process_time
 from typing import NamedTuple
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -92,7 +96,8 @@ def of_one_kind(lexemes: Iterable[Lexeme]) -> dict[str, list[str]]:
 
 TERMINALS = re.findall(r"^([A-Z_]+)(?:\.\d)?: /(.*)/$", grammar.text(), re.MULTILINE)
 PATTERNS = {kind: re.compile(pattern) for kind, pattern in TERMINALS}
-SAMPLES = sorted((Path(__file__).parents[2] / "samples").iterdir())
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted((ROOT / "samples").iterdir())
 POLICIES = [statements_of(path) for path in SAMPLES if path.is_dir() or path.suffix == ".seg"]
 TOKENS = [[token for statement in policy for token in statement] for policy in POLICIES]
 KINDS = of_one_kind(token for policy in TOKENS for token in policy)
@@ -201,3 +206,63 @@ def test_damaged_samples(text: str) -> None:
 @given(alike())
 def test_samples_with_other_values(text: str) -> None:
     harmless(text)
+
+
+def lines(*patterns: str, count: int) -> str:
+    return "\n".join(pattern.replace("%", str(number)) for number in range(count) for pattern in patterns)
+
+
+MILLIONS = 10_000_000
+WALLS = {
+    "one line": "a" * MILLIONS,
+    "one string": 'timezone "' + "\\" * MILLIONS,
+    "spaces": " " * MILLIONS + "x",
+    "comments": "# segc: accept\n" * 100_000,
+    "open braces": "zone a { " * 100_000,
+    "braces": "{" * 1_000_000,
+    "parentheses": "allow group g in " + "(" * 1_000_000,
+    "quotes": '"\n' * 1_000_000,
+    "no end": "allow " + "a," * 200_000,
+    "syntax errors": "alow\n" * 100_000,
+    "nested sets": "".join(f"set s{n} = s{(n + 1) % 10_000}\n" for n in range(10_000)),
+    "circle of groups": "".join(f"group g{n} {{ group g{(n + 1) % 5000} }}\n" for n in range(5000)),
+    "groups in each other": "".join(
+        f"group g{n} {{ group {', '.join(f'g{m}' for m in range(150))} }}\n" for n in range(150)
+    ),
+    "overlapping zones": lines("zone z% { subnet 10.0.0.0/8 }", count=5000),
+    "overlapping hosts": "zone z { subnet 10.0.0.0/8 " + lines("host h% = 10.0.0.0/9", count=5000) + "}",
+    "published twice": "zone a { subnet 10.0.0.0/24 host h = 10.0.0.5 } zone i { external } gateway g {"
+    " interface lan0 { zone a } interface wan0 { zone i } "
+    + lines("publish tcp/1-60000 on wan0 -> a.h", count=5000)
+    + "}",
+    "one VLAN": lines("zone z% { vlan 7 subnet 10.%.0.0/16 }", count=5000),
+    "one name": lines("zone z { subnet 10.0.0.0/24 }", count=50_000),
+    "acceptances": lines('timezone "UTC" # segc: accept SEG9% -- x', count=20_000),
+    "100,000 unknown names": lines("zone zone-% { }", count=300)
+    + lines("allow zonne-% -> zone-%x : service-%", count=34_000),
+}
+
+
+def bounded() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+
+
+@pytest.mark.parametrize("name", WALLS)
+def test_walls_of_text(name: str, tmp_path: Path) -> None:
+    """Exit code 1 and something to read, within 60 s of CPU time and 1 GiB of address space."""
+    (tmp_path / "p.seg").write_text(WALLS[name], "utf-8")
+    command = [sys.executable, "-m", "segc", "check", "p.seg"]
+    environment = {**os.environ, "SEGC_CACHE": "0", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=bounded,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert re.match(r"error\[SEG\d{3}\]: ", done.stdout)
+    assert len(done.stdout) < 1_000_000

@@ -133,7 +133,8 @@ def test_files_that_are_not_text(write: Write, data: bytes, message: str, underl
 
 def test_what_cannot_be_read_at_all(write: Write, tmp_path: Path) -> None:
     write("p/readme.txt", "")
-    write("a.seg", 'import "none.seg"\nimport "p"\nimport "pipe.seg"')
+    write("p.seg/readme.txt", "")
+    write("a.seg", 'import "none.seg"\nimport "p.seg"\nimport "pipe.seg"')
     os.mkfifo(tmp_path / "pipe.seg")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("socket.seg")
@@ -143,8 +144,61 @@ def test_what_cannot_be_read_at_all(write: Write, tmp_path: Path) -> None:
         ("`socket.seg` is neither a file nor a folder", 0),
         ("the folder `p` holds no policy: no file below it ends in `.seg`", 0),
         ("`none.seg` cannot be read: no such file or directory", 1),
-        ("`p` is a folder, and `import` takes a file", 2),
+        ("`p.seg` is a folder, and `import` takes a file", 2),
         ("`pipe.seg` is neither a file nor a folder", 3),
+    ]
+
+
+def test_nothing_but_what_was_named_is_waited_for(write: Write, tmp_path: Path) -> None:
+    names = ["zero", "null", "loop", "kmsg", "folder"]
+    write("p/a.seg", " ".join(f'import "../{name}.seg"' for name in names))
+    os.mkfifo(tmp_path / "p/pipe.seg")
+    targets = ["/dev/zero", "/dev/null", "loop.seg", "/proc/kmsg", "p"]
+    for name, target in zip(names, targets, strict=True):
+        (tmp_path / f"{name}.seg").symlink_to(target)
+    pipe, zero, null, loop, kmsg, folder = messages(load(["p"]))
+    assert pipe == "`p/pipe.seg` is neither a file nor a folder"
+    assert zero == "`zero.seg` is neither a file nor a folder"
+    assert null == "`null.seg` is neither a file nor a folder"
+    assert loop == "`loop.seg` cannot be read: too many levels of symbolic links"
+    assert kmsg.startswith("`kmsg.seg` ")
+    assert folder == "`folder.seg` is a folder, and `import` takes a file"
+
+
+def test_only_policies_are_imported(write: Write) -> None:
+    write("a.seg", 'import "/etc/passwd" import "b.SEG" import "" import ".seg"')
+    write("b.SEG", "alow")
+    assert messages(load(["a.seg"])) == [
+        "`/etc/passwd` is no policy: its name does not end in `.seg`",
+        "`b.SEG` is no policy: its name does not end in `.seg`",
+        "`.` is no policy: its name does not end in `.seg`",
+        "`.seg` cannot be read: no such file or directory",
+    ]
+
+
+def test_a_file_that_is_gone_or_another_thing_by_the_time_it_is_read(
+    write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        write(f"p/{name}.seg", "zone a {}")
+    walk, stat = workspace._Reader.walk, Path.stat
+
+    def walk_then_delete(reader: workspace._Reader, top: str) -> list[str]:
+        found = list(walk(reader, top))
+        (tmp_path / "p/a.seg").unlink()
+        return found
+
+    def stat_then_exchange(path: Path, **options: bool) -> os.stat_result:
+        result = stat(path, **options)
+        if path.name == "b.seg" and os.path.isfile(path):  # noqa: PTH113 (`is_file` would come here again)
+            path.unlink()
+            os.mkfifo(path)
+        return result
+
+    monkeypatch.setattr(workspace._Reader, "walk", walk_then_delete)
+    monkeypatch.setattr(Path, "stat", stat_then_exchange)
+    assert [name for name in messages(load(["p"])) if "a.seg" in name] == [
+        "`p/a.seg` cannot be read: no such file or directory"
     ]
 
 
