@@ -16,15 +16,14 @@ from dataclasses import dataclass, field
 
 from segc.backends.nftables.conditions import grant_matches, time_matches
 from segc.backends.nftables.document import NAME_LENGTH, Table, comment, quoted
+from segc.backends.nftables.lookups import STILL, key_type, map_name, still_name, verdict
 from segc.backends.nftables.marks import MarkLayout
 from segc.enforcement.places import Place
-from segc.enforcement.program import Cell, Hook, Kind, Level, LevelKey, Phase, Program, Rule, Slot
+from segc.enforcement.program import Cell, Kind, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
 LABEL = 119  # the connection label of flows whose permission may end before they do
-PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 33: "dccp", 58: "icmpv6", 132: "sctp", 136: "udplite"}
 REPLY_TYPES = {(1, 8): 0, (1, 13): 14, (1, 15): 16, (1, 17): 18, (58, 128): 129, (58, 139): 140}
-STILL = "still"
 PREFIX_LENGTH = 120  # of a log; the kernel keeps 127 bytes
 REPLY = "_reply"
 Found = Sequence[tuple[Cell, tuple[Rule, ...]]]
@@ -80,7 +79,7 @@ class CellWriter:
             if fleeting:
                 chain = self._chain(STILL, fleeting)
                 still.extend(f"{each} : jump {chain}" for each in self._keys_both_ways(slot, cell))
-        type_ = _key_type(slot)
+        type_ = key_type(slot)
         self._set(map_name(slot), f"{type_} : counter", plain)
         self._set(map_name(slot, "_if"), f"{type_} : verdict", conditional)
         self._set(still_name(slot), f"{type_} : verdict", still)
@@ -193,11 +192,6 @@ def _prefix(what: str, flow: Flow) -> str:
     return quoted(f"segc {what} {flow.id}"[:PREFIX_LENGTH] + " ")
 
 
-def verdict(phase: Phase) -> str:
-    """What a flow that matches leads to."""
-    return {Phase.ALLOW: "goto accepted", Phase.DENY: "goto refuse", Phase.STAGED: "continue"}[phase]
-
-
 def _order(rule: Rule) -> tuple[int, str]:
     """Rules by flow; one flow may have a way with a session and one without."""
     return rule.flow, repr(rule[1:])
@@ -205,68 +199,3 @@ def _order(rule: Rule) -> tuple[int, str]:
 
 def counter_name(flow: Flow) -> str:
     return f"flow_{flow.id}"
-
-
-def map_name(slot: Slot, suffix: str = "") -> str:
-    """`allow_tcp`, `deny_udp_range_if`, `staged_all`."""
-    return f"{slot.phase}_{_slot_word(slot)}{suffix}"
-
-
-def still_name(slot: Slot) -> str:
-    return f"{STILL}_{_slot_word(slot)}"
-
-
-def _slot_word(slot: Slot) -> str:
-    if not slot.protocol:
-        return str(slot.kind)
-    return PROTOCOLS[slot.protocol] + ("_range" if slot.kind is Kind.RANGE else "")
-
-
-def _key_type(slot: Slot) -> str:
-    match slot.kind:
-        case Kind.PORT:
-            return "mark . inet_service"
-        case Kind.TYPE:
-            return f"mark . {PROTOCOLS[slot.protocol]}_type"
-        case Kind.PROTOCOL:
-            return "mark . inet_proto"
-        case Kind.RANGE | Kind.ALL:
-            return "mark"
-
-
-def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport") -> str:
-    mask = marks.mask(level)
-    mark = "meta mark" if mask == 0xFFFFFFFF else f"meta mark & 0x{mask:08x}"
-    match slot.kind:
-        case Kind.PORT:
-            return f"{mark} . {PROTOCOLS[slot.protocol]} {port}"
-        case Kind.RANGE:
-            return f"meta l4proto {slot.protocol} {mark}"
-        case Kind.TYPE:
-            return f"{mark} . {PROTOCOLS[slot.protocol]} type"
-        case Kind.PROTOCOL:
-            return f"{mark} . meta l4proto"
-        case Kind.ALL:
-            return mark
-
-
-def lookups(
-    hook: Hook, levels: Mapping[LevelKey, Sequence[Level]], phase: Phase, marks: MarkLayout
-) -> Iterator[str]:
-    """The rules that look a packet up in one phase, conditions before what is certain."""
-    # Most packets are decided here, so an allow is spelled out: it saves them a chain.
-    hit = f"{marks.clear()} accept" if phase is Phase.ALLOW else verdict(phase)
-    order = tuple(Kind)[::-1]
-    wanted = {}
-    for (at, slot, certain), found in levels.items():
-        if at is hook and slot.phase is phase:
-            unsure = (at, slot, False) in levels if slot.kind is Kind.RANGE else not certain
-            wanted.update({(unsure, order.index(slot.kind), -slot.protocol, each): slot for each in found})
-    for (unsure, _, _, level), slot in sorted(wanted.items(), reverse=True):
-        key = lookup_key(slot, marks, level)
-        if slot.kind is Kind.RANGE:
-            yield f"{key} vmap @{map_name(slot)}"
-        elif not unsure:
-            yield f"counter name {key} map @{map_name(slot)} {hit}"
-        else:
-            yield f"{key} vmap @{map_name(slot, '_if')}"

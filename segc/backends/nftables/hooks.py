@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from segc.backends.nftables.cells import LABEL, REPLY, lookup_key, lookups, still_name
+from segc.backends.nftables.cells import LABEL, REPLY
 from segc.backends.nftables.classes import FAMILIES
 from segc.backends.nftables.document import Table
+from segc.backends.nftables.lookups import lookup_key, lookups, still_name
 from segc.backends.nftables.marks import MarkLayout
 from segc.enforcement.program import Hook, Kind, Level, Phase, Program, Slot
 

@@ -1,0 +1,81 @@
+"""The maps that hold the cells: what they are called, their keys, and the rules that look packets up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from segc.backends.nftables.marks import MarkLayout
+from segc.enforcement.program import Hook, Kind, Level, LevelKey, Phase, Slot
+from segc.space.protocols import PROTOCOL_NAMES
+
+STILL = "still"
+
+
+def verdict(phase: Phase) -> str:
+    """What a flow that matches leads to."""
+    return {Phase.ALLOW: "goto accepted", Phase.DENY: "goto refuse", Phase.STAGED: "continue"}[phase]
+
+
+def map_name(slot: Slot, suffix: str = "") -> str:
+    """`allow_tcp`, `deny_udp_range_if`, `staged_all`."""
+    return f"{slot.phase}_{_slot_word(slot)}{suffix}"
+
+
+def still_name(slot: Slot) -> str:
+    return f"{STILL}_{_slot_word(slot)}"
+
+
+def _slot_word(slot: Slot) -> str:
+    if not slot.protocol:
+        return str(slot.kind)
+    return PROTOCOL_NAMES[slot.protocol] + ("_range" if slot.kind is Kind.RANGE else "")
+
+
+def key_type(slot: Slot) -> str:
+    match slot.kind:
+        case Kind.PORT:
+            return "mark . inet_service"
+        case Kind.TYPE:
+            return f"mark . {PROTOCOL_NAMES[slot.protocol]}_type"
+        case Kind.PROTOCOL:
+            return "mark . inet_proto"
+        case Kind.RANGE | Kind.ALL:
+            return "mark"
+
+
+def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport") -> str:
+    mask = marks.mask(level)
+    mark = "meta mark" if mask == 0xFFFFFFFF else f"meta mark & 0x{mask:08x}"
+    match slot.kind:
+        case Kind.PORT:
+            return f"{mark} . {PROTOCOL_NAMES[slot.protocol]} {port}"
+        case Kind.RANGE:
+            return f"meta l4proto {slot.protocol} {mark}"
+        case Kind.TYPE:
+            return f"{mark} . {PROTOCOL_NAMES[slot.protocol]} type"
+        case Kind.PROTOCOL:
+            return f"{mark} . meta l4proto"
+        case Kind.ALL:
+            return mark
+
+
+def lookups(
+    hook: Hook, levels: Mapping[LevelKey, Sequence[Level]], phase: Phase, marks: MarkLayout
+) -> Iterator[str]:
+    """The rules that look a packet up in one phase, conditions before what is certain."""
+    # Most packets are decided here, so an allow is spelled out: it saves them a chain.
+    hit = f"{marks.clear()} accept" if phase is Phase.ALLOW else verdict(phase)
+    order = tuple(Kind)[::-1]
+    wanted = {}
+    for (at, slot, certain), found in levels.items():
+        if at is hook and slot.phase is phase:
+            unsure = (at, slot, False) in levels if slot.kind is Kind.RANGE else not certain
+            wanted.update({(unsure, order.index(slot.kind), -slot.protocol, each): slot for each in found})
+    for (unsure, _, _, level), slot in sorted(wanted.items(), reverse=True):
+        key = lookup_key(slot, marks, level)
+        if slot.kind is Kind.RANGE:
+            yield f"{key} vmap @{map_name(slot)}"
+        elif not unsure:
+            yield f"counter name {key} map @{map_name(slot)} {hit}"
+        else:
+            yield f"{key} vmap @{map_name(slot, '_if')}"
