@@ -23,9 +23,9 @@ from segc.enforcement.program import (
 from segc.policy.model import End, Flow, Gateway, Part, Policy, Subject
 from segc.policy.topology import Position, position
 from segc.space.prefixes import PrefixSet
+from segc.space.protocols import PORT_NUMBERS
 from segc.space.services import ANY_SERVICE, ServiceSet, domain
 
-PORT_PROTOCOLS = frozenset((6, 17, 33, 132, 136))
 ServicePart = tuple[Kind, int, int, int]  # with protocol, first and last value
 LEVELS = tuple(Level(source, destination) for source in (2, 1, 0) for destination in (2, 1, 0))
 
@@ -188,7 +188,7 @@ def _service_parts(services: ServiceSet) -> Iterator[ServicePart]:
     for protocol, values in services.parts:
         if values == domain(protocol):
             yield Kind.PROTOCOL, 0, protocol, protocol
-        elif protocol in PORT_PROTOCOLS:
+        elif protocol in PORT_NUMBERS:
             yield from ((Kind.PORT if a == b else Kind.RANGE, protocol, a, b) for a, b in values)
         else:
             yield from ((Kind.TYPE, protocol, value, value) for a, b in values for value in range(a, b + 1))

@@ -11,7 +11,7 @@ from segc.policy.model import End, Flow, Interface, Publish, Zone
 from segc.policy.scope import Findings
 from segc.policy.services import ServiceTable
 from segc.space.prefixes import PrefixSet
-from segc.space.protocols import PORT_PROTOCOLS
+from segc.space.protocols import PORT_NUMBERS
 from segc.space.services import ServiceSet, parse_service
 from segc.syntax import tree
 
@@ -157,7 +157,7 @@ class ImpliedFlows:
 
 def _one_range(services: ServiceSet) -> tuple[int, int, int] | None:
     """Protocol, first and last port where a service is one range of a protocol with ports."""
-    if len(services.parts) != 1 or services.parts[0][0] not in PORT_PROTOCOLS.values():
+    if len(services.parts) != 1 or services.parts[0][0] not in PORT_NUMBERS:
         return None
     protocol, ports = services.parts[0]
     return (protocol, *ports[0]) if len(ports) == 1 else None

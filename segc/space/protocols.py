@@ -6,6 +6,7 @@ Where a value has several names the first is the one we write.
 from __future__ import annotations
 
 PORT_PROTOCOLS = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136}
+PORT_NUMBERS = frozenset(PORT_PROTOCOLS.values())
 ICMP_PROTOCOLS = {"icmp": 1, "icmpv6": 58}
 BARE_PROTOCOLS = {
     "igmp": 2,

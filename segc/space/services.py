@@ -8,26 +8,26 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
 
+from segc.diagnostics.suggest import did_you_mean
 from segc.space import intervals
 from segc.space.intervals import Interval, Intervals
 from segc.space.protocols import (
     BARE_PROTOCOLS,
     ICMP_PROTOCOLS,
-    PORT_PROTOCOLS,
+    PORT_NUMBERS,
     PROTOCOL_NAMES,
     PROTOCOLS,
     TYPE_NAMES,
     TYPES,
 )
-from segc.space.words import did_you_mean, is_decimal, quote
+from segc.space.words import is_decimal, quote
 
-_PORTS = frozenset(PORT_PROTOCOLS.values())
 _protocol = itemgetter(0)
 
 
 def domain(protocol: int) -> Intervals:
     """Every value of a protocol: ports 0-65535, ICMP types 0-255, or a single 0."""
-    if protocol in _PORTS:
+    if protocol in PORT_NUMBERS:
         return ((0, 65535),)
     return ((0, 255),) if protocol in TYPES else ((0, 0),)
 
@@ -123,7 +123,7 @@ def parse_service(protocol: str, argument: str | None) -> ServiceSet:
     if number is None:
         near = did_you_mean(protocol, [*PROTOCOLS, "proto"])
         raise ValueError(
-            f"{quote(protocol)} is not a protocol{near or ': write its number, as in `proto/47`'}"
+            f"{quote(protocol)} is not a protocol: {near or 'write its number, as in `proto/47`'}"
         )
     if argument is None:
         return ServiceSet(((number, domain(number)),))
@@ -154,10 +154,10 @@ def _read_types(protocol: str, argument: str) -> Interval:
         return _read_numbers(protocol, argument, "type", 0, 255)
     other = "icmp" if protocol == "icmpv6" else "icmpv6"
     if argument in TYPES[ICMP_PROTOCOLS[other]]:
-        near = f": did you mean `{other}/{argument}`?"
+        near = f"did you mean `{other}/{argument}`?"
     else:
-        near = did_you_mean(argument, names, f"{protocol}/")
-    raise ValueError(f"{quote(argument)} is not a type of `{protocol}`{near}")
+        near = did_you_mean(f"{protocol}/{argument}", [f"{protocol}/{name}" for name in names])
+    raise ValueError(f"{quote(argument)} is not a type of `{protocol}`{near and f': {near}'}")
 
 
 def _read_numbers(protocol: str, text: str, noun: str, low: int, high: int) -> Interval:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 _LONGEST = 60
 
 
@@ -15,9 +12,3 @@ def quote(text: str) -> str:
 
 def is_decimal(text: str) -> bool:
     return text.isascii() and text.isdigit()
-
-
-def did_you_mean(text: str, words: Iterable[str], prefix: str = "") -> str:
-    """`: did you mean …?` with the word nearest to `text`, or nothing."""
-    near = get_close_matches(text[:_LONGEST].lower(), list(words), n=1, cutoff=0.6)
-    return f": did you mean `{prefix}{near[0]}`?" if near else ""
