@@ -17,10 +17,8 @@ from pyroute2 import IPRoute, NetlinkError
 
 from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan
 
-PVID, UNTAGGED, RANGE_BEGIN, RANGE_END = 2, 4, 8, 16  # BRIDGE_VLAN_INFO_*, linux/if_bridge.h
+PVID, UNTAGGED = 2, 4  # BRIDGE_VLAN_INFO_*, linux/if_bridge.h
 MASTER, SELF = 1, 2  # BRIDGE_FLAGS_*
-AF_BRIDGE, EXT_MASK_BRVLAN = 7, 2
-VLAN_8021Q = 0x8100
 Vlans = dict[int, int]  # number to flags
 
 

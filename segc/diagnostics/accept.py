@@ -57,7 +57,7 @@ def apply_acceptances(report: Report) -> Report:
                 accepted.setdefault((source.path, result.line, result.code), result)
     if not accepted and not malformed:
         return report
-    keys = {id(diagnostic): _key(diagnostic, report) for diagnostic in report.diagnostics}
+    keys = {id(diagnostic): _key(diagnostic) for diagnostic in report.diagnostics}
     kept = [diagnostic for diagnostic in report.diagnostics if keys[id(diagnostic)] not in accepted]
     used = set(keys.values())
     stopped = any(RULES[d.code].severity == "error" and not _acceptable(d.code) for d in kept)
@@ -65,7 +65,7 @@ def apply_acceptances(report: Report) -> Report:
     return replace(report, diagnostics=(*kept, *malformed, *idle)).sorted()
 
 
-def _key(diagnostic: Diagnostic, report: Report) -> tuple[str, int, str] | None:
+def _key(diagnostic: Diagnostic) -> tuple[str, int, str] | None:
     if diagnostic.primary is None:
         return None
     return diagnostic.primary.span.path, diagnostic.primary.span.line, diagnostic.code

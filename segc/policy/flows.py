@@ -17,7 +17,6 @@ from segc.policy.model import (
     Flow,
     Limit,
     Never,
-    Part,
     Posture,
     Schedule,
     Step,
@@ -273,7 +272,3 @@ def _family_text(families: frozenset[int]) -> str:
 
 def gateway_end(name: str) -> End:
     return End(f"gateway {name}", (), (name,))
-
-
-def zone_end(text: str, part: Part) -> End:
-    return End(text, (part,))
