@@ -1,9 +1,9 @@
 """Endpoint classes of a gateway: the addresses that its flows tell apart, numbered for the packet mark.
 
 Every zone that the gateway sees gets a number, and so does every other gateway as a place of its own.
-Within a zone, addresses that some end holds but not the whole zone form numbered classes; class 0 is a
-zone that no end divides. An end is then a few pairs *(zone, class)*, with 0 standing for "all":
-(0, 0) is everywhere, (z, 0) the whole zone z, (z, c) one class of it.
+Within a zone that some end divides, addresses that all ends treat alike form classes, numbered from 1.
+An end is then a few pairs *(zone, class)*, with 0 standing for "all": (0, 0) is everywhere, (z, 0) the
+whole zone z, (z, c) one class of it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class EndpointClass:
     space: PrefixSet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Places:
     """The areas by number; `own` is the number of the gateway itself."""
 
@@ -162,6 +162,7 @@ class PlaceFinder:
     def __init__(self, places: Places) -> None:
         self._areas = places.areas
         self._index = AreaIndex([area.space for area in places.areas])
+        self._within: dict[int, AreaIndex] = {}
         self._known: dict[PrefixSet, tuple[Place, ...]] = {}
 
     def places(self, space: PrefixSet) -> tuple[Place, ...]:
@@ -180,7 +181,14 @@ class PlaceFinder:
             if area.space <= space:
                 yield area.number, 0
             else:
-                yield from ((area.number, c.number) for c in area.classes if c.space <= space)
+                # The space itself cut the classes, so one that it touches lies within it.
+                hits = self._classes_of(index).touching(space)
+                yield from ((area.number, area.classes[hit].number) for hit in hits)
+
+    def _classes_of(self, index: int) -> AreaIndex:
+        if index not in self._within:
+            self._within[index] = AreaIndex([each.space for each in self._areas[index].classes])
+        return self._within[index]
 
     def _covers_all(self, space: PrefixSet) -> bool:
         """Whether "everywhere" says it: not beside other gateways, which `any` never means."""
