@@ -5,7 +5,7 @@ Only `table inet segc` is touched. The text is the same to the byte for the same
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -22,6 +22,9 @@ from segc.backends.nftables.verdicts import VerdictWriter
 from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.program import Program
 from segc.source import Span
+from segc.space.words import quote
+
+PAIRED_LENGTH = NAME_LENGTH // 4  # of zones, hosts and gateways: chains are called after two of them
 
 
 def render(program: Program, digest: str, place: Callable[[Span], str]) -> tuple[str, tuple[Diagnostic, ...]]:
@@ -84,33 +87,28 @@ def _callees_first(table: Table) -> list[NftChain]:
     return hooks + [chain for chain in table.chains.values() if not chain.hook]
 
 
-def _too_long(program: Program) -> list[Diagnostic]:
-    named: list[tuple[str, str, Span | None]] = [
-        (f"flow `{flow.id}`", flow.id, flow.span) for flow in program.flows
-    ]
-    named += [(f"zone `{zone.name}`", zone.name, zone.span) for zone in program.policy.zones.values()]
-    named += [
-        (f"host `{host.name}`", f"{zone.name}.{host.name}", host.span)
-        for zone in program.policy.zones.values()
-        for host in zone.hosts
-    ]
-    named += [(f"gateway `{name}`", name, each.span) for name, each in program.policy.gateways.items()]
-    return [
-        finding(
+def _too_long(program: Program) -> Iterator[Diagnostic]:
+    policy = program.policy
+    for flow in program.flows:
+        yield from _check_length("flow", flow.id, flow.id, flow.span, NAME_LENGTH)
+    for zone in policy.zones.values():
+        yield from _check_length("zone", zone.name, zone.name, zone.span, PAIRED_LENGTH)
+        for host in zone.hosts:
+            yield from _check_length("host", host.name, f"{zone.name}.{host.name}", host.span, PAIRED_LENGTH)
+    for gateway in policy.gateways.values():
+        yield from _check_length("gateway", gateway.name, gateway.name, gateway.span, PAIRED_LENGTH)
+
+
+def _check_length(kind: str, name: str, full: str, span: Span | None, limit: int) -> Iterator[Diagnostic]:
+    """`full` is what `name` is called in the ruleset."""
+    if len(full) > limit:
+        yield finding(
             "SEG501",
-            f"the name of {what[:60]} is too long for nftables",
+            f"the name of {kind} {quote(name)} is too long for nftables",
             span,
-            f"{len(name)} characters",
-            help=f"here it can have at most {_longest(what)} characters: shorten it",
+            f"{len(full)} characters",
+            help=f"here it can have at most {limit} characters: shorten it",
         )
-        for what, name, span in named
-        if len(name) > _longest(what)
-    ]
-
-
-def _longest(what: str) -> int:
-    """Names of zones, hosts and gateways stand beside another one in the names of chains."""
-    return NAME_LENGTH if what.startswith("flow") else NAME_LENGTH // 4
 
 
 def _mark_too_narrow(program: Program) -> Diagnostic:

@@ -233,3 +233,14 @@ def test_a_strange_folder_says_so_itself(tmp_path):
     (tmp_path / "out" / "gw1").mkdir(parents=True)
     with pytest.raises(RefusedError, match="`gw1`, which segc did not write"):
         replace_folder(str(tmp_path / "out"), NEW)
+
+
+def test_names_that_no_chain_can_have(tmp_path):
+    """However long a name is, the finding quotes it whole or cut, and never with a quote left open."""
+    zone, host = "z" * 120, "h" * 51
+    text = f"zone {zone} {{ subnet 10.0.0.0/24 }}\nzone a {{ subnet 10.1.0.0/24  host {host} = 10.1.0.2 }}\n"
+    done = segc("compile", policy(tmp_path, text), "-o", tmp_path / "build")
+    assert done.returncode == 1
+    assert f"the name of zone `{'z' * 59}…` is too long for nftables" in done.stderr + done.stdout
+    assert f"the name of host `{host}` is too long for nftables" in done.stderr + done.stdout
+    assert not (tmp_path / "build").exists()
