@@ -33,10 +33,10 @@ from segc.trace import Decision, trace
 EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "300"))
 BERLIN = ZoneInfo("Europe/Berlin")
 GATEWAY = "gateway gw"
-# Addresses as (zone, host, family); the third host of `a` and all of the gateway's are their own.
+# Addresses as (zone, host, family).
 PLACES = (
-    ("a", "h", 4), ("a", "", 4), ("a", "", 6), ("b", "h", 4), ("b", "h", 6), ("b", "", 4),
-    ("c", "", 4), ("c", "", 6), (GATEWAY, "", 4), (GATEWAY, "", 6),
+    ("a", "h", 4), ("a", "", 4), ("a", "", 6), ("b", "h", 4), ("b", "h", 6), ("b", "", 4), ("b", "", 6),
+    ("c", "six", 6), ("c", "", 4), ("c", "", 6), (GATEWAY, "", 4), (GATEWAY, "", 6),
 )  # fmt: skip
 TAGGED = {("a", "h"), ("b", "h"), ("b", "")}
 SERVICES = {
@@ -47,17 +47,11 @@ EXISTS = {4: "pqui", 6: "pqu6"}
 ATOMS = "pqui6"
 USERS = (None, "u1", "u2", "u3")
 SESSIONS = tuple(product(USERS, ((), ("d1",), ("d2",), ("d1", "d2"))))
-GROUPS = {
-    "g1": ({"u1"}, set()),
-    "g2": ({"u1", "u2"}, set()),
-    "g3": ({"u3"}, {"d1"}),
-    "g4": (set(), {"d1", "d2"}),
-}
 INVENTORY = """
 timezone "Europe/Berlin"
 zone a { subnet 10.0.1.0/30, 2001:db8:1::/126  host h = 10.0.1.2 { tag t } }
 zone b { subnet 10.0.2.0/30, 2001:db8:2::/126  host h = 10.0.2.2, 2001:db8:2::2  tag t  intra deny }
-zone c { subnet 10.0.3.0/30, 2001:db8:3::/126 }
+zone c { subnet 10.0.3.0/30, 2001:db8:3::/126  host six = 2001:db8:3::2 }
 group g1 { user "u1" }
 group g2 { user "u2"  group g1 }
 group g3 from directory "d1"
@@ -214,8 +208,6 @@ def possible(pair: tuple[int, int]) -> int:
 
 
 PAIRS = tuple(pair for pair in product(range(len(PLACES)), repeat=2) if _family(pair))
-# Nothing asks a gateway or a mere address who it is, so the other end's sessions vary with these.
-CELLS = tuple((a, b, s, r) for a, b in PAIRS for s, r in product(range(len(SESSIONS)), repeat=2))
 
 
 class Oracle:
@@ -265,7 +257,7 @@ def _any(masks: list[int]) -> int:
 
 # -- drawing ---------------------------------------------------------------------------------------------
 
-WHERE = ["a", "b", "c", "a.h", "b.h", "tag t", "any"]
+WHERE = ["a", "b", "c", "a.h", "b.h", "c.six", "tag t", "any"]
 WHO = ["group g1", "group g2", "group g3", "group g4", "group g5", 'user "u1"', 'user "u3"']
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.moments import ALWAYS, moment
 from segc.analysis.conflicts.people import Person, Who
-from segc.analysis.conflicts.survey import Clause, Region, Survey, low_bit
+from segc.analysis.conflicts.survey import Clause, Region, Survey, bits
 from segc.diagnostics.model import Label
 from segc.policy.calendar import timezone
 from segc.policy.claims import Claims, Situation
@@ -66,23 +66,24 @@ class Wording:
 
     def _places(self, mask: int) -> list[str]:
         """A mask as gateways, whole zones, hosts, and what is left of it."""
-        survey = self.survey
-        texts, rest = [], []
-        while mask:
-            index = low_bit(mask)
-            zone = next((n for n in survey.members[index] if n in survey.zone_names), None)
-            if zone is not None and survey.masks[zone] & ~mask == 0:
-                texts.append(survey.zone_names[zone])
-                mask &= ~survey.masks[zone]
+        survey, outside = self.survey, ~mask
+        texts: list[str] = []
+        rest: list[PrefixSet] = []
+        named: set[int] = set()
+        for index in bits(mask):
+            zone = next((n for n in survey.members[index] if n in survey.zone_names), -1)
+            if zone in named:
                 continue
             space = survey.spaces[index]
             if index in survey.gateways:
                 texts.append(f"gateway {survey.gateways[index]}")
+            elif zone >= 0 and not survey.masks[zone] & outside:
+                named.add(zone)
+                texts.append(survey.zone_names[zone])
             elif space in self._hosts:
                 texts.append(self._hosts[space])
             else:
                 rest.append(space)
-            mask &= mask - 1
         return [*texts, str(union(rest))] if rest else texts
 
     def witness(self, gap: Gap) -> Witness:
