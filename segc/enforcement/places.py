@@ -181,9 +181,8 @@ class PlaceFinder:
             if area.space <= space:
                 yield area.number, 0
             else:
-                # The space itself cut the classes, so one that it touches lies within it.
-                hits = self._classes_of(index).touching(space)
-                yield from ((area.number, area.classes[hit].number) for hit in hits)
+                hits = (area.classes[hit] for hit in self._classes_of(index).touching(space))
+                yield from ((area.number, each.number) for each in hits if each.space <= space)
 
     def _classes_of(self, index: int) -> AreaIndex:
         if index not in self._within:

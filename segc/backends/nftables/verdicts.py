@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from segc.backends.nftables.cells import PREFIX_LENGTH
 from segc.backends.nftables.document import Table, comment, quoted
@@ -56,11 +57,13 @@ class VerdictWriter:
         """A chain a pair of zones, so that the log names both; for very many zones one a source zone."""
         areas = [(area.number, area.name) for area in self.program.places.areas]
         areas.append((self.program.places.own, "gateway"))
-        pairs = [(a, b) for a in areas for b in areas if a != b or a[1] in self.program.policy.zones]
         elements: list[str] = []
-        if len(pairs) <= MAX_PAIR_LOGS:
+        if len(areas) ** 2 <= MAX_PAIR_LOGS:
             level = Level(1, 1)
-            for (a, source), (b, destination) in pairs:
+            zones = self.program.policy.zones
+            for (a, source), (b, destination) in product(areas, areas):
+                if a == b and source not in zones:
+                    continue
                 chain = self._log(f"{source}.to.{destination}", f"{source}>{destination}")
                 elements.append(f"0x{self.marks.pair((a, 0), (b, 0)):08x} : jump {chain}")
         else:
