@@ -16,23 +16,11 @@ import re
 import textwrap
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
 
 from segc.diagnostics.codes import RULES
 from segc.diagnostics.measure import printable
 
-BLOCK = re.compile(r"^## (Fails|Fixed)\n+(?:[^#`].*\n+)*```seg\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TITLE = re.compile(r"^# file: (\S+)(?: \(([\w-]+)\))?\n", re.MULTILINE)
-REPEAT = re.compile(r"^# repeat n = (\d+)-(\d+): (.*)$", re.MULTILINE)
 BOLD, DIM, RESET = "\x1b[1m", "\x1b[36m", "\x1b[0m"
-
-
-class ExampleFile(NamedTuple):
-    """A file of an example, its name relative to the folder that is checked."""
-
-    name: str
-    text: str
-    encoding: str = "utf-8"
 
 
 @cache
@@ -48,33 +36,6 @@ def lead(code: str) -> str:
     """The first paragraph of a code's page on one line; empty without a page."""
     page = explanation(code) or ""
     return " ".join(page.partition("\n\n")[2].partition("\n\n")[0].split())
-
-
-def examples(code: str) -> tuple[str, str]:
-    """The failing and the fixed block of a code's page; ValueError if the page lacks either."""
-    found = dict(BLOCK.findall(explanation(code) or ""))
-    if found.keys() != {"Fails", "Fixed"}:
-        raise ValueError(f"the page of {code} needs a block under each of Fails and Fixed")
-    return found["Fails"], found["Fixed"]
-
-
-def example_files(block: str) -> tuple[ExampleFile, ...]:
-    """The files that a block stands for."""
-    block = REPEAT.sub(_repeated, block)
-    first, *rest = TITLE.split(block)
-    if not rest:
-        return (ExampleFile("policy.seg", block),)
-    if first.strip():
-        raise ValueError("a block of several files begins with `# file: name.seg`")
-    return tuple(
-        ExampleFile(name, text, encoding or "utf-8")
-        for name, encoding, text in zip(rest[::3], rest[1::3], rest[2::3], strict=True)
-    )
-
-
-def _repeated(match: re.Match[str]) -> str:
-    numbers = range(int(match[1]), int(match[2]) + 1)
-    return "\n".join(match[3].replace("{n-1}", str(n - 1)).replace("{n}", str(n)) for n in numbers)
 
 
 def render_explanation(code: str, color: bool, width: int) -> str | None:

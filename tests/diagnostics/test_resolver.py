@@ -11,11 +11,11 @@ import pytest
 from segc import compile
 from segc.cli.reading import read
 from segc.diagnostics.codes import RULES
-from segc.diagnostics.explain import example_files, examples
 from segc.diagnostics.model import Diagnostic, Severity
 from segc.source import SourceFile
 from segc.syntax.parse import parse
 from tests.diagnostics import runner
+from tests.diagnostics.examples import example_files, examples
 
 CORPUS = sorted((Path(__file__).parent / "resolver").glob("*.seg"))
 NAMES = ("Linux ", "VLAN ", "IPv")

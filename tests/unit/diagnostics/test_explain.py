@@ -5,14 +5,8 @@ import pytest
 
 import segc
 from segc.diagnostics.codes import RULES
-from segc.diagnostics.explain import (
-    ExampleFile,
-    example_files,
-    examples,
-    explanation,
-    lead,
-    render_explanation,
-)
+from segc.diagnostics.explain import explanation, lead, render_explanation
+from tests.diagnostics.examples import ExampleFile, example_files, examples
 
 PAGES = Path(segc.__file__).parent / "explain"
 WITHOUT_A_PLACE = {"SEG002", "SEG006"}
