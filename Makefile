@@ -1,5 +1,5 @@
 # make demo   what a newcomer sees first          make test   everything, real packets and a real kernel
-# make check  style, types, layers, documentation make bench  figures, side by side with peers
+# make check  style, types, layers               make bench  figures, side by side with peers
 # A fresh Debian 12 or Ubuntu needs only python3, make and apt; each target sets up what it uses.
 
 PYTHON ?= python3
@@ -59,14 +59,14 @@ unit: setup
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not kernel and not lab"
 
 check: setup
-	$(BIN)/ruff format --check --quiet segc tests
-	$(BIN)/ruff check --quiet segc tests
+	$(BIN)/ruff format --check --quiet segc tests docs
+	$(BIN)/ruff check --quiet segc tests docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: setup
-	$(BIN)/ruff format --quiet segc tests
-	$(BIN)/ruff check --quiet --fix segc tests
+	$(BIN)/ruff format --quiet segc tests docs
+	$(BIN)/ruff check --quiet --fix segc tests docs
 
 bench: setup system
 	$(SUDO) $(BIN)/python -m tests.bench
