@@ -66,6 +66,16 @@ def test_icmp_errors_pass_where_they_belong_to_a_flow(family: int, protocol: str
         assert not talk.error_to_client(router, *unreachable)
 
 
+def test_no_redirect_passes_along_with_a_connection() -> None:
+    with Site(f"allow a -> b : {SERVICES}") as site:
+        talk = begin(site, "a.5", "b.5", 4, "tcp")
+        to, router = wire.packed("10.1.0.5"), wire.packed("10.1.0.66")
+        for forged in ("10.2.0.5", "10.3.0.66"):
+            redirect = wire.icmp(wire.packed(forged), to, 5, 1, router, talk.last_at_server)
+            assert not site.gateway.exchange("lan0.3", redirect)
+        assert flows(talk)
+
+
 @FAMILIES
 @PROTOCOLS
 def test_a_session_that_ends_ends_its_connections(family: int, protocol: str) -> None:

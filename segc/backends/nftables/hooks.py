@@ -61,6 +61,7 @@ class HookWriter:
 
     def _related(self) -> Iterator[str]:
         """ICMP errors that belong to a connection; nothing that a helper expects."""
+        yield 'icmp type redirect drop comment "it would turn a host to another router"'
         yield "meta l4proto { 1, 58 } accept"
         if self.has_still():
             yield 'tcp flags & rst == rst accept comment "what chain ended sends"'
