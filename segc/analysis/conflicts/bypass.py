@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from segc.analysis.conflicts.atoms import low_bit
 from segc.analysis.conflicts.context import Context, is_deny
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.dead import Losses
-from segc.analysis.conflicts.survey import Clause, Guard, Region, low_bit
+from segc.analysis.conflicts.survey import Clause, Guard, Region
 from segc.diagnostics.model import Diagnostic, finding
 from segc.policy.model import Flow, Zone
 

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, product, repeat
 from typing import NamedTuple
 
+from segc.analysis.conflicts.atoms import low_bit
 from segc.analysis.conflicts.moments import Times
 from segc.analysis.conflicts.people import NO_SUBJECTS, Person
-from segc.analysis.conflicts.survey import Clause, Guard, Region, Survey, low_bit
+from segc.analysis.conflicts.survey import Clause, Guard, Region, Survey
 
 Wanted = Callable[[Clause], bool]
 KEPT = 64  # expressions near another that are remembered

@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from segc.analysis.conflicts.atoms import bits
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.moments import ALWAYS, moment
 from segc.analysis.conflicts.people import Person, Who
-from segc.analysis.conflicts.survey import Clause, Region, Survey, bits
+from segc.analysis.conflicts.survey import Clause, Region, Survey
 from segc.diagnostics.model import Label
 from segc.policy.calendar import timezone
 from segc.policy.claims import Claims, Situation
