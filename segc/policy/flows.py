@@ -251,10 +251,16 @@ def make_flow(
     if name is not None:
         ident = name
     else:
-        meaning = (action, staged, source.text, destination.text, str(services), conditions, limit, log, kind)
+        ends = source.text, destination.text, str(services)
+        meaning = (action, staged, *ends, _values(conditions), _values(limit), log, kind)
         digest = hashlib.blake2b(repr(meaning).encode(), digest_size=4).hexdigest()
         ident = f"{_slug(source)}-{_slug(destination)}-{digest}"
     return Flow(ident, action, staged, source, destination, services, conditions, limit, log, kind, span)
+
+
+def _values(item: object) -> object:
+    """A named tuple without the names of its fields, which may change while the meaning does not."""
+    return tuple(map(_values, item)) if isinstance(item, tuple) else item
 
 
 def _slug(end: End) -> str:

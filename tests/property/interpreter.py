@@ -384,7 +384,8 @@ PATTERNS: list[tuple[re.Pattern[str], Callable[..., Step]]] = [
         (rf"counter name ({KEY}) map @(\S+)", _counter_map),
         (r'counter name "([^"]+)"', _count),
         (r"ct state established ct label \d+", _never),
-        (r"ct state vmap \{ established : accept, related : jump related, invalid : drop \}", _nothing),
+        (r"ct state vmap \{ established : goto accepted, [^}]*\}", _nothing),  # a new packet is none of these
+        (r"icmp type redirect", _never),
         (r"ct direction original", _never),
         (r"ct label set \d+", _nothing),
         (r"ct status dnat", _nothing),

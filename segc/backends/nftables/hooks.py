@@ -30,11 +30,12 @@ class HookWriter:
                 self.table.set(f"own{family}", type_, own, comment="addresses of the gateway itself")
         for hook in Hook:
             rules = [
+                *self._unclassed(hook),
+                *self._arrival(hook),
                 *self._established(hook),
-                *self._served(hook),
-                *self._classified(hook),
-                f"goto decide_{hook}",
+                *self._departure(hook),
             ]
+            rules.append(f"goto decide_{hook}")
             self.table.chain(
                 f"on_{hook}", rules, hook=f"type filter hook {hook} priority filter; policy drop;"
             )
@@ -47,24 +48,33 @@ class HookWriter:
         """Whether any permission may end before the connections that it opened."""
         return any(map(self._has_still, Hook))
 
+    def _unclassed(self, hook: Hook) -> Iterator[str]:
+        """What works without a flow and without an address of a zone."""
+        if hook is Hook.FORWARD:
+            return
+        yield f'{"iifname" if hook is Hook.INPUT else "oifname"} "lo" accept'
+        yield f"icmpv6 type {{ {ND} }} ip6 hoplimit 255 accept"
+        yield f"icmpv6 type {{ {MLD} }} ip6 saddr {{ ::, fe80::/10 }} accept"
+        yield from self._served(hook)
+
+    def _arrival(self, hook: Hook) -> Iterator[str]:
+        """Marks the source, and refuses it where it cannot be. That comes before what stands already:
+        who knows the ports of a connection could else speak in it from any interface."""
+        if hook is not Hook.OUTPUT:
+            yield from self._own_sources()
+            yield "jump find_from"
+
     def _established(self, hook: Hook) -> Iterator[str]:
-        if hook is Hook.INPUT:
-            yield 'iifname "lo" accept'
-        if hook is Hook.OUTPUT:
-            yield 'oifname "lo" accept'
         if self._has_still(hook):
             yield f"ct state established ct label {LABEL} goto still_{hook}"
-        yield "ct state vmap { established : accept, related : jump related, invalid : drop }"
-        if hook is not Hook.FORWARD:
-            yield f"icmpv6 type {{ {ND} }} ip6 hoplimit 255 accept"
-            yield f"icmpv6 type {{ {MLD} }} ip6 saddr {{ ::, fe80::/10 }} accept"
+        yield "ct state vmap { established : goto accepted, related : jump related, invalid : drop }"
 
     def _related(self) -> Iterator[str]:
         """ICMP errors that belong to a connection; nothing that a helper expects."""
         yield 'icmp type redirect drop comment "it would turn a host to another router"'
-        yield "meta l4proto { 1, 58 } accept"
+        yield "meta l4proto { 1, 58 } goto accepted"
         if self.has_still():
-            yield 'tcp flags & rst == rst accept comment "what chain ended sends"'
+            yield 'tcp flags & rst == rst goto accepted comment "what chain ended sends"'
 
     def _served(self, hook: Hook) -> Iterator[str]:
         """DHCP, whose packets have no addresses of a zone yet."""
@@ -72,17 +82,14 @@ class HookWriter:
         served = [a.device for a in gateway.attachments if a.zone in gateway.dhcp_zones]
         asking = [interface.name for interface in gateway.interfaces if interface.dhcp]
         for devices, serving in ((served, True), (asking, False)):
-            if devices and hook is not Hook.FORWARD:
+            if devices:
                 yield from _dhcp(hook, sorted(devices), serving)
 
-    def _classified(self, hook: Hook) -> Iterator[str]:
+    def _departure(self, hook: Hook) -> Iterator[str]:
+        """Marks the destination; for what the gateway sends, the source as well."""
         own = (self.program.places.own, 0)
         if hook is Hook.OUTPUT:
             yield self.marks.write_source(own)
-            yield "jump find_to"
-            return
-        yield from self._own_sources()
-        yield "jump find_from"
         yield self.marks.write_destination(own) if hook is Hook.INPUT else "jump find_to"
 
     def _own_sources(self) -> Iterator[str]:
