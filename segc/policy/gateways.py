@@ -81,6 +81,8 @@ class GatewayReader:
         bridge = node.bridge or bool(node.ports)
         if not (node.zones or node.trunk or bridge):
             self._nothing_on(node)
+        if node.name.text == "lo":
+            self._loopback(node.name)
         return Interface(
             name=node.name.text,
             zone=self.ports.zone(node.zones[0]) if node.zones else None,
@@ -99,6 +101,15 @@ class GatewayReader:
             f"the interface `{node.name.text}` carries no zone",
             node.name.span,
             help="add `zone NAME`, `trunk NAME, NAME` or `bridge` with its ports",
+        )
+
+    def _loopback(self, word: tree.Word) -> None:
+        self.findings.add(
+            "SEG210",
+            "no zone can sit on `lo`: it is the gateway's own loopback, which is always open",
+            word.span,
+            "leads to nobody else",
+            help="name the device that leads to the zone",
         )
 
     def _attachments(self, interfaces: Iterable[Interface]) -> Iterable[Attachment]:
