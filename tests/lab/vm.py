@@ -24,6 +24,8 @@ SYSTEMD = "/lib/systemd/systemd"
 MASKED = (
     *("timers.target", "systemd-timesyncd.service", "systemd-firstboot.service", "systemd-sysusers.service"),
     *("systemd-hwdb-update.service", "systemd-update-utmp.service", "ldconfig.service", "apparmor.service"),
+    # These would empty /tmp, or cover it, where the checkout may be.
+    *("systemd-tmpfiles-setup.service", "tmp.mount"),
     *("systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "systemd-pstore.service"),
     *("dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount"),
     *(f"modprobe@{name}.service" for name in ("configfs", "dm_mod", "drm", "efi_pstore", "fuse", "loop")),
