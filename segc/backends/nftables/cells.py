@@ -46,11 +46,11 @@ class CellWriter:
         self._comments = [comment(self.place(flow)) for flow in self.program.flows]
         self._names = [counter_name(flow) for flow in self.program.flows]
         self._certain = [flow.certain for flow in self.program.flows]
-        for flow in self.program.flows:
-            self.table.object("counter", counter_name(flow))
+        for flow, name in zip(self.program.flows, self._names, strict=True):
+            self.table.object("counter", name)
             if flow.limit:
                 body = f"rate {flow.limit.rate}/{flow.limit.unit} burst {flow.limit.rate} packets"
-                self.table.object("limit", counter_name(flow), body)
+                self.table.object("limit", name, body)
         for slot in sorted(self.program.cells):
             found = sorted(self.program.cells[slot].items())
             if slot.kind is Kind.RANGE:
@@ -113,14 +113,12 @@ class CellWriter:
 
     def _write_pairs(self, name: str, chains: Mapping[tuple[Place, Place], Iterable[str]]) -> None:
         elements = []
+        called = self.program.places.name
         for (source, destination), rules in chains.items():
-            pair = f"{self._place_name(source)}/{self._place_name(destination)}"
+            pair = f"{called(source)}/{called(destination)}"
             chain = self.table.chain(f"{name}/{pair}", rules)  # no name of a zone holds a slash
             elements.append(f"0x{self.marks.pair(source, destination):08x} : jump {chain}")
         self._set(name, "mark : verdict", sorted(elements))
-
-    def _place_name(self, place: Place) -> str:
-        return self.program.places.name(place)
 
     def _uncertain(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         return tuple(sorted((rule for rule in rules if not self._certain[rule.flow]), key=_order))

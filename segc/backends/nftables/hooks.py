@@ -34,8 +34,8 @@ class HookWriter:
                 *self._arrival(hook),
                 *self._established(hook),
                 *self._departure(hook),
+                f"goto decide_{hook}",
             ]
-            rules.append(f"goto decide_{hook}")
             self.table.chain(
                 f"on_{hook}", rules, hook=f"type filter hook {hook} priority filter; policy drop;"
             )
