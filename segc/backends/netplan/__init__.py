@@ -6,12 +6,9 @@ a note says so: its other targets say all of it.
 
 from __future__ import annotations
 
-from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from segc.backends.artifact import Artifact, Output, Target
 from segc.backends.linux import described, odd_names
+from segc.backends.templates import template
 from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.layer2 import LinkPlan, link_plan
 from segc.policy.model import Gateway
@@ -52,17 +49,6 @@ def netplan_yaml(plan: LinkPlan) -> str:
         "bridges": [device for device in base if device.name in bridges],
         "vlans": [device for device in plan.devices if device.parent is not None],
     }
-    return _template().render(kinds={kind: devices for kind, devices in kinds.items() if devices})
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("segc.backends.netplan"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
+    return template("segc.backends.netplan", "netplan.yaml.j2").render(
+        kinds={kind: devices for kind, devices in kinds.items() if devices}
     )
-    return environment.get_template("netplan.yaml.j2")

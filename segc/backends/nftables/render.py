@@ -6,9 +6,6 @@ Only `table inet segc` is touched. The text is the same to the byte for the same
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from segc import __version__
 from segc.backends.nftables.cells import CellWriter
@@ -19,6 +16,7 @@ from segc.backends.nftables.hooks import HookWriter
 from segc.backends.nftables.marks import MarkLayout, layout
 from segc.backends.nftables.nat import write_nat
 from segc.backends.nftables.verdicts import VerdictWriter
+from segc.backends.templates import template
 from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.program import Program
 from segc.source import Span
@@ -41,7 +39,7 @@ def render(program: Program, digest: str, place: Callable[[Span], str]) -> tuple
 def _text(program: Program, marks: MarkLayout, digest: str, place: Callable[[Span], str]) -> str:
     table = build_table(program, marks, place)
     gateway = program.position.gateway
-    return _template().render(
+    return template("segc.backends.nftables", "ruleset.nft.j2").render(
         title=f"Ruleset of gateway {gateway.name}",
         version=__version__,
         digest=digest,
@@ -122,16 +120,3 @@ def _mark_too_narrow(program: Program) -> Diagnostic:
         notes=("the ruleset holds the source and the destination of a packet in its mark while it decides",),
         help="let hosts share sets, enforce fewer zones on one gateway, or widen its `mark`",
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("segc.backends.nftables"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.get_template("ruleset.nft.j2")

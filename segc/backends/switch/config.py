@@ -8,11 +8,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from segc.backends.switch.platforms import Platform
+from segc.backends.templates import template
 from segc.enforcement.layer2 import SwitchPlan, SwitchPort, SwitchVlan
 
 PARKING_NAME = "segc-parking"
@@ -50,16 +48,12 @@ def config_text(plan: SwitchPlan, platform: Platform, zones: Iterable[str]) -> s
     isolated = [port.name.replace(" ", "") for port in plan.ports if port.isolated]
     private = {port.access.number for port in plan.ports if port.access and port.isolated}
     trunks = any(port.trunk for port in plan.ports)
-    return (
-        _environment()
-        .get_template(f"{platform.name}.j2")
-        .render(
-            node=plan.node,
-            vlans=[_vlan(vlan, names, platform, vlan.number in private) for vlan in plan.vlans],
-            ports=[_port(port, platform, isolated) for port in plan.ports],
-            parking=plan.parking if platform.parks and trunks else None,
-            parking_name=PARKING_NAME,
-        )
+    return template("segc.backends.switch", f"{platform.name}.j2").render(
+        node=plan.node,
+        vlans=[_vlan(vlan, names, platform, vlan.number in private) for vlan in plan.vlans],
+        ports=[_port(port, platform, isolated) for port in plan.ports],
+        parking=plan.parking if platform.parks and trunks else None,
+        parking_name=PARKING_NAME,
     )
 
 
@@ -134,15 +128,3 @@ def ranges(numbers: Iterable[int]) -> list[str]:
         else:
             lines.append(word)
     return lines
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("segc.backends.switch"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
