@@ -6,9 +6,11 @@ others may write to is not trusted, since what is read from it may be unpickled.
 
 from __future__ import annotations
 
+import marshal
 import os
 import pickle
 import stat
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -74,6 +76,37 @@ def load(kind: str, key: str) -> Any:
 
 def store(kind: str, key: str, value: Any) -> None:
     put(kind, key, pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+
+
+class Memo:
+    """What was worked out from files of a policy, as plain data: numbers, texts and tuples of them.
+
+    `keys` name the text of each file by its path. A result may also hang on a `context`, which has a name of
+    its own (`digest`); nothing is kept for a file or in a context without one.
+    """
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        self._keys = keys
+
+    def get(self, path: str, kind: str, context: str) -> Any:
+        """What was `put`, or None."""
+        data = get(kind, key(self._keys[path], context)) if context and self._keys.get(path) else None
+        try:
+            return None if data is None else marshal.loads(data)
+        except (ValueError, EOFError, TypeError):
+            return None
+
+    def put(self, path: str, kind: str, context: str, value: Any) -> None:
+        if context and self._keys.get(path):
+            put(kind, key(self._keys[path], context), marshal.dumps(value))
+
+    def digest(self, paths: Iterable[str], *more: str) -> str:
+        """One name for the texts of several files, and more; empty if one of them has none."""
+        keys = [self._keys.get(path, "") for path in sorted(paths)]
+        return key(*keys, *more) if all(keys) else ""
+
+
+FORGETFUL = Memo({})
 
 
 def directory() -> Path | None:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from segc import __version__
 from segc.analysis import CHECKS
+from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic, Severity
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile, Span
-from segc.syntax.tree import File
+from segc.syntax.store import AnyFile
 
 if TYPE_CHECKING:  # the backends load Jinja2, which checking does not need
     from segc.backends import Artifact
 
-Parsed = Sequence[tuple[SourceFile, File]]
+Parsed = Sequence[tuple[SourceFile, AnyFile]]
 Progress = Callable[[str], None]
 
 
@@ -44,10 +45,10 @@ class Build:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def check(files: Parsed, progress: Progress = lambda stage: None) -> Checked:
+def check(files: Parsed, memo: Memo = FORGETFUL, progress: Progress = lambda stage: None) -> Checked:
     """Resolve what was read and run every check on it, unless names or values are wrong."""
     progress("resolving names")
-    policy, diagnostics = resolve([file for _, file in files])
+    policy, diagnostics = resolve([file for _, file in files], memo)
     checked = Checked(policy, diagnostics)
     if not checked.sound:
         return checked
@@ -57,7 +58,9 @@ def check(files: Parsed, progress: Progress = lambda stage: None) -> Checked:
     return Checked(policy, diagnostics)
 
 
-def build(policy: Policy, files: Parsed, progress: Progress = lambda stage: None) -> Build:
+def build(
+    policy: Policy, files: Parsed, memo: Memo = FORGETFUL, progress: Progress = lambda stage: None
+) -> Build:
     """The artifacts of every node, each node with a manifest of what it was made from."""
     from segc.backends import BACKENDS, Target
 

@@ -12,13 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from segc import __version__, cache
+from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic, finding
 from segc.source import SourceFile, Span
 from segc.syntax import grammar, store
 from segc.syntax.imports import cycles
-from segc.syntax.tree import File, Import
+from segc.syntax.store import AnyFile, StoredFile
+from segc.syntax.tree import File, Flow, Import
 
 MAX_BYTES = 16 << 20  # of one file; reading takes some 6 s and 200 MB for each dense million
 
@@ -29,11 +32,13 @@ class Workspace:
 
     `sources` holds every file that could be decoded, those with errors too; `files` the tree of each.
     Where `diagnostics` holds an error, trees may lack statements: later stages would only repeat it.
+    `memo` keeps what later stages work out for a file until its text changes.
     """
 
     sources: tuple[SourceFile, ...]
-    files: tuple[tuple[SourceFile, File], ...]
+    files: tuple[tuple[SourceFile, AnyFile], ...]
     diagnostics: tuple[Diagnostic, ...]
+    memo: Memo = field(compare=False)
 
 
 def load(paths: Sequence[str]) -> Workspace:
@@ -62,7 +67,8 @@ def _collector_paused() -> Iterator[None]:
 @dataclass(slots=True)
 class _Reader:
     pending: list[tuple[str, Span | None]] = field(default_factory=list)
-    loaded: dict[str, tuple[SourceFile, File]] = field(default_factory=dict)  # by real path
+    loaded: dict[str, tuple[SourceFile, AnyFile]] = field(default_factory=dict)  # by real path
+    keys: dict[str, str] = field(default_factory=dict)  # of texts read without an error, by path
     seen: set[str] = field(default_factory=set)
     named: set[str] = field(default_factory=set)  # what the user named, which may be a pipe
     imports: dict[str, list[tuple[str, Span]]] = field(default_factory=dict)  # real path -> real paths
@@ -74,7 +80,7 @@ class _Reader:
         files = sorted(self.loaded.values(), key=lambda file: file[0].path)
         sources = sorted([source for source, _ in files] + self.broken, key=lambda source: source.path)
         unique = sorted(dict.fromkeys(self.diagnostics), key=Diagnostic.sort_key)
-        return Workspace(tuple(sources), tuple(files), tuple(unique))
+        return Workspace(tuple(sources), tuple(files), tuple(unique), Memo(self.keys))
 
     def fail(self, message: str, span: Span | None, help: str = "") -> None:
         self.diagnostics.append(finding("SEG002", message, span, help=help))
@@ -126,10 +132,13 @@ class _Reader:
         source = self.decode(shown(path), data)
         if source is None:
             return
-        file, found = _parse(source)
+        key = cache.key(__version__, grammar.fingerprint(), sys.version, source.path, source.text)
+        file, found = _stored(source, key) or _parse(source, key)
         self.diagnostics += found
+        if not found:
+            self.keys[source.path] = "" if source.path in self.keys else key  # names may be alike as shown
         self.loaded[real] = (source, file)
-        for statement in file.statements:
+        for statement in file.rest:
             if isinstance(statement, Import):
                 self.follow(path, real, statement)
 
@@ -211,20 +220,34 @@ def _content(path: str, waiting: bool) -> bytes:
     return b"".join(parts)
 
 
-def _parse(source: SourceFile) -> tuple[File, tuple[Diagnostic, ...]]:
-    """`parse`, from the cache where this very text was read without error before."""
-    key = cache.key(__version__, grammar.fingerprint(), sys.version, source.path, source.text)
-    data = cache.get("tree", key)
-    if data is not None:
-        try:
-            return store.loads(data), ()
-        except Exception:
-            data = None
+def _stored(source: SourceFile, key: str) -> tuple[AnyFile, tuple[Diagnostic, ...]] | None:
+    """The file from the cache, where this very text was read without error before."""
+    rest = _statements("rest", key)
+    if rest is None:
+        return None
+
+    def flows() -> tuple[Flow, ...]:
+        found: tuple[Flow, ...] | None = _statements("flows", key)
+        return _parse(source, key)[0].flows if found is None else found
+
+    return StoredFile(source.path, rest, flows), ()
+
+
+def _statements(kind: str, key: str) -> Any:
+    data = cache.get(kind, key)
+    try:
+        return None if data is None else store.loads(data)
+    except Exception:
+        return None
+
+
+def _parse(source: SourceFile, key: str) -> tuple[File, tuple[Diagnostic, ...]]:
     from segc.syntax.parse import parse  # loads Lark, which a cached policy does not need
 
     file, found = parse(source)
     if not found:
-        cache.put("tree", key, store.dumps(file))
+        cache.put("flows", key, store.dumps(file.flows))
+        cache.put("rest", key, store.dumps(file.rest))
     return file, found
 
 

@@ -45,7 +45,7 @@ def command(
         report = reading.report
         artifacts: tuple[Artifact, ...] = ()
         if reading.policy is not None and not failed(report, strict):
-            built = build(reading.policy, reading.workspace.files, tell)
+            built = build(reading.policy, reading.workspace.files, reading.workspace.memo, tell)
             artifacts, report = built.artifacts, reading.with_more(built.diagnostics)
     if node is not None and output != "-":
         raise click.UsageError("`--node` goes with `-o -`, which prints one ruleset")

@@ -45,9 +45,9 @@ def read(paths: Sequence[str], progress: Callable[[str], None], checks: bool = T
     if any(each.severity is Severity.ERROR for each in found.diagnostics):
         return Reading(found, None, (*found.diagnostics, *_besides(found)))
     if checks:
-        checked = compile.check(found.files, progress)
+        checked = compile.check(found.files, found.memo, progress)
         return Reading(found, checked.policy, (*found.diagnostics, *checked.diagnostics))
-    policy, diagnostics = resolve([file for _, file in found.files])
+    policy, diagnostics = resolve([file for _, file in found.files], found.memo)
     return Reading(found, policy, (*found.diagnostics, *diagnostics))
 
 

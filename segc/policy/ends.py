@@ -34,7 +34,7 @@ class EndTable:
     broken: set[str] = field(default_factory=set)  # zones and sets that lack what an error has spoken of
     sets: dict[str, End] = field(default_factory=dict)
     _within_set: str = ""
-    _memo: dict[object, End] = field(default_factory=dict)
+    _memo: dict[str, End] = field(default_factory=dict)
     _nesting: Nesting = field(init=False)
     _everywhere: PrefixSet = field(init=False)
     _tagged: dict[str, PrefixSet] = field(init=False)
@@ -60,25 +60,32 @@ class EndTable:
         return {name: self.sets[name] for name in self.definitions}
 
     def end(self, node: tree.End) -> End:
-        key = (tuple(map(term_text, node.terms)), tuple(map(term_text, node.excepted)))
-        known = self._memo.get(key)
+        text = end_text(node)
+        known = self._memo.get(text)
         if known is not None:
             return known
         before = len(self.findings.diagnostics)
-        end = self._resolve(node)
+        end = self._resolve(node, text)
         if len(self.findings.diagnostics) == before:
             if end.parts or end.gateways or self._uses_broken(node):
-                self._memo[key] = end
+                self._memo[text] = end
             else:
                 self._empty(node)
         return end
+
+    def recall(self, text: str, parts: tuple[Part, ...], gateways: tuple[str, ...]) -> End:
+        """An end that was resolved before as `text`; equal ends are one object."""
+        known = self._memo.get(text)
+        if known is None:
+            known = self._memo[text] = End(text, parts, gateways)
+        return known
 
     def _uses_broken(self, node: tree.End) -> bool:
         """Whether anything is missing from an end only because of an error reported elsewhere."""
         zones = (zone.text for term in node.terms for zone in _places(term))
         return not self.broken.isdisjoint((*_sets_in(node), *zones))
 
-    def _resolve(self, node: tree.End) -> End:
+    def _resolve(self, node: tree.End, text: str) -> End:
         have, less = Resolved(), Resolved()
         for term in node.terms:
             self._add(term, have)
@@ -90,7 +97,7 @@ class EndTable:
         parts = [Part(union(have.space)), *have.parts]
         kept = (_without(part, removed, unless) for part in parts)
         return End(
-            text=end_text(node),
+            text=text,
             parts=tuple(dict.fromkeys(part for part in kept if part.space)),
             gateways=tuple(sorted(set(have.gateways) - set(less.gateways))),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from segc.diagnostics.model import Label
@@ -23,6 +23,7 @@ from segc.policy.model import (
     Test,
     Workflow,
 )
+from segc.policy.packed import FileFlows
 from segc.policy.scope import Findings
 from segc.policy.services import ServiceTable
 from segc.source import Span
@@ -42,16 +43,10 @@ class FlowReader:
     timezone: str
     findings: Findings
 
-    def flows(self, nodes: Sequence[tree.Flow]) -> list[Flow]:
-        named: dict[str, Span] = {}
-        flows = []
-        for node in nodes:
-            if node.name is not None:
-                first = named.setdefault(node.name.text, node.name.span)
-                if first is not node.name.span:
-                    self._duplicate(node.name, first)
-            flows.append(self.flow(node))
-        return flows
+    def flows(self, nodes: Sequence[tree.Flow]) -> FileFlows:
+        """The flows of one file."""
+        names = [(node.name.text, node.name.span) for node in nodes if node.name]
+        return FileFlows([self.flow(node) for node in nodes], names)
 
     def flow(self, node: tree.Flow) -> Flow:
         source, destination = self.ends.end(node.source), self.ends.end(node.destination)
@@ -70,16 +65,6 @@ class FlowReader:
             limit=self._limit(options.limit) if options.limit else None,
             log=options.log is not None,
             span=node.span,
-        )
-
-    def _duplicate(self, name: tree.Word, first: Span) -> None:
-        self.findings.add(
-            "SEG102",
-            f"two flows are named `{name.text}`",
-            name.span,
-            "again here",
-            also=(Label(first, "first here"),),
-            help="a name counts one flow: rename one of them",
         )
 
     def _check_families(self, node: tree.Flow, source: End, destination: End) -> None:
@@ -231,6 +216,22 @@ class FlowReader:
         source, destination = self.ends.end(node.source), self.ends.end(node.destination)
         services = self.services.union(node.services)
         return Expectation(node.action, source, destination, services, mfa, postures, at, node.span)
+
+
+def check_names(names: Iterable[tuple[str, Span]], findings: Findings) -> None:
+    """`SEG102`: two flows of one name."""
+    named: dict[str, Span] = {}
+    for name, span in names:
+        first = named.setdefault(name, span)
+        if first is not span:
+            findings.add(
+                "SEG102",
+                f"two flows are named `{name}`",
+                span,
+                "again here",
+                also=(Label(first, "first here"),),
+                help="a name counts one flow: rename one of them",
+            )
 
 
 def make_flow(

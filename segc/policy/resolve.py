@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from segc.diagnostics.model import Diagnostic, Label
+from segc.cache import FORGETFUL, Memo
+from segc.diagnostics.model import Diagnostic, Label, Severity
 from segc.policy import calendar
 from segc.policy.ends import EndTable
-from segc.policy.flows import FlowReader
+from segc.policy.flows import FlowReader, check_names
 from segc.policy.gateways import IMPLICIT, GatewayReader
 from segc.policy.identities import resolve_groups, resolve_postures, resolve_sessions
 from segc.policy.implied import ImpliedFlows
-from segc.policy.model import Policy
+from segc.policy.model import Flow, Policy
+from segc.policy.packed import pack, unpack
 from segc.policy.ports import PortReader
-from segc.policy.scope import Findings, collect
+from segc.policy.scope import Findings, collect, defines
 from segc.policy.services import ServiceTable
 from segc.policy.switches import resolve_switches
 from segc.policy.zones import resolve_zones, subnets
+from segc.source import Span
 from segc.syntax import tree
+from segc.syntax.store import AnyFile
 
 
-def resolve(files: Sequence[tree.File]) -> tuple[Policy, tuple[Diagnostic, ...]]:
+def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, tuple[Diagnostic, ...]]:
     """The policy that these files state together, and what is wrong with them.
 
     The policy holds whatever made sense; it is only fit for compiling where no finding is an error.
+    Flows of a file are taken from `memo` if neither it nor any definition has changed.
     """
     findings = Findings()
     scope = collect(files, findings)
@@ -40,7 +45,7 @@ def resolve(files: Sequence[tree.File]) -> tuple[Policy, tuple[Diagnostic, ...]]
     implied = ImpliedFlows(zones, ends, services, findings)
     gateways, implied_flows = GatewayReader(zones, ports, implied, findings).gateways(scope.gateways)
     reader = FlowReader(ends, services, postures, timezone, findings)
-    flows = [*reader.flows(scope.flows), *implied_flows]
+    flows = [*_flows(files, reader, memo), *implied_flows]
     policy = Policy(
         timezone=timezone,
         zones=zones,
@@ -57,6 +62,26 @@ def resolve(files: Sequence[tree.File]) -> tuple[Policy, tuple[Diagnostic, ...]]
         switches=resolve_switches(scope.switches, ports),
     )
     return policy, tuple(findings.diagnostics)
+
+
+def _flows(files: Sequence[AnyFile], reader: FlowReader, memo: Memo) -> Iterator[Flow]:
+    """Only flows without a finding, among definitions without an error, are kept for the next time."""
+    findings = reader.findings
+    context = memo.digest(file.path for file in files if any(map(defines, file.rest)))
+    sound = not any(each.severity is Severity.ERROR for each in findings.diagnostics)
+    names: list[tuple[str, Span]] = []
+    for file in files:
+        packed = memo.get(file.path, "resolved", context) if sound else None
+        if packed is not None:
+            found = unpack(packed, file.path, reader.ends)
+        else:
+            before = len(findings.diagnostics)
+            found = reader.flows(file.flows)
+            if sound and len(findings.diagnostics) == before:
+                memo.put(file.path, "resolved", context, pack(found, reader.ends.zones))
+        names += found.names
+        yield from found.flows
+    check_names(names, findings)
 
 
 def _timezone(statements: Sequence[tree.Timezone], findings: Findings) -> str:

@@ -10,6 +10,7 @@ from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.diagnostics.suggest import Guesses
 from segc.source import Span
 from segc.syntax import tree
+from segc.syntax.store import AnyFile
 
 
 class Named(Protocol):
@@ -63,7 +64,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Scope:
-    """Every statement by kind; those with a name by name, the first of a duplicate winning."""
+    """Every statement but flows, by kind; those with a name by name, the first of a duplicate winning."""
 
     zones: Mapping[str, tree.ZoneDef]
     sets: Mapping[str, tree.SetDef]
@@ -74,16 +75,21 @@ class Scope:
     switches: Mapping[str, tree.SwitchDef]
     sessions: tuple[tree.SessionDef, ...]
     timezones: tuple[tree.Timezone, ...]
-    flows: tuple[tree.Flow, ...]
     nevers: tuple[tree.Never, ...]
     workflows: tuple[tree.Workflow, ...]
     tests: tuple[tree.Test, ...]
 
 
-def collect(files: Sequence[tree.File], findings: Findings) -> Scope:
+def defines(statement: tree.Statement) -> bool:
+    """Whether the meaning of flows elsewhere may hang on a statement."""
+    return not isinstance(statement, tree.Import | tree.Never | tree.Workflow | tree.Test)
+
+
+def collect(files: Sequence[AnyFile], findings: Findings) -> Scope:
+    """All but the flows, which nothing else refers to."""
     by_kind: dict[type, list[tree.Statement]] = {}
     for file in files:
-        for statement in file.statements:
+        for statement in file.rest:
             by_kind.setdefault(type(statement), []).append(statement)
 
     def all_of(kind: type[N]) -> list[N]:
@@ -101,7 +107,6 @@ def collect(files: Sequence[tree.File], findings: Findings) -> Scope:
         switches=_by_name("switch", all_of(tree.SwitchDef), findings),
         sessions=tuple(by_kind.get(tree.SessionDef, [])),  # type: ignore[arg-type]
         timezones=tuple(by_kind.get(tree.Timezone, [])),  # type: ignore[arg-type]
-        flows=tuple(by_kind.get(tree.Flow, [])),  # type: ignore[arg-type]
         nevers=tuple(by_kind.get(tree.Never, [])),  # type: ignore[arg-type]
         workflows=tuple(by_kind.get(tree.Workflow, [])),  # type: ignore[arg-type]
         tests=tuple(by_kind.get(tree.Test, [])),  # type: ignore[arg-type]

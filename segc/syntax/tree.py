@@ -409,3 +409,17 @@ class File:
     """The statements of one file in the order written."""
 
     statements: tuple[Statement, ...]
+
+    @property
+    def path(self) -> str:
+        """The file that the statements stand in; nothing where there is none."""
+        return self.statements[0].span.path if self.statements else ""
+
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        return tuple(each for each in self.statements if isinstance(each, Flow))
+
+    @property
+    def rest(self) -> tuple[Statement, ...]:
+        """All but the flows, of which there may be many."""
+        return tuple(each for each in self.statements if not isinstance(each, Flow))
