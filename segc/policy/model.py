@@ -307,6 +307,14 @@ class Switch:
     span: Span = field(compare=False, repr=False)
 
 
+class Unused(NamedTuple):
+    """A set, service, group or posture (`kind`) that nothing needs."""
+
+    kind: str
+    name: str
+    span: Span
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     timezone: str
@@ -322,3 +330,5 @@ class Policy:
     tests: tuple[Test, ...]
     gateways: Mapping[str, Gateway]
     switches: Mapping[str, Switch]
+    limits: Mapping[str, int] = field(default_factory=dict)  # by the names of policy.limits.THRESHOLDS
+    unused: tuple[Unused, ...] = ()

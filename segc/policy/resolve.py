@@ -12,12 +12,14 @@ from segc.policy.flows import FlowReader, check_names
 from segc.policy.gateways import IMPLICIT, GatewayReader
 from segc.policy.identities import resolve_groups, resolve_postures, resolve_sessions
 from segc.policy.implied import ImpliedFlows
+from segc.policy.limits import resolve_limits
 from segc.policy.model import Flow, Policy
 from segc.policy.packed import pack, unpack
 from segc.policy.ports import PortReader
 from segc.policy.scope import Findings, collect, defines
 from segc.policy.services import ServiceTable
 from segc.policy.switches import resolve_switches
+from segc.policy.usage import unused_names
 from segc.policy.zones import resolve_zones, subnets
 from segc.source import Span
 from segc.syntax import tree
@@ -60,6 +62,8 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
         tests=reader.tests(scope.tests),
         gateways=gateways,
         switches=resolve_switches(scope.switches, ports),
+        limits=resolve_limits([file.rest for file in files], findings),
+        unused=unused_names(files, scope, memo),
     )
     return policy, tuple(findings.diagnostics)
 

@@ -107,7 +107,7 @@ class Builder:
     def first(c: list[Any]) -> Items:
         return Items(c)
 
-    zone_items = group_items = facts = session_items = steps = expectations = first
+    zone_items = group_items = facts = session_items = limit_items = steps = expectations = first
     host_items = gateway_items = interface_items = switch_items = first
 
     interface_item = switch_item = device
@@ -300,6 +300,9 @@ class Builder:
 
     def session(self, c: list[Any]) -> t.SessionDef:
         return t.SessionDef(self.word(c[1]), tuple(block(c)), self.around(c))
+
+    def limits(self, c: list[Any]) -> t.LimitsDef:
+        return t.LimitsDef(tuple(block(c)), self.around(c))
 
     def workflow(self, c: list[Any]) -> t.Workflow:
         return t.Workflow(self.word(c[1]), tuple(block(c)), self.around(c))

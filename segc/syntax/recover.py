@@ -17,7 +17,7 @@ from segc.syntax.build import Items
 
 STATEMENTS = frozenset(
     {
-        *("import", "timezone", "service", "zone", "set", "group", "posture", "session"),
+        *("import", "timezone", "service", "zone", "set", "group", "posture", "session", "limits"),
         *("allow", "deny", "staged", "never", "workflow", "test", "gateway", "switch"),
     }
 )

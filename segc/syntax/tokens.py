@@ -19,7 +19,7 @@ _ITEMS = frozenset(
 )
 _STATEMENTS = frozenset(
     {"import_", "timezone", "service", "zone", "set_", "group", "directory_group", "posture", "session"}
-    | {"flow", "never", "never_services", "workflow", "test", "gateway", "switch"}
+    | {"limits", "flow", "never", "never_services", "workflow", "test", "gateway", "switch"}
 )
 _OPTIONS = frozenset({"require", "when", "option", "facts_given"})
 _GAP = re.compile(r"\n|#[^\n]*")

@@ -202,6 +202,14 @@ class SessionDef:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsDef:
+    """`limits { zone-hosts 2 }`: from where on checks of segmentation speak up."""
+
+    settings: tuple[Setting, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Timezone:
     name: Word
     span: Span = field(compare=False, repr=False)
@@ -394,6 +402,7 @@ Statement = (
     | GroupDef
     | PostureDef
     | SessionDef
+    | LimitsDef
     | Timezone
     | Flow
     | Never
