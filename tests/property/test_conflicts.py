@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from itertools import product
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from segc.analysis.conflicts import check_conflicts
 from segc.analysis.conflicts.bypass import Bypass
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Gap
@@ -434,3 +436,14 @@ def bypasses(oracle: Oracle, theirs: Spec, mine: Spec) -> bool:
         times = Spec("allow", False, mine.source, mine.destination, mine.services, when=mine.when)
         rows = [row & times.bits for row in rows]
     return any(row & ~denied for row, denied in zip(rows, oracle.denied, strict=True))
+
+
+@COMMON
+@given(specs())
+def test_flows_that_meet_no_other_change_nothing(found: list[Spec]) -> None:
+    policy, _ = read(found)
+    with patch("segc.analysis.conflicts.meeting_flows", lambda policy: policy.flows):
+        looked_at_all = list(check_conflicts(policy))
+    assert [(each.code, each.primary) for each in check_conflicts(policy)] == [
+        (each.code, each.primary) for each in looked_at_all
+    ]

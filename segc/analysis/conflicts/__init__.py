@@ -8,10 +8,12 @@ verdict that it speaks of.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from segc.analysis.conflicts.bypass import Bypass, check_bypass
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.dead import Losses, check_dead
+from segc.analysis.conflicts.meeting import meeting_flows
 from segc.analysis.conflicts.redundant import check_redundant
 from segc.analysis.conflicts.staged import check_staged
 from segc.analysis.conflicts.unseen import check_unseen
@@ -20,8 +22,8 @@ from segc.policy.model import Policy
 
 
 def check_conflicts(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG301`, `SEG302` and `SEG306` to `SEG312`."""
-    context = Context(policy)
+    """`SEG301`, `SEG302` and `SEG306` to `SEG312`. A flow that meets no other is in no conflict."""
+    context = Context(replace(policy, flows=meeting_flows(policy)))
     losses = Losses(context)
     bypass = Bypass(context, losses)
     yield from check_dead(context, losses)
