@@ -1,29 +1,38 @@
-"""Make the links of a node what its plan says, through rtnetlink.
+"""Make the links of a node what its plan says, through rtnetlink, in steps that can each be undone.
 
 What is as it should be is not touched, so a second run changes nothing. Bridges and sub-interfaces that are
-missing are made, but no device and no address is ever removed. The VLANs of a port named in the plan are made
-exactly the plan's: one that lingers there would be a way into a zone.
+missing are made. The VLANs of a port named in the plan are made exactly the plan's: one that lingers there
+would be a way into a zone. Sub-interfaces and addresses go only if a former plan had them, others' never.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from pyroute2 import IPRoute, NetlinkError
+from pyroute2 import IPRoute
 
+from segc.apply.errors import ApplyError
+from segc.apply.seen import MASTER, PVID, SELF, UNTAGGED, Seen, Vlans, observe
 from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan
 
-PVID, UNTAGGED = 2, 4  # BRIDGE_VLAN_INFO_*, linux/if_bridge.h
-MASTER, SELF = 1, 2  # BRIDGE_FLAGS_*
-Vlans = dict[int, int]  # number to flags
 
-
-class LinkError(Exception):
+class LinkError(ApplyError):
     """A device is in the way: it has the name that the plan needs, and is something else."""
+
+
+class Step(NamedTuple):
+    """One change of one device. `undo` are shell lines for ip(8) and bridge(8); each sets what was there
+    before, so they do no harm where the step was never taken. `late` steps take something away: they come
+    after the ruleset."""
+
+    what: str
+    device: str
+    take: Callable[[IPRoute], None]
+    undo: tuple[str, ...]
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -51,156 +60,222 @@ def _port(data: Mapping[str, Any]) -> BridgePort:
     return BridgePort(data["name"], data["pvid"], tuple(data["tagged"]), data["isolated"])
 
 
-def apply_links(plan: LinkPlan, links: IPRoute) -> Changes:
-    """Bring the network namespace of `links` to the plan.
+def apply_links(plan: LinkPlan, links: IPRoute, former: LinkPlan | None = None) -> Changes:
+    """Bring the network namespace of `links` to the plan, without a ruleset in between.
 
     Ports and interfaces that are not there are told as absent, with what hangs on them. Raises LinkError
     before anything is changed where a name is taken, and pyroute2's NetlinkError where the kernel refuses.
     """
-    run = _Run(links)
-    run.refuse_impostors(plan)
-    for bridge in plan.bridges:
-        run.bridge(bridge)
+    steps, absent = link_steps(plan, observe(links), former)
+    for step in steps:
+        step.take(links)
+    return Changes([step.what for step in steps], absent)
+
+
+def link_steps(plan: LinkPlan, seen: Seen, former: LinkPlan | None = None) -> tuple[list[Step], list[str]]:
+    """What has to be done to get from what was seen to the plan, early steps first, and what is absent."""
+    _refuse_impostors(plan, seen)
+    absent: list[str] = []
+    bridged = {bridge.name for bridge in plan.bridges}
+    made = bridged | {device.name for device in plan.devices if device.vlan is not None}
+    steps = [step for bridge in plan.bridges for step in _bridge_steps(bridge, seen, absent)]
     for device in plan.devices:
-        run.device(device)
-    return run.changes
+        parent_there = device.parent in made or (device.parent or "") in seen.links
+        if device.name in seen.links or device.name in bridged or (device.vlan and parent_there):
+            steps += _device_steps(device, seen, device.name in bridged)
+        else:
+            absent.append(device.name)
+    if former is not None:
+        steps += _former_steps(plan, former, seen)
+    return sorted(steps, key=lambda step: step.late), absent
 
 
-@dataclass(slots=True)
-class _Run:
-    links: IPRoute
-    changes: Changes = field(default_factory=Changes)
+def _refuse_impostors(plan: LinkPlan, seen: Seen) -> None:
+    for bridge in plan.bridges:
+        if bridge.name in seen.links and seen.links[bridge.name].kind != "bridge":
+            raise LinkError(f"`{bridge.name}` is there and is no bridge")
+    for device in plan.devices:
+        found = seen.links.get(device.name)
+        if device.vlan is None or found is None:
+            continue
+        if (found.kind, found.parent, found.vlan) != ("vlan", device.parent, device.vlan):
+            raise LinkError(f"`{device.name}` is there and is not VLAN {device.vlan} of `{device.parent}`")
 
-    def refuse_impostors(self, plan: LinkPlan) -> None:
-        for bridge in plan.bridges:
-            found = self.find(bridge.name)
-            if found and _kind(found) != "bridge":
-                raise LinkError(f"`{bridge.name}` is there and is no bridge")
-        for device in plan.devices:
-            found = self.find(device.name) if device.vlan is not None else None
-            if found and not self.is_sub_interface(found, device):
-                raise LinkError(
-                    f"`{device.name}` is there and is not VLAN {device.vlan} of `{device.parent}`"
-                )
 
-    def is_sub_interface(self, link: Any, device: Device) -> bool:
-        parent = self.find(device.parent or "")
-        return bool(
-            parent
-            and _kind(link) == "vlan"
-            and link.get("IFLA_LINK") == parent["index"]
-            and _info(link).get("IFLA_VLAN_ID") == device.vlan
+# -- bridges -----------------------------------------------------------------------------------------
+
+
+def _bridge_steps(bridge: Bridge, seen: Seen, absent: list[str]) -> Iterator[Step]:
+    name, found = bridge.name, seen.links.get(bridge.name)
+    if found is None:
+        yield Step(
+            f"add bridge {name}",
+            name,
+            lambda links: links.link("add", ifname=name, kind="bridge", br_vlan_default_pvid=0),
+            (f"ip link del {name}",),
         )
+    if bridge.vlan_aware and not (found and found.filtering):
+        yield _filter(name, found.default_pvid if found else 0)
+    for port in bridge.ports:
+        if port.name in seen.links:
+            yield from _port_steps(port, name, seen)
+        else:
+            absent.append(port.name)
+    if bridge.vlan_aware:
+        yield from _vlan_steps(name, seen.vlans.get(name, {}), _wanted(bridge.pvid, bridge.tagged), SELF)
+    if not (found and found.up):
+        yield _up(name)
 
-    def find(self, name: str) -> Any:
-        try:
-            return next(iter(self.links.link("get", ifname=name)))
-        except NetlinkError as error:
-            if error.code == errno.ENODEV:
-                return None
-            raise
 
-    def did(self, what: str) -> None:
-        self.changes.made.append(what)
+def _filter(name: str, default_pvid: int) -> Step:
+    def take(links: IPRoute) -> None:
+        # First the default VLAN: it would give every port VLAN 1 as soon as VLANs count.
+        index = _index(links, name)
+        links.link("set", index=index, kind="bridge", br_vlan_default_pvid=0)
+        links.link("set", index=index, kind="bridge", br_vlan_filtering=1)
 
-    def bridge(self, bridge: Bridge) -> None:
-        if self.find(bridge.name) is None:
-            self.links.link("add", ifname=bridge.name, kind="bridge", br_vlan_default_pvid=0)
-            self.did(f"add bridge {bridge.name}")
-        link = self.find(bridge.name)
-        if bridge.vlan_aware and not _info(link).get("IFLA_BR_VLAN_FILTERING"):
-            # First the default VLAN: it would give every port VLAN 1 as soon as VLANs count.
-            self.links.link("set", index=link["index"], kind="bridge", br_vlan_default_pvid=0)
-            self.links.link("set", index=link["index"], kind="bridge", br_vlan_filtering=1)
-            self.did(f"filter VLANs on {bridge.name}")
-        for port in bridge.ports:
-            self.port(port, bridge.name, link["index"])
-        if bridge.vlan_aware:
-            self.vlans(bridge.name, link["index"], _wanted(bridge.pvid, bridge.tagged), SELF)
-        self.up(bridge.name)
+    undo = f"ip link set {name} type bridge vlan_filtering 0 vlan_default_pvid {default_pvid}"
+    return Step(f"filter VLANs on {name}", name, take, (undo,))
 
-    def port(self, port: BridgePort, bridge: str, master: int) -> None:
-        link = self.find(port.name)
-        if link is None:
-            self.changes.absent.append(port.name)
-            return
-        if link.get("IFLA_MASTER") != master:
-            self.links.link("set", index=link["index"], master=master)
-            self.did(f"add {port.name} to {bridge}")
-        isolated = bool(_port_info(self.find(port.name)).get("IFLA_BRPORT_ISOLATED"))
-        if isolated != port.isolated:
-            self.links.brport("set", index=link["index"], isolated=int(port.isolated))
-            self.did(f"{'isolate' if port.isolated else 'join'} {port.name}")
-        self.vlans(port.name, link["index"], _wanted(port.pvid, port.tagged), MASTER)
-        self.up(port.name)
 
-    def vlans(self, name: str, index: int, wanted: Vlans, flags: int) -> None:
-        """Take away first, so that at no time there is more than before or after."""
-        present = self.present_vlans(index)
-        for vlan in sorted(present.keys() - wanted.keys()):
-            self.links.vlan_filter("del", index=index, vlan_flags=flags, vlan_info={"vid": vlan})
-            self.did(f"take VLAN {vlan} off {name}")
-        for vlan, mode in sorted(wanted.items()):
-            if present.get(vlan) != mode:
-                info = {"vid": vlan, "flags": mode}
-                self.links.vlan_filter("add", index=index, vlan_flags=flags, vlan_info=info)
-                self.did(f"put VLAN {vlan} on {name}")
+def _port_steps(port: BridgePort, bridge: str, seen: Seen) -> Iterator[Step]:
+    name, found = port.name, seen.links[port.name]
+    if found.master != bridge:
+        former = f"master {found.master}" if found.master else "nomaster"
+        yield Step(
+            f"add {name} to {bridge}",
+            name,
+            lambda links: links.link("set", index=_index(links, name), master=_index(links, bridge)),
+            (f"ip link set {name} {former}",),
+        )
+    isolated = found.isolated and found.master == bridge
+    if isolated != port.isolated:
+        yield Step(
+            f"{'isolate' if port.isolated else 'join'} {name}",
+            name,
+            lambda links: links.brport("set", index=_index(links, name), isolated=int(port.isolated)),
+            (f"bridge link set dev {name} isolated {'on' if isolated else 'off'}",),
+            late=not port.isolated,
+        )
+    present = seen.vlans.get(name, {}) if found.master == bridge else {}
+    yield from _vlan_steps(name, present, _wanted(port.pvid, port.tagged), MASTER)
+    if not found.up:
+        yield _up(name)
 
-    def present_vlans(self, index: int) -> Vlans:
-        found: Vlans = {}
-        for message in self.links.get_vlans(index=index):
-            spec = message.get("IFLA_AF_SPEC")
-            for name, info in spec["attrs"] if spec else ():
-                if name == "IFLA_BRIDGE_VLAN_INFO":
-                    found[info["vid"]] = info["flags"] & (PVID | UNTAGGED)
-        return found
 
-    def device(self, device: Device) -> None:
-        if device.vlan is not None and self.find(device.name) is None:
-            parent = self.find(device.parent or "")
-            if parent is not None:
-                self.links.link(
-                    "add", ifname=device.name, kind="vlan", link=parent["index"], vlan_id=device.vlan
+def _vlan_steps(name: str, present: Vlans, wanted: Vlans, flags: int) -> Iterator[Step]:
+    """A port is never untagged in two VLANs: the old one goes just before the new one comes."""
+    moved = any(mode & PVID and present.get(vlan) != mode for vlan, mode in wanted.items())
+    for vlan in sorted(present.keys() - wanted.keys()):
+        untagged = bool(present[vlan] & (PVID | UNTAGGED))
+        yield _vlan("del", name, vlan, present, wanted, flags, late=not (moved and untagged))
+    for vlan, mode in sorted(wanted.items()):
+        if present.get(vlan) != mode:
+            yield _vlan("add", name, vlan, present, wanted, flags, late=False)
+
+
+def _vlan(verb: str, name: str, vlan: int, present: Vlans, wanted: Vlans, flags: int, late: bool) -> Step:
+    def take(links: IPRoute) -> None:
+        info = {"vid": vlan} if verb == "del" else {"vid": vlan, "flags": wanted[vlan]}
+        links.vlan_filter(verb, index=_index(links, name), vlan_flags=flags, vlan_info=info)
+
+    on = "self" if flags == SELF else "master"
+    before = present.get(vlan)
+    if before is None:
+        undo = f"bridge vlan del dev {name} vid {vlan} {on}"
+    else:
+        modes = " pvid" * bool(before & PVID) + " untagged" * bool(before & UNTAGGED)
+        undo = f"bridge vlan add dev {name} vid {vlan}{modes} {on}"
+    words = f"take VLAN {vlan} off {name}" if verb == "del" else f"put VLAN {vlan} on {name}"
+    return Step(words, name, take, (undo,), late)
+
+
+# -- devices -----------------------------------------------------------------------------------------
+
+
+def _device_steps(device: Device, seen: Seen, bridge: bool) -> Iterator[Step]:
+    name, found = device.name, seen.links.get(device.name)
+    if found is None and not bridge:
+        yield _sub_interface(device)
+    if not bridge and not (found and found.up):
+        yield _up(name)
+    present = seen.addresses.get(name, frozenset())
+    for address in device.addresses:
+        if address not in present:
+            yield Step(
+                f"add {address} to {name}",
+                name,
+                lambda links, address=address: _address(links, "add", name, address),  # type: ignore[misc]
+                (f"ip address del {address} dev {name}",),
+            )
+
+
+def _sub_interface(device: Device) -> Step:
+    def take(links: IPRoute) -> None:
+        parent = _index(links, device.parent or "")
+        links.link("add", ifname=device.name, kind="vlan", link=parent, vlan_id=device.vlan)
+
+    return Step(f"add {device.name}", device.name, take, (f"ip link del {device.name}",))
+
+
+def _up(name: str) -> Step:
+    return Step(
+        f"bring {name} up",
+        name,
+        lambda links: links.link("set", index=_index(links, name), state="up"),
+        (f"ip link set {name} down",),
+    )
+
+
+def _address(links: IPRoute, verb: str, name: str, address: str) -> None:
+    host, _, length = address.partition("/")
+    links.addr(verb, index=_index(links, name), address=host, prefixlen=int(length))
+
+
+# -- what a former plan had and this one has not ------------------------------------------------------
+
+
+def _former_steps(plan: LinkPlan, former: LinkPlan, seen: Seen) -> Iterator[Step]:
+    ports = {port.name for bridge in plan.bridges for port in bridge.ports}
+    for port in (port for bridge in former.bridges for port in bridge.ports if port.name not in ports):
+        yield from _vlan_steps(port.name, seen.vlans.get(port.name, {}), {}, MASTER)
+    wanted = {device.name: device for device in plan.devices}
+    for device in former.devices:
+        present = [each for each in device.addresses if each in seen.addresses.get(device.name, ())]
+        if device.vlan is not None and device.name not in wanted and device.name in seen.links:
+            yield _removal(device, present)
+            continue
+        kept = wanted[device.name].addresses if device.name in wanted else ()
+        for address in present:
+            if address not in kept:
+                yield Step(
+                    f"take {address} off {device.name}",
+                    device.name,
+                    lambda links, name=device.name, address=address: _address(links, "del", name, address),  # type: ignore[misc]
+                    (f"ip address add {address} dev {device.name}",),
+                    late=True,
                 )
-                self.did(f"add {device.name}")
-        link = self.find(device.name)
-        if link is None:
-            self.changes.absent.append(device.name)
-            return
-        self.up(device.name)
-        present = set(self.addresses(link["index"]))
-        for address in device.addresses:
-            if address not in present:
-                host, _, length = address.partition("/")
-                self.links.addr("add", index=link["index"], address=host, prefixlen=int(length))
-                self.did(f"add {address} to {device.name}")
 
-    def addresses(self, index: int) -> Iterator[str]:
-        for message in self.links.get_addr(index=index):
-            local = message.get("IFA_LOCAL") or message.get("IFA_ADDRESS")
-            yield f"{local}/{message['prefixlen']}"
 
-    def up(self, name: str) -> None:
-        link = self.find(name)
-        if not link["flags"] & 1:  # IFF_UP
-            self.links.link("set", index=link["index"], state="up")
-            self.did(f"bring {name} up")
+def _removal(device: Device, addresses: list[str]) -> Step:
+    name = device.name
+    return Step(
+        f"remove {name}",
+        name,
+        lambda links: links.link("del", index=_index(links, name)),
+        (
+            f"ip link add link {device.parent} name {name} type vlan id {device.vlan}",
+            f"ip link set {name} up",
+            *(f"ip address add {each} dev {name}" for each in addresses),
+        ),
+        late=True,
+    )
 
 
 def _wanted(pvid: int | None, tagged: tuple[int, ...]) -> Vlans:
     return dict.fromkeys(tagged, 0) | ({pvid: PVID | UNTAGGED} if pvid is not None else {})
 
 
-def _kind(link: Any) -> str | None:
-    info = link.get("IFLA_LINKINFO")
-    return info.get("IFLA_INFO_KIND") if info else None
-
-
-def _info(link: Any) -> Any:
-    info = link.get("IFLA_LINKINFO")
-    return (info.get("IFLA_INFO_DATA") if info else None) or {}
-
-
-def _port_info(link: Any) -> Any:
-    info = link.get("IFLA_LINKINFO")
-    return (info.get("IFLA_INFO_SLAVE_DATA") if info else None) or {}
+def _index(links: IPRoute, name: str) -> int:
+    found: int = next(iter(links.link("get", ifname=name)))["index"]
+    return found

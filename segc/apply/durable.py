@@ -1,0 +1,66 @@
+"""Files that are there whole or not at all, also after a power cut (rename(2), fsync(2))."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+
+def write_folder(folder: Path, contents: Mapping[str, str]) -> None:
+    """Make a folder with these texts by path below it. OSError, and no such folder, if that fails."""
+    new = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        new.mkdir(mode=0o700)
+        for name, text in contents.items():
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, text)
+        for below in (new, *(path for path in new.rglob("*") if path.is_dir())):
+            sync(below)
+        new.rename(folder)
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Put a file in the place of one that may be there."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        _write(new, text)
+        new.replace(path)
+        sync(path.parent)
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+
+
+def point(link: Path, target: str | None) -> None:
+    """Make a symbolic link lead to `target` at one stroke, or take it away."""
+    if target is None:
+        link.unlink(missing_ok=True)
+    else:
+        new = link.with_name(f".{link.name}.new")
+        new.unlink(missing_ok=True)
+        new.symlink_to(target)
+        new.replace(link)
+    sync(link.parent)
+
+
+def sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,27 @@
+"""How an apply can end other than well; each carries a sentence for the user and the command's exit code."""
+
+from __future__ import annotations
+
+
+class ApplyError(Exception):
+    """Nothing was changed, or what was changed is said."""
+
+    exit_code = 1
+
+
+class LockedOutError(ApplyError):
+    """The guard refused; nothing was changed."""
+
+    exit_code = 4
+
+
+class RolledBackError(ApplyError):
+    """What was begun has been undone."""
+
+    exit_code = 5
+
+
+class StaleError(ApplyError):
+    """The plan was made against another state; nothing was changed."""
+
+    exit_code = 6

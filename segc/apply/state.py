@@ -1,0 +1,174 @@
+"""What segc remembers of a host: every generation that was applied, and which of them stand.
+
+    lock                 held by whoever changes anything
+    generations/7/       policy/, build/, revert/, meta.json; written whole, then never changed
+    current              -> generations/7, what the kernel holds
+    confirmed            -> generations/6, what a boot brings back
+    pending              -> generations/7, from before the kernel is touched until it is confirmed or undone
+    window.json          until when `pending` waits for its confirmation, and who will undo it
+    ended/7              how a generation ended that was undone
+
+Pointers are symbolic links, exchanged by rename(2). `pending` without `current` on the same generation is an
+apply that died: `revert/` says how to undo it, and needs nothing of segc for that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from segc.apply import durable
+from segc.apply.errors import ApplyError
+
+DEFAULT = Path("/var/lib/segc")
+KEPT = 20  # generations, beside those that stand
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """`when` in Unix seconds; `former` is the generation that was there before, `policy` the policy's digest."""
+
+    number: int
+    former: int | None
+    node: str
+    policy: str
+    who: str
+    when: int
+    why: str
+    segc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    folder: Path
+    meta: Meta
+
+    @property
+    def number(self) -> int:
+        return self.meta.number
+
+    @property
+    def ruleset(self) -> str:
+        return self.artifact("ruleset.nft") or ""
+
+    def artifact(self, name: str) -> str | None:
+        path = self.folder / "build" / name
+        return path.read_text("utf-8") if path.exists() else None
+
+    def artifacts(self) -> dict[str, str]:
+        return _texts(self.folder / "build")
+
+    def sources(self) -> dict[str, str]:
+        return _texts(self.folder / "policy")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state directory. Reading it needs no lock; `locked` makes the folder where there is none."""
+
+    root: Path
+
+    @property
+    def generations(self) -> Path:
+        return self.root / "generations"
+
+    def pointer(self, name: str) -> int | None:
+        """The number that `current`, `confirmed` or `pending` leads to."""
+        try:
+            return int(os.readlink(self.root / name).rpartition("/")[2])
+        except (OSError, ValueError):
+            return None
+
+    def point(self, name: str, number: int | None) -> None:
+        durable.point(self.root / name, None if number is None else f"generations/{number}")
+
+    def generation(self, number: int) -> Generation:
+        """ApplyError where it is not kept any more, or cannot be read."""
+        folder = self.generations / str(number)
+        try:
+            return Generation(folder, Meta(**json.loads((folder / "meta.json").read_text("utf-8"))))
+        except FileNotFoundError:
+            raise ApplyError(f"there is no generation {number}: see `segc history`") from None
+        except (OSError, ValueError, TypeError):
+            raise ApplyError(f"generation {number} in `{self.root}` cannot be read") from None
+
+    def at(self, name: str) -> Generation | None:
+        number = self.pointer(name)
+        return None if number is None else self.generation(number)
+
+    def numbers(self) -> list[int]:
+        if not self.generations.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.generations.iterdir() if path.name.isdecimal())
+
+    def record(self, meta: Meta, contents: Mapping[str, str]) -> Generation:
+        """Keep a new generation. OSError if it cannot be written."""
+        folder = self.generations / str(meta.number)
+        text = json.dumps(asdict(meta), indent=2) + "\n"
+        durable.write_folder(folder, {**contents, "meta.json": text})
+        return Generation(folder, meta)
+
+    def end(self, number: int, how: str) -> None:
+        (self.root / "ended").mkdir(exist_ok=True)
+        durable.write_file(self.root / "ended" / str(number), how + "\n")
+
+    def ended(self, number: int) -> str | None:
+        try:
+            return (self.root / "ended" / str(number)).read_text("utf-8").strip()
+        except OSError:
+            return None
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A small JSON file of the folder; empty where there is none."""
+        try:
+            found = json.loads((self.root / name).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def write(self, name: str, content: Mapping[str, Any]) -> None:
+        durable.write_file(self.root / name, json.dumps(content) + "\n")
+
+    def prune(self) -> None:
+        """Forget all but the newest generations and those that stand."""
+        standing = {self.pointer(name) for name in ("current", "confirmed", "pending")}
+        for number in self.numbers()[:-KEPT]:
+            if number not in standing:
+                shutil.rmtree(self.generations / str(number), ignore_errors=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone with the folder. ApplyError where another has it, or it cannot be written."""
+        try:
+            self.generations.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise unwritable(self.root, error) from None
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ApplyError(
+                    f"another segc is at work on `{self.root}`: nothing was changed, try again when it is done"
+                ) from None
+            yield
+        finally:
+            with suppress(OSError):
+                os.close(handle)
+
+
+def unwritable(root: Path, error: OSError) -> ApplyError:
+    reason = (error.strerror or "input/output error").lower()
+    return ApplyError(f"the state directory `{root}` cannot be written: {reason}; nothing was changed")
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
