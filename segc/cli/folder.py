@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,7 +41,7 @@ def replace_folder(path: str, contents: Contents) -> None:
         for left in (new, old):
             _remove(left)
         try:
-            _write(new, contents)
+            _write(new, contents, target)
             if target.exists():
                 new.chmod(target.stat().st_mode & 0o7777)
                 _swap(new, target, old)
@@ -102,19 +103,38 @@ def _listed(manifest: Path) -> set[str]:
         return set()
 
 
-def _write(folder: Path, contents: Contents) -> None:
+def _write(folder: Path, contents: Contents, former: Path) -> None:
+    made = {folder}
     folder.mkdir()
     for node, files in contents.items():
         for name, text in files.items():
             path = _inside(folder, f"{node}/{name}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-    for below in (path for path in folder.rglob("*") if path.is_dir()):
-        _sync(below)
-    _sync(folder)
+            if path.parent not in made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                made.update((path.parent, folder / node))
+            _put(path, text.encode("utf-8"), former / node / name)
+    for each in made:
+        _sync(each)
+
+
+def _put(path: Path, data: bytes, former: Path) -> None:
+    """A file that holds `data`; where the former build has it already, that very one, which is synced."""
+    if _holds(former, data):
+        with suppress(OSError):
+            os.link(former, path)
+            return
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        found = os.lstat(path)
+        return stat.S_ISREG(found.st_mode) and found.st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from segc.policy.model import Gateway, Interface, InterfaceAddress, Policy, Port, Switch
+from segc.policy.model import Attachment, Gateway, Interface, InterfaceAddress, Policy, Port, Switch
 from segc.policy.topology import apart
 from segc.source import Span
 
@@ -140,14 +140,16 @@ def _numbers(policy: Policy, zones: Iterable[str]) -> tuple[int, ...]:
 def _devices(gateway: Gateway) -> Iterator[Device]:
     """A zone on several devices has its gateway address on the first of them by name."""
     homes: dict[str, str] = {}
+    tagged: dict[str, list[Attachment]] = {}
     for attachment in sorted(gateway.attachments):
         homes.setdefault(attachment.zone, attachment.device)
+        if attachment.vlan is not None:
+            tagged.setdefault(attachment.interface, []).append(attachment)
     given = {homes[zone]: addresses for zone, addresses in gateway.addresses.items() if zone in homes}
     for interface in gateway.interfaces:
         own = (*interface.addresses, *given.get(interface.name, ()))
         yield Device(interface.name, interface.zone, None, None, interface.dhcp, _sorted(own))
-        subs = [a for a in gateway.attachments if a.interface == interface.name and a.vlan is not None]
-        for sub in sorted(subs, key=lambda sub: sub.vlan or 0):
+        for sub in sorted(tagged.get(interface.name, ()), key=lambda sub: sub.vlan or 0):
             addresses = _sorted(given.get(sub.device, ()))
             yield Device(sub.device, sub.zone, sub.interface, sub.vlan, False, addresses)
 
