@@ -1,0 +1,116 @@
+"""Chains of allowed hops, between classes of addresses that nothing in the policy tells apart.
+
+A hop is any traffic at all that somebody may send at some time. A chain may end at a gateway or start from
+one, but not pass through it: whoever holds a gateway needs no hop. Breadth first, so that the chain that is
+shown is a shortest one; a statement is left alone where it leads nowhere new.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from segc.analysis.conflicts.atoms import bits, mask_of
+from segc.analysis.conflicts.context import Context
+from segc.analysis.conflicts.survey import Clause
+from segc.analysis.reach.grants import ONLY_IN, Grant, Wanted, everything, of_clause
+from segc.space.services import ServiceSet
+
+
+class Hop(NamedTuple):
+    """Between two classes; `nth` counts from 1, backwards where the search went so."""
+
+    source: int
+    destination: int
+    grant: Grant
+    nth: int
+
+
+Reached = dict[int, Hop]  # by class: the last hop of a shortest chain to it, or the first of one from it
+
+
+class Hops:
+    """`wanted` chooses the denies that count; `more` are clauses that open beside those of the policy."""
+
+    def __init__(self, context: Context, wanted: Wanted = everything, more: Iterable[Clause] = ()) -> None:
+        self.context, self.survey, self.wanted = context, context.survey, wanted
+        self.gateways = mask_of(list(self.survey.gateways))
+        self._grants: dict[Clause, tuple[Grant, ...]] = {}
+        self._by_end: tuple[dict[int, list[Clause]], ...] = (defaultdict(list), defaultdict(list))
+        pairs = context.allows.pairs.values()
+        for clause in (*(each for inner in pairs for found in inner.values() for each in found), *more):
+            self._by_end[0][clause.source].append(clause)
+            self._by_end[1][clause.destination].append(clause)
+
+    def forth(self, first: Iterable[Grant], barred: int = 0) -> Reached:
+        """The classes that chains beginning with `first` lead to, the nearest first. None enters `barred`."""
+        return self._spread(first, barred, back=False)
+
+    def back(self, last: Iterable[Grant], barred: int = 0) -> Reached:
+        """The classes that chains ending with `last` start from, the nearest first."""
+        return self._spread(last, barred, back=True)
+
+    def _spread(self, first: Iterable[Grant], barred: int, back: bool) -> Reached:
+        found: Reached = {}
+        waiting: deque[int] = deque()
+        unseen = ~barred
+
+        def step(node: int, grant: Grant, nth: int) -> None:
+            nonlocal unseen
+            new = (grant.box.source if back else grant.box.destination) & unseen
+            new = new and new & self.beside(node, grant.box.services)
+            unseen &= ~new
+            for each in bits(new) if new else ():
+                found[each] = Hop(each, node, grant, nth) if back else Hop(node, each, grant, nth)
+                if not self.gateways >> each & 1:
+                    waiting.append(each)
+
+        for grant in first:
+            for node in bits(grant.box.destination if back else grant.box.source):
+                step(node, grant, 1)
+        while waiting:
+            node = waiting.popleft()
+            for clause in self._clauses(node, back):
+                if self.survey.masks[clause.source if back else clause.destination] & unseen:
+                    for grant in self.grants(clause):
+                        if (grant.box.destination if back else grant.box.source) >> node & 1:
+                            step(node, grant, found[node].nth + 1)
+        return found
+
+    def beside(self, node: int, services: ServiceSet) -> int:
+        """The classes that packets of some of `services` can pass to from a class, or come from."""
+        found = 0
+        for family, mask in self.survey.families.items():
+            if mask >> node & 1 and not services <= ONLY_IN[10 - family]:
+                found |= mask
+        return found
+
+    def grants(self, clause: Clause) -> tuple[Grant, ...]:
+        known = self._grants.get(clause)
+        if known is None:
+            known = self._grants[clause] = tuple(of_clause(clause, self.context, self.wanted))
+        return known
+
+    def _clauses(self, node: int, back: bool) -> Iterator[Clause]:
+        """What leads on from a class; with `back`, what leads to it."""
+        by_end = self._by_end[back]
+        for expression in self.survey.members[node]:
+            if expression in by_end:
+                yield from by_end[expression]
+
+
+def chain_to(reached: Reached, node: int) -> list[Hop]:
+    """The hops of a shortest chain that leads to a class."""
+    found = [reached[node]]
+    while found[-1].nth > 1:
+        found.append(reached[found[-1].source])
+    return found[::-1]
+
+
+def chain_from(reached: Reached, node: int) -> list[Hop]:
+    """The hops of a shortest chain that starts from a class."""
+    found = [reached[node]]
+    while found[-1].nth > 1:
+        found.append(reached[found[-1].destination])
+    return found

@@ -1,0 +1,117 @@
+"""The matrix of who reaches whom: zones, gateways and groups by zones and gateways, with their services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from segc.analysis.conflicts.people import Who
+from segc.analysis.conflicts.survey import Clause, Guard, Survey
+from segc.analysis.reach.grants import ONLY_IN, Box, Grant, asked, of_clause, question, within
+from segc.analysis.reach.questions import EVERY, speaks_of
+from segc.policy.model import End, Flow, Part, Policy, Subject
+from segc.source import Span
+from segc.space.prefixes import union
+from segc.space.services import ANY_SERVICE, EMPTY, ServiceSet
+
+NOWHERE = Span("", 0, 0, 1)
+
+
+class Place(NamedTuple):
+    """A row or a column: `kind` is zone, gateway or group."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.kind == "zone" else f"{self.kind} {self.name}"
+
+
+Cells = dict[tuple[Place, Place], list[Grant]]
+
+
+class Matrix:
+    """Cells hold what of each statement lies between two places; linear in statements and what they open."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.context = asked(policy, _groups(policy))
+        self.survey = self.context.survey
+        self._split: dict[int, tuple[tuple[Place, int], ...]] = {}
+
+    @cached_property
+    def cells(self) -> Cells:
+        """Zones and gateways by zones and gateways, then groups by them. Empty cells are left out."""
+        found: Cells = {}
+        for clause in self._clauses():
+            for grant in of_clause(clause, self.context):
+                for row, mask in self.split(grant.box.source):
+                    self._enter(found, row, grant, mask)
+        for row, grant in self._of_groups():
+            self._enter(found, row, grant, grant.box.source)
+        return found
+
+    def _enter(self, found: Cells, row: Place, grant: Grant, source: int) -> None:
+        for column, destination in self.split(grant.box.destination):
+            box = grant.box._replace(source=source, destination=destination)
+            services = existing(box, self.survey)
+            if services:
+                part = grant._replace(box=box._replace(services=services))
+                found.setdefault((row, column), []).append(part)
+
+    def _clauses(self) -> Iterator[Clause]:
+        for flow in self.context.enforced("allow"):
+            yield from self.survey.by_flow[flow]
+        yield from (each for each in self.survey.clauses if not isinstance(each.by, Flow))
+
+    def _of_groups(self) -> Iterator[tuple[Place, Grant]]:
+        """What flows open to members of each group that they do not open to a mere address."""
+        guards = self.survey.guards
+        personal = [each for each in self._clauses() if guards[each.guard].source.subjects]
+        for name in self.context.policy.groups:
+            who = Who(frozenset((Subject("group", name),)))
+            box = Box(EVERY, EVERY, ANY_SERVICE, self.survey.guard(Guard(source=who)))
+            asking = {each.guard: guards[each.guard].source for each in personal}
+            speaking = {guard: speaks_of(who, source, self.context) for guard, source in asking.items()}
+            for clause in personal:
+                if speaking[clause.guard]:
+                    for grant in within(box, clause, self.context):
+                        yield Place("group", name), grant
+
+    def split(self, mask: int) -> tuple[tuple[Place, int], ...]:
+        """The parts of a mask, by zone and gateway."""
+        known = self._split.get(mask)
+        if known is None:
+            known = self._split[mask] = tuple(split(mask, self.survey))
+        return known
+
+
+def split(mask: int, survey: Survey) -> Iterator[tuple[Place, int]]:
+    """The zones and gateways that a mask of classes lies in, each with its part of the mask."""
+    rest = mask
+    while rest:
+        index = (rest & -rest).bit_length() - 1
+        if index in survey.gateways:
+            place, whole = Place("gateway", survey.gateways[index]), 1 << index
+        else:
+            zone = next(number for number in survey.members[index] if number in survey.zone_names)
+            place, whole = Place("zone", survey.zone_names[zone]), survey.masks[zone]
+        yield place, mask & whole
+        rest &= ~whole
+
+
+def existing(box: Box, survey: Survey) -> ServiceSet:
+    """The services of a box that exist in an address family which both of its ends have."""
+    shared = [f for f, mask in survey.families.items() if box.source & mask and box.destination & mask]
+    if len(shared) == 1:
+        return box.services - ONLY_IN[10 - shared[0]]
+    return box.services if shared else EMPTY
+
+
+def _groups(policy: Policy) -> Iterator[Flow]:
+    """A question for each group, so that the survey tells its members from others."""
+    everywhere = union(zone.space for zone in policy.zones.values())
+    anywhere = End("any", (Part(everywhere),))
+    for name in policy.groups:
+        members = End(f"group {name}", (Part(everywhere, Subject("group", name)),))
+        yield question(members, anywhere, ANY_SERVICE, NOWHERE)
