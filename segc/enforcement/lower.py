@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from segc.enforcement.places import EVERYWHERE, Place, PlaceFinder, Places, number_places
-from segc.enforcement.program import (
-    Cell,
-    Cells,
-    Grant,
-    Hook,
-    Kind,
-    Level,
-    LevelKey,
-    Phase,
-    Program,
-    Rule,
-    Slot,
+from segc.cache import FORGETFUL, Memo, key
+from segc.enforcement.layout import (
+    Layout,
+    PlainCell,
+    lay_out,
+    level_of,
+    pack,
+    phase_of,
+    service_parts,
+    unpack,
 )
+from segc.enforcement.places import Place, PlaceFinder, Places, number_places
+from segc.enforcement.program import Cell, Cells, Grant, Hook, Level, LevelKey, Program, Rule, Slot
 from segc.policy.model import End, Flow, Gateway, Part, Policy, Subject
 from segc.policy.topology import Position, position
 from segc.space.prefixes import PrefixSet
-from segc.space.protocols import PORT_NUMBERS
-from segc.space.services import ANY_SERVICE, ServiceSet, domain
 
-ServicePart = tuple[Kind, int, int, int]  # with protocol, first and last value
 LEVELS = tuple(Level(source, destination) for source in (2, 1, 0) for destination in (2, 1, 0))
 
 
@@ -38,12 +35,18 @@ class Side(NamedTuple):
     without: tuple[Subject, ...]
 
 
-def lower(policy: Policy, gateway: Gateway) -> Program:
-    """The program of `gateway`: its zones and other gateways numbered, its flows laid out as cells."""
+def lower(policy: Policy, gateway: Gateway, memo: Memo = FORGETFUL, context: str = "") -> Program:
+    """The program of `gateway`: its zones and other gateways numbered, its flows laid out as cells.
+
+    The plain flows of a file are laid out once: `context` names all definitions of the policy in `memo`.
+    """
     seen = position(policy, gateway)
-    spaces = [piece.space for flow in policy.flows for end in flow.ends for piece in _pieces(end)]
+    ends = dict.fromkeys(chain.from_iterable(flow.ends for flow in policy.flows))
+    spaces = [piece.space for end in ends for piece in _pieces(end)]
     places = number_places(policy, seen, dict.fromkeys(spaces))
-    return _Lowering(policy, seen, places).program()
+    if context:
+        context = key(context, gateway.name, places.fingerprint())
+    return _Lowering(policy, seen, places).program(memo, context)
 
 
 class _Piece(NamedTuple):
@@ -73,22 +76,47 @@ class _Lowering:
         self.finder = PlaceFinder(places)
         self.zone_names = {area.number: area.name for area in places.areas if not area.gateway}
         self.sides: dict[int, tuple[Side, ...]] = {}
-        self.parts: dict[ServiceSet, tuple[ServicePart, ...]] = {}
         self.pairs: dict[tuple[int, int], bool] = {}
         self.cells: dict[Slot, dict[Cell, dict[Rule, None]]] = defaultdict(dict)
         self.levels: dict[LevelKey, set[Level]] = defaultdict(set)
 
-    def program(self) -> Program:
-        flows: list[Flow] = []
-        for flow in self.policy.flows:
-            if self._add(flow, len(flows)):
-                flows.append(flow)
+    def program(self, memo: Memo, context: str) -> Program:
+        plain: dict[str, list[int]] = {}
+        used: list[int] = []
+        for index, flow in enumerate(self.policy.flows):
+            if flow.certain:
+                plain.setdefault(flow.span.path, []).append(index)
+            elif self._add(flow, index):
+                used.append(index)
+        cells: dict[Slot, list[PlainCell]] = {}
+        for path, indices in plain.items():
+            layout = self._layout(path, indices, memo, context)
+            used += [indices[number] for number in layout.flows]
+            for level_key, found in layout.levels.items():
+                self.levels[level_key] |= found
+            for slot, of_file in layout.cells.items():
+                cells.setdefault(slot, []).extend(
+                    PlainCell(*cell, indices[number]) for *cell, number in of_file
+                )
+        return self._program(tuple(sorted(used)), cells)
+
+    def _layout(self, path: str, indices: Sequence[int], memo: Memo, context: str) -> Layout:
+        packed = memo.get(path, "layout", context)
+        if packed is not None:
+            return unpack(packed)
+        flows = [self.policy.flows[index] for index in indices]
+        layout = lay_out(flows, self._places, self._hook)
+        memo.put(path, "layout", context, pack(layout))
+        return layout
+
+    def _program(self, enforced: tuple[int, ...], plain: Mapping[Slot, Sequence[PlainCell]]) -> Program:
         cells = {slot: _frozen(found) for slot, found in self.cells.items()}
         return Program(
             policy=self.policy,
             position=self.position,
             places=self.places,
-            flows=tuple(flows),
+            enforced=enforced,
+            plain=plain,
             cells=cells,
             levels={
                 slot: tuple(level for level in LEVELS if level in used) for slot, used in self.levels.items()
@@ -98,9 +126,8 @@ class _Lowering:
         )
 
     def _add(self, flow: Flow, index: int) -> bool:
-        """Lay out one flow; False where this gateway has no part in it."""
-        phase = Phase.STAGED if flow.staged else Phase(flow.action)
-        services, certain = self._services(flow.services), flow.certain
+        """Lay out a flow with conditions; False where this gateway has no part in it."""
+        phase = phase_of(flow)
         found = False
         for source in self._sides(flow.source):
             for destination in self._sides(flow.destination):
@@ -109,13 +136,16 @@ class _Lowering:
                     continue
                 found = True
                 rule = _rule(index, flow, source, destination)
-                level = Level(_depth(source.place), _depth(destination.place))
-                for kind, protocol, first, last in services:
+                level = level_of(source.place, destination.place)
+                for kind, protocol, first, last in service_parts(flow.services):
                     slot = Slot(phase, kind, protocol)
-                    self.levels[hook, slot, certain].add(level)
+                    self.levels[hook, slot, False].add(level)
                     cell = Cell(source.place, destination.place, first, last)
                     self.cells[slot].setdefault(cell, {})[rule] = None
         return found
+
+    def _places(self, end: End) -> list[Place]:
+        return [side.place for side in self._sides(end)]
 
     def _sides(self, end: End) -> tuple[Side, ...]:
         known = self.sides.get(id(end))
@@ -151,11 +181,6 @@ class _Lowering:
             return True  # everywhere, or another gateway, whose place in the net is not known by zone
         return self.position.stands_between(names[0], names[1])
 
-    def _services(self, services: ServiceSet) -> tuple[ServicePart, ...]:
-        if services not in self.parts:
-            self.parts[services] = tuple(_service_parts(services))
-        return self.parts[services]
-
     def _intra(self) -> tuple[int, ...]:
         zones = self.policy.zones
         open_zones = (
@@ -175,23 +200,6 @@ def _rule(index: int, flow: Flow, source: Side, destination: Side) -> Rule:
         source_without=tuple(Grant(subject, False, ()) for subject in source.without),
         destination_without=tuple(Grant(subject, False, ()) for subject in destination.without),
     )
-
-
-def _depth(place: Place) -> int:
-    return 0 if place == EVERYWHERE else 2 if place[1] else 1
-
-
-def _service_parts(services: ServiceSet) -> Iterator[ServicePart]:
-    if services == ANY_SERVICE:
-        yield Kind.ALL, 0, 0, 0
-        return
-    for protocol, values in services.parts:
-        if values == domain(protocol):
-            yield Kind.PROTOCOL, 0, protocol, protocol
-        elif protocol in PORT_NUMBERS:
-            yield from ((Kind.PORT if a == b else Kind.RANGE, protocol, a, b) for a, b in values)
-        else:
-            yield from ((Kind.TYPE, protocol, value, value) for a, b in values for value in range(a, b + 1))
 
 
 def _frozen(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:

@@ -60,6 +60,10 @@ class Places:
     def class_bits(self) -> int:
         return max((c.number.bit_length() for area in self.areas for c in area.classes), default=0)
 
+    def fingerprint(self) -> str:
+        """The same for places that number the same addresses alike."""
+        return repr([(a.number, a.gateway, a.space, [c.space for c in a.classes]) for a in self.areas])
+
     def name(self, place: Place) -> str:
         """`hr`, `hr.payroll`, `any` or `gateway`."""
         zone, number = place

@@ -47,7 +47,7 @@ class Grant(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One way for a flow to match a cell: `flow` indexes `Program.flows`.
+    """One way for a flow to match a cell: `flow` indexes the flows of the policy.
 
     The source and destination must hold their grant and none of the `without` grants.
     """

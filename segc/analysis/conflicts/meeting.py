@@ -9,8 +9,7 @@ its flows count as meeting, which is always safe.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import product
+from itertools import chain, product
 
 from segc.analysis.relation import own_addresses
 from segc.policy.model import Conditions, End, Flow, Policy
@@ -18,7 +17,7 @@ from segc.space.partition import partition
 from segc.space.prefixes import PrefixSet
 from segc.space.services import ServiceSet
 
-TOUCHED = 16  # pairs of expressions looked up for a flow
+TOUCHED = 8  # expressions near an end, so that a flow takes at most 64 look-ups
 ALWAYS = Conditions()
 V4, V6 = 1, 2
 FAMILY_OF = {1: V4, 58: V6}  # ICMP and ICMPv6; every other protocol exists in both
@@ -27,87 +26,75 @@ FAMILY_OF = {1: V4, 58: V6}  # ICMP and ICMPv6; every other protocol exists in b
 def meeting_flows(policy: Policy) -> tuple[Flow, ...]:
     """The flows of a policy without those that meet no other statement and could not be idle either."""
     ends = _Ends(policy)
-    pairs = [(ends.of(flow.source), ends.of(flow.destination)) for flow in policy.flows]
+    numbers = ends.numbers
+    pairs = [(numbers[flow.source], numbers[flow.destination]) for flow in policy.flows]
     counts = Counter(pair for sides in pairs for pair in product(*sides))
-    counts.update((number, number) for number in ends.open_zones())
+    counts.update((number, number) for number in ends.open_zones)
     return tuple(
         flow
         for flow, (source, destination) in zip(policy.flows, pairs, strict=True)
-        if not (ends.plain(flow) and _alone(source[0], destination[0], ends, counts))
+        if not (ends.alone(source, destination, counts) and ends.plain(flow))
     )
-
-
-def _alone(source: int, destination: int, ends: _Ends, counts: Counter[tuple[int, int]]) -> bool:
-    if counts[source, destination] > 1:
-        return False
-    here, there = ends.touched(source), ends.touched(destination)
-    if len(here) * len(there) == 1:
-        return True
-    return len(here) * len(there) <= TOUCHED and sum(counts[pair] for pair in product(here, there)) == 1
 
 
 class _Ends:
     """The spaces that ends name, numbered, and which of them have addresses in common."""
 
     def __init__(self, policy: Policy) -> None:
-        self.policy = policy
         self.own = own_addresses(policy)
-        self._numbers: dict[PrefixSet | str, int] = {}
-        self._of: dict[End, tuple[int, ...]] = {}
+        self.numbers: dict[End, tuple[int, ...]] = {}  # of the parts and gateways of each
+        self._known: dict[PrefixSet | str, int] = {}
         self._families: dict[End, int] = {}
         self._services: dict[ServiceSet, int] = {}
-        self._touched: dict[int, frozenset[int]] = {}
-        for flow in policy.flows:
-            for end in flow.ends:
-                if end not in self._of:
-                    self._add(end)
-        self._zones = tuple(self._open_zones())
-        self._near = self._neighbours()
+        for end in dict.fromkeys(chain.from_iterable(flow.ends for flow in policy.flows)):
+            self._add(end)
+        zones = (zone for zone in policy.zones.values() if not zone.isolated and zone.space)
+        self.open_zones = [self._number(zone.space) for zone in zones]
+        self._touched = self._neighbours()
 
     def _add(self, end: End) -> None:
-        named = (*(part.space for part in end.parts), *end.gateways)
-        self._of[end] = tuple(self._number(each) for each in named)
-        if len(end.parts) == 1 and not end.gateways and not end.parts[0].subject and not end.parts[0].unless:
+        named: list[PrefixSet | str] = [*(part.space for part in end.parts), *end.gateways]
+        self.numbers[end] = tuple(self._number(each) for each in named)
+        if len(named) == len(end.parts) == 1 and not end.parts[0].subject and not end.parts[0].unless:
             self._families[end] = _families(end.parts[0].space - self.own)
 
     def _number(self, named: PrefixSet | str) -> int:
-        return self._numbers.setdefault(named, len(self._numbers))
+        return self._known.setdefault(named, len(self._known))
 
-    def _open_zones(self) -> Iterator[int]:
-        for zone in self.policy.zones.values():
-            if not zone.isolated and zone.space:
-                yield self._number(zone.space)
-
-    def _neighbours(self) -> list[list[frozenset[int]]]:
-        """For each number, the memberships of the classes that it holds."""
-        spaces = [(number, named) for named, number in self._numbers.items() if isinstance(named, PrefixSet)]
-        found: list[list[frozenset[int]]] = [[] for _ in self._numbers]
+    def _neighbours(self) -> list[frozenset[int] | None]:
+        """For each number, those of what has an address in common with it; None where they are many."""
+        spaces = [(number, named) for named, number in self._known.items() if isinstance(named, PrefixSet)]
+        found: list[frozenset[int] | None] = [frozenset((number,)) for number in self._known.values()]
         for cell in partition([space for _, space in spaces]):
             members = frozenset(spaces[each][0] for each in cell.members)
             for number in members:
-                found[number].append(members)
+                so_far = found[number]
+                together = None if so_far is None else so_far | members
+                found[number] = together if together and len(together) <= TOUCHED else None
         return found
 
-    def of(self, end: End) -> tuple[int, ...]:
-        return self._of[end]
-
-    def open_zones(self) -> Iterable[int]:
-        return self._zones
-
-    def touched(self, number: int) -> frozenset[int]:
-        """The numbers of what has an address in common with a number, itself included."""
-        if number not in self._touched:
-            self._touched[number] = frozenset((number,)).union(*self._near[number])
-        return self._touched[number]
+    def alone(
+        self, source: tuple[int, ...], destination: tuple[int, ...], counts: Counter[tuple[int, int]]
+    ) -> bool:
+        """Whether one statement is all that is on any pair that touches this one."""
+        if len(source) != 1 or len(destination) != 1:
+            return False
+        here, there = self._touched[source[0]], self._touched[destination[0]]
+        if here is None or there is None:
+            return False
+        if len(here) == len(there) == 1:
+            return counts[source[0], destination[0]] == 1
+        return sum(counts.get(pair, 0) for pair in product(here, there)) == 1
 
     def plain(self, flow: Flow) -> bool:
         """Whether a flow allows at all times, whoever asks, and some packet matches it."""
         if flow.action != "allow" or flow.staged or flow.log or flow.limit or flow.conditions != ALWAYS:
             return False
-        if flow.services not in self._services:
-            self._services[flow.services] = _families_of_services(flow.services)
+        families = self._services.get(flow.services)
+        if families is None:
+            families = self._services[flow.services] = _families_of_services(flow.services)
         both = self._families.get(flow.source, 0) & self._families.get(flow.destination, 0)
-        return bool(both & self._services[flow.services])
+        return bool(both & families)
 
 
 def _families(space: PrefixSet) -> int:
