@@ -15,6 +15,7 @@ from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic, Severity
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
+from segc.policy.scope import context
 from segc.source import SourceFile, Span
 from segc.syntax.store import AnyFile
 
@@ -65,7 +66,8 @@ def build(
     from segc.backends import BACKENDS, Target
 
     sources = [source for source, _ in files]
-    target = Target(policy, digest(sources), place_namer(sources))
+    among = context([file for _, file in files], memo)
+    target = Target(policy, digest(sources), place_namer(sources), memo, among)
     artifacts: list[Artifact] = []
     diagnostics: list[Diagnostic] = []
     for backend in BACKENDS:

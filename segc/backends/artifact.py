@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic
 from segc.policy.model import Policy
 from segc.source import Span
@@ -26,11 +27,16 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What every backend gets: the policy, its digest, and how to word a span as `file:line`."""
+    """What every backend gets: the policy, its digest, and how to word a span as `file:line`.
+
+    What is worked out for a file may be kept in `memo`, where `context` names all definitions of the policy.
+    """
 
     policy: Policy
     digest: str
     place: Callable[[Span], str]
+    memo: Memo = FORGETFUL
+    context: str = ""
 
 
 Backend = Callable[[Target], Output]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from segc.enforcement.places import EVERYWHERE, Place
-from segc.enforcement.program import Hook, Kind, Level, LevelKey, Phase, Slot
+from segc.enforcement.places import Place
+from segc.enforcement.program import Hook, Kind, Level, LevelKey, Phase, PlainCell, Slot
 from segc.policy.model import End, Flow
 from segc.space.protocols import PORT_NUMBERS
 from segc.space.services import ANY_SERVICE, ServiceSet, domain
@@ -21,18 +21,8 @@ PlacesOf = Callable[[End], Iterable[Place]]
 HookOf = Callable[[Place, Place], Hook | None]
 
 
-class PlainCell(NamedTuple):
-    """A cell that one flow decides by itself; `flow` counts the flows it was laid out with."""
-
-    source: Place
-    destination: Place
-    first: int
-    last: int
-    flow: int
-
-
 class Layout(NamedTuple):
-    """`flows` are those in which the gateway has a part."""
+    """`flows` are those in which the gateway has a part; here they count from the first of the file."""
 
     flows: frozenset[int]
     levels: Mapping[LevelKey, set[Level]]
@@ -53,7 +43,7 @@ def lay_out(flows: Sequence[Flow], places_of: PlacesOf, hook_of: HookOf) -> Layo
                 if hook is None:
                     continue
                 used.add(number)
-                level = level_of(source, destination)
+                level = Level.of(source, destination)
                 for kind, protocol, first, last in parts:
                     slot = Slot(phase, kind, protocol)
                     levels.setdefault((hook, slot, True), set()).add(level)
@@ -82,9 +72,12 @@ def pack(layout: Layout) -> object:
 def unpack(packed: Any) -> Layout:
     used, levels, places, cells = packed
     return Layout(
-        frozenset(used),
-        {(Hook(hook), _slot(*words), True): {Level(*each) for each in found} for hook, *words, found in levels},
-        {
+        flows=frozenset(used),
+        levels={
+            (Hook(hook), _slot(*words), True): {Level(*each) for each in found}
+            for hook, *words, found in levels
+        },
+        cells={
             _slot(*words): [PlainCell(places[s], places[d], *values) for s, d, *values in found]
             for *words, found in cells
         },
@@ -120,11 +113,3 @@ def _slot(phase: str, kind: str, protocol: int) -> Slot:
 
 def phase_of(flow: Flow) -> Phase:
     return Phase.STAGED if flow.staged else Phase(flow.action)
-
-
-def level_of(source: Place, destination: Place) -> Level:
-    return Level(_depth(source), _depth(destination))
-
-
-def _depth(place: Place) -> int:
-    return 0 if place == EVERYWHERE else 2 if place[1] else 1

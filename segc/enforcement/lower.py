@@ -10,16 +10,14 @@ from typing import NamedTuple
 from segc.cache import FORGETFUL, Memo, key
 from segc.enforcement.layout import (
     Layout,
-    PlainCell,
     lay_out,
-    level_of,
     pack,
     phase_of,
     service_parts,
     unpack,
 )
 from segc.enforcement.places import Place, PlaceFinder, Places, number_places
-from segc.enforcement.program import Cell, Cells, Grant, Hook, Level, LevelKey, Program, Rule, Slot
+from segc.enforcement.program import Cell, Cells, Grant, Hook, Level, LevelKey, PlainCell, Program, Rule, Slot
 from segc.policy.model import End, Flow, Gateway, Part, Policy, Subject
 from segc.policy.topology import Position, position
 from segc.space.prefixes import PrefixSet
@@ -96,7 +94,7 @@ class _Lowering:
                 self.levels[level_key] |= found
             for slot, of_file in layout.cells.items():
                 cells.setdefault(slot, []).extend(
-                    PlainCell(*cell, indices[number]) for *cell, number in of_file
+                    PlainCell(s, d, first, last, indices[flow]) for s, d, first, last, flow in of_file
                 )
         return self._program(tuple(sorted(used)), cells)
 
@@ -136,7 +134,7 @@ class _Lowering:
                     continue
                 found = True
                 rule = _rule(index, flow, source, destination)
-                level = level_of(source.place, destination.place)
+                level = Level.of(source.place, destination.place)
                 for kind, protocol, first, last in service_parts(flow.services):
                     slot = Slot(phase, kind, protocol)
                     self.levels[hook, slot, False].add(level)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from segc.enforcement.places import Place, Places
+from segc.enforcement.places import Place, Places, depth
 from segc.policy.model import Flow, Policy, Subject
 from segc.policy.topology import Position
 
@@ -81,11 +81,25 @@ class Cell(NamedTuple):
     last: int
 
 
+class PlainCell(NamedTuple):
+    """A cell that one plain flow decides by itself."""
+
+    source: Place
+    destination: Place
+    first: int
+    last: int
+    flow: int
+
+
 class Level(NamedTuple):
     """How closely a lookup sees each end: 0 not at all, 1 its zone, 2 its class."""
 
     source: int
     destination: int
+
+    @classmethod
+    def of(cls, source: Place, destination: Place) -> Level:
+        return cls(depth(source), depth(destination))
 
 
 Cells = Mapping[Cell, tuple[Rule, ...]]
@@ -97,15 +111,21 @@ class Program:
     """A gateway's part of the policy.
 
     A packet is looked up in each slot of a phase at every level that is in `levels`, where the last of
-    the key says whether for flows that are certain. Cells may overlap: a phase is a union.
+    the key says whether for plain flows. Cells may overlap: a phase is a union. Flows count as in the policy;
+    `enforced` are those in which the gateway has a part.
     `intra` are numbers of the zones whose hosts may talk among themselves.
     """
 
     policy: Policy
     position: Position
     places: Places
-    flows: tuple[Flow, ...]
+    enforced: tuple[int, ...]
+    plain: Mapping[Slot, Sequence[PlainCell]]
     cells: Mapping[Slot, Cells]
     levels: Mapping[LevelKey, tuple[Level, ...]]
     intra: tuple[int, ...]
     grants: tuple[Grant, ...]
+
+    def flows(self) -> Iterator[Flow]:
+        """The flows that are enforced, in order."""
+        return (self.policy.flows[index] for index in self.enforced)

@@ -16,7 +16,7 @@ from segc.policy.limits import resolve_limits
 from segc.policy.model import Flow, Policy
 from segc.policy.packed import pack, unpack
 from segc.policy.ports import PortReader
-from segc.policy.scope import Findings, collect, defines
+from segc.policy.scope import Findings, collect, context
 from segc.policy.services import ServiceTable
 from segc.policy.switches import resolve_switches
 from segc.policy.usage import unused_names
@@ -71,18 +71,18 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
 def _flows(files: Sequence[AnyFile], reader: FlowReader, memo: Memo) -> Iterator[Flow]:
     """Only flows without a finding, among definitions without an error, are kept for the next time."""
     findings = reader.findings
-    context = memo.digest(file.path for file in files if any(map(defines, file.rest)))
+    among = context(files, memo)
     sound = not any(each.severity is Severity.ERROR for each in findings.diagnostics)
     names: list[tuple[str, Span]] = []
     for file in files:
-        packed = memo.get(file.path, "resolved", context) if sound else None
+        packed = memo.get(file.path, "resolved", among) if sound else None
         if packed is not None:
             found = unpack(packed, file.path, reader.ends)
         else:
             before = len(findings.diagnostics)
             found = reader.flows(file.flows)
             if sound and len(findings.diagnostics) == before:
-                memo.put(file.path, "resolved", context, pack(found, reader.ends.zones))
+                memo.put(file.path, "resolved", among, pack(found, reader.ends.zones))
         names += found.names
         yield from found.flows
     check_names(names, findings)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.diagnostics.suggest import Guesses
 from segc.source import Span
@@ -80,8 +81,12 @@ class Scope:
     tests: tuple[tree.Test, ...]
 
 
-def defines(statement: tree.Statement) -> bool:
-    """Whether the meaning of flows elsewhere may hang on a statement."""
+def context(files: Sequence[AnyFile], memo: Memo) -> str:
+    """A name for all statements on which the meaning of flows in other files may hang."""
+    return memo.digest(file.path for file in files if any(map(_defines, file.rest)))
+
+
+def _defines(statement: tree.Statement) -> bool:
     return not isinstance(statement, tree.Import | tree.Never | tree.Workflow | tree.Test)
 
 

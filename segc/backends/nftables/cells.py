@@ -3,22 +3,23 @@
 A cell that one certain flow decides is an element of a counter map: the hit counts for the flow, and the
 rule that looked it up gives the verdict. Where sessions, times, limits or logs come in, it is an element of
 a verdict map that jumps to a chain of conditions; where none of them holds, the chain returns and the next
-look-up goes on. Port ranges between two places are such a chain, too: interval maps over several fields
-are slow to ask and to change, and take overlapping elements without a word.
+look-up goes on. Port ranges with conditions are such a chain, too; certain ones are in interval maps.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from segc.backends.nftables.conditions import grant_matches, time_matches
-from segc.backends.nftables.document import NAME_LENGTH, Table, comment, quoted
+from segc.backends.nftables.document import NAME_LENGTH, Table, quoted
+from segc.backends.nftables.labels import Labels, counter_name
 from segc.backends.nftables.lookups import STILL, key_type, map_name, still_name, verdict
 from segc.backends.nftables.marks import MarkLayout
-from segc.enforcement.places import Place
+from segc.backends.nftables.plain import PlainWriter
+from segc.backends.nftables.ranges import Pair
 from segc.enforcement.program import Cell, Kind, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
@@ -36,51 +37,40 @@ class CellWriter:
     program: Program
     marks: MarkLayout
     table: Table
-    place: Callable[[Flow], str]
+    labels: Labels
     _chains: dict[tuple[str, tuple[Rule, ...]], str] = field(default_factory=dict)
-    _comments: list[str] = field(default_factory=list)
-    _names: list[str] = field(default_factory=list)
-    _certain: list[bool] = field(default_factory=list)
 
     def write(self) -> None:
-        self._comments = [comment(self.place(flow)) for flow in self.program.flows]
-        self._names = [counter_name(flow) for flow in self.program.flows]
-        self._certain = [flow.certain for flow in self.program.flows]
-        for flow, name in zip(self.program.flows, self._names, strict=True):
-            self.table.object("counter", name)
-            if flow.limit:
-                body = f"rate {flow.limit.rate}/{flow.limit.unit} burst {flow.limit.rate} packets"
-                self.table.object("limit", name, body)
-        for slot in sorted(self.program.cells):
-            found = sorted(self.program.cells[slot].items())
+        self._write_objects()
+        plain = PlainWriter(self.program, self.marks, self.table, self.labels)
+        for slot in sorted({*self.program.cells, *self.program.plain}):
+            found = sorted(self.program.cells.get(slot, {}).items())
             if slot.kind is Kind.RANGE:
-                self._write_ranges(slot, found)
+                self._write_ranges(slot, found, plain.write_ranges(slot))
             else:
+                plain.write_elements(slot)
                 self._write_elements(slot, found)
 
+    def _write_objects(self) -> None:
+        for index, name in self.labels.names.items():
+            self.table.object("counter", name)
+            limit = self.program.policy.flows[index].limit
+            if limit:
+                self.table.object("limit", name, f"rate {limit.rate}/{limit.unit} burst {limit.rate} packets")
+
     def _write_elements(self, slot: Slot, found: Found) -> None:
-        plain: list[str] = []
         conditional: list[str] = []
         still: list[str] = []
-        certain, comments, names = self._certain, self._comments, self._names
-        for cell, rules in found:
-            key = self._key(slot, cell)
-            if len(rules) == 1 and certain[rules[0].flow]:
-                flow = rules[0].flow
-                plain.append(f'{key}{comments[flow]} : "{names[flow]}"')
-                continue
-            sure = [rule.flow for rule in rules if certain[rule.flow]]
-            if sure:
-                plain.append(f'{key}{self._comment(rules)} : "{names[min(sure)]}"')
-            rest = self._uncertain(rules)
-            if rest:
-                conditional.append(f"{key}{self._comment(rest)} : jump {self._chain(str(slot.phase), rest)}")
-            fleeting = self._fleeting(slot, rest)
+        for cell, unordered in found:
+            rules = tuple(sorted(unordered, key=_order))
+            comment = self.labels.together(rule.flow for rule in rules)
+            chain = self._chain(str(slot.phase), rules)
+            conditional.append(f"{self._key(slot, cell)}{comment} : jump {chain}")
+            fleeting = self._fleeting(slot, rules)
             if fleeting:
                 chain = self._chain(STILL, fleeting)
                 still.extend(f"{each} : jump {chain}" for each in self._keys_both_ways(slot, cell))
         type_ = key_type(slot)
-        self._set(map_name(slot), f"{type_} : counter", plain)
         self._set(map_name(slot, "_if"), f"{type_} : verdict", conditional)
         self._set(still_name(slot), f"{type_} : verdict", still)
 
@@ -89,45 +79,45 @@ class CellWriter:
         if elements:
             self.table.set(name, type_, elements)
 
-    def _write_ranges(self, slot: Slot, found: Found) -> None:
-        """For each pair of places a chain of port ranges, conditional ones first."""
-        chains: dict[tuple[Place, Place], dict[str, None]] = defaultdict(dict)
-        still: dict[str, dict[tuple[Place, Place], dict[str, None]]] = {
-            "": defaultdict(dict),
-            REPLY: defaultdict(dict),
-        }
-        for cell, rules in sorted(found, key=lambda each: self._uncertain(each[1]) == ()):
+    def _write_ranges(self, slot: Slot, found: Found, plain: Mapping[Pair, str]) -> None:
+        """For each pair of places a chain of ranges with conditions, and behind it that of its plain ones."""
+        chains: dict[Pair, dict[str, None]] = defaultdict(dict)
+        still: dict[str, dict[Pair, dict[str, None]]] = {"": defaultdict(dict), REPLY: defaultdict(dict)}
+        for cell, unordered in found:
             pair = cell.source, cell.destination
+            rules = sorted(unordered, key=_order)
             match = f"th dport {cell.first}-{cell.last} "
-            for rule in sorted(rules, key=lambda rule: (self._certain[rule.flow], _order(rule))):
-                chains[pair].update(
-                    dict.fromkeys(match + line for line in self._lines(str(slot.phase), rule))
-                )
-            for rule in self._fleeting(slot, self._uncertain(rules)):
+            for rule in rules:
+                lines = self._lines(str(slot.phase), rule)
+                chains[pair].update(dict.fromkeys(match + line for line in lines))
+            for rule in self._fleeting(slot, rules):
                 for line in self._lines(STILL, rule):
                     still[""][pair][match + line] = None
                     still[REPLY][pair][match.replace("dport", "sport") + line] = None
-        self._write_pairs(map_name(slot), chains)
+        for pair in sorted(chains.keys() & plain.keys()):
+            chains[pair][f"goto {plain[pair]}"] = None
+        alone = {pair: chain for pair, chain in plain.items() if pair not in chains}
+        self._write_pairs(map_name(slot), chains, alone)
         for way, pairs in still.items():
-            self._write_pairs(still_name(slot) + way, pairs)
+            self._write_pairs(still_name(slot) + way, pairs, {})
 
-    def _write_pairs(self, name: str, chains: Mapping[tuple[Place, Place], Iterable[str]]) -> None:
-        elements = []
+    def _write_pairs(
+        self, name: str, chains: Mapping[Pair, Iterable[str]], shared: Mapping[Pair, str]
+    ) -> None:
+        """The map that leads to a chain of its own for each pair of `chains`, or to a shared one."""
         called = self.program.places.name
+        leads = dict(shared)
         for (source, destination), rules in chains.items():
-            pair = f"{called(source)}/{called(destination)}"
-            chain = self.table.chain(f"{name}/{pair}", rules)  # no name of a zone holds a slash
-            elements.append(f"0x{self.marks.pair(source, destination):08x} : jump {chain}")
-        self._set(name, "mark : verdict", sorted(elements))
-
-    def _uncertain(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-        return tuple(sorted((rule for rule in rules if not self._certain[rule.flow]), key=_order))
+            pair = f"{called(source)}/{called(destination)}"  # no name of a zone holds a slash
+            leads[source, destination] = self.table.chain(f"{name}/{pair}", rules)
+        elements = sorted(f"0x{self.marks.pair(*pair):08x} : jump {chain}" for pair, chain in leads.items())
+        self._set(name, "mark : verdict", elements)
 
     def _fleeting(self, slot: Slot, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         return tuple(rule for rule in rules if slot.phase is Phase.ALLOW and self._may_end(rule))
 
     def _may_end(self, rule: Rule) -> bool:
-        return bool(rule.grants) or self.program.flows[rule.flow].conditions.timed
+        return bool(rule.grants) or self.program.policy.flows[rule.flow].conditions.timed
 
     def _key(self, slot: Slot, cell: Cell) -> str:
         mark = f"0x{self.marks.pair(cell.source, cell.destination):08x}"
@@ -143,11 +133,6 @@ class CellWriter:
             yield self._key(slot, cell)
             yield self._key(slot, cell._replace(first=reply, last=reply))
 
-    def _comment(self, rules: Iterable[Rule]) -> str:
-        places = dict.fromkeys(self.place(self.program.flows[rule.flow]) for rule in rules)
-        shown, more = list(places)[:4], len(places) - 4
-        return comment(" ".join(sorted(shown)) + (f" and {more} more" if more > 0 else ""))
-
     def _chain(self, prefix: str, rules: tuple[Rule, ...]) -> str:
         known = self._chains.get((prefix, rules))
         if known is None:
@@ -157,17 +142,17 @@ class CellWriter:
         return known
 
     def _chain_slug(self, rules: tuple[Rule, ...]) -> str:
-        meaning = [(self.program.flows[rule.flow].id, rule[1:]) for rule in rules]
+        meaning = [(self.program.policy.flows[rule.flow].id, rule[1:]) for rule in rules]
         digest = hashlib.blake2b(repr(meaning).encode(), digest_size=4).hexdigest()
-        return f"{self.program.flows[rules[0].flow].id[:NAME_LENGTH]}_{digest}"
+        return f"{self.program.policy.flows[rules[0].flow].id[:NAME_LENGTH]}_{digest}"
 
     def _lines(self, prefix: str, rule: Rule) -> Iterator[str]:
-        flow = self.program.flows[rule.flow]
+        flow = self.program.policy.flows[rule.flow]
         established = prefix == STILL
         action = verdict(Phase.ALLOW) if established else self._action(flow, self._may_end(rule))
         for time in time_matches(flow.conditions):
             for session in grant_matches(rule, established):
-                yield f"{session}{time}{action}{self._comments[rule.flow]}"
+                yield f"{session}{time}{action}{self.labels.comments[rule.flow]}"
 
     def _action(self, flow: Flow, fleeting: bool) -> str:
         name = counter_name(flow)
@@ -193,7 +178,3 @@ def _prefix(what: str, flow: Flow) -> str:
 def _order(rule: Rule) -> tuple[int, str]:
     """Rules by flow; one flow may have a way with a session and one without."""
     return rule.flow, repr(rule[1:])
-
-
-def counter_name(flow: Flow) -> str:
-    return f"flow_{flow.id}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 COMMENT_LENGTH = 128  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
 NAME_LENGTH = 200
+LEAST_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,16 @@ class NftSet:
     @property
     def keyword(self) -> str:
         return "map" if ":" in self.type else "set"
+
+    @property
+    def size(self) -> int:
+        """How many elements a hash has room for, at least twice what it holds; 0 where it is left open.
+
+        With a size the kernel takes a table of fixed length, which is faster to ask than one that grows.
+        """
+        if self.flags or not self.elements:
+            return 0
+        return max(LEAST_SIZE, 1 << (2 * len(self.elements) - 1).bit_length())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from segc.backends.nftables.classes import ClassWriter
 from segc.backends.nftables.conditions import FAMILIES, grant_name, season_elements
 from segc.backends.nftables.document import NAME_LENGTH, NftChain, Table, plain
 from segc.backends.nftables.hooks import HookWriter
+from segc.backends.nftables.labels import Labels
 from segc.backends.nftables.marks import MarkLayout, layout
 from segc.backends.nftables.nat import write_nat
 from segc.backends.nftables.verdicts import VerdictWriter
@@ -53,7 +54,7 @@ def _text(program: Program, marks: MarkLayout, digest: str, place: Callable[[Spa
 def build_table(program: Program, marks: MarkLayout, place: Callable[[Span], str]) -> Table:
     table = Table()
     _write_sessions(program, table)
-    CellWriter(program, marks, table, lambda flow: place(flow.span)).write()
+    CellWriter(program, marks, table, Labels(program, place)).write()
     hooks = HookWriter(program, marks, table)
     classes = ClassWriter(program, marks, table)
     ended = hooks.has_still()
@@ -73,7 +74,7 @@ def _write_sessions(program: Program, table: Table) -> None:
         for protocol, family in FAMILIES:
             type_ = "ipv4_addr" if protocol == "ip" else "ipv6_addr"
             table.set(f"who{family}_{grant_name(grant)}", type_, flags="timeout", comment=plain(words)[:120])
-    zones = {flow.conditions.schedule.timezone for flow in program.flows if flow.conditions.schedule}
+    zones = {flow.conditions.schedule.timezone for flow in program.flows() if flow.conditions.schedule}
     for zone in sorted(zones):
         for name, elements in season_elements(zone):
             table.set(name, "meta time", elements, flags="interval", typeof=True)  # type: ignore[arg-type]
@@ -87,7 +88,7 @@ def _callees_first(table: Table) -> list[NftChain]:
 
 def _too_long(program: Program) -> Iterator[Diagnostic]:
     policy = program.policy
-    for flow in program.flows:
+    for flow in program.flows():
         yield from _check_length("flow", flow.id, flow.id, flow.span, NAME_LENGTH)
     for zone in policy.zones.values():
         yield from _check_length("zone", zone.name, zone.name, zone.span, PAIRED_LENGTH)

@@ -1,0 +1,81 @@
+"""Cells that a plain flow decides: elements of counter maps, where a hit counts for the flow.
+
+Where several plain flows decide one cell, the first by its id counts. O(n log n) in the cells.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from segc.backends.nftables.document import Table
+from segc.backends.nftables.labels import Labels
+from segc.backends.nftables.lookups import hit, key_type, lookup_key, map_name
+from segc.backends.nftables.marks import MarkLayout
+from segc.backends.nftables.ranges import Pair, PortRange, disjoint, shards
+from segc.enforcement.program import Kind, Level, Program, Slot
+
+
+@dataclass
+class PlainWriter:
+    program: Program
+    marks: MarkLayout
+    table: Table
+    labels: Labels
+
+    def write_elements(self, slot: Slot) -> None:
+        """The map of a slot, if there is anything in it."""
+        elements = sorted(self._elements(slot))
+        if elements:
+            self.table.set(map_name(slot), f"{key_type(slot)} : counter", elements)
+
+    def _elements(self, slot: Slot) -> Iterator[str]:
+        found: dict[str, int] = {}
+        shared: dict[str, set[int]] = {}
+        for key, flow in self._keys(slot):
+            first = found.setdefault(key, flow)
+            if first != flow:
+                shared.setdefault(key, {first}).add(flow)
+        names, comments = self.labels.names, self.labels.comments
+        for key, flows in shared.items():
+            yield f'{key}{self.labels.together(sorted(flows))} : "{names[min(flows)]}"'
+            del found[key]
+        for key, flow in found.items():
+            yield f'{key}{comments[flow]} : "{names[flow]}"'
+
+    def _keys(self, slot: Slot) -> Iterator[tuple[str, int]]:
+        pair = self.marks.pair
+        by_port = slot.kind is not Kind.ALL
+        for source, destination, first, _, flow in self.program.plain.get(slot, ()):
+            mark = f"0x{pair(source, destination):08x}"
+            yield (f"{mark} . {first}" if by_port else mark), flow
+
+    def write_ranges(self, slot: Slot) -> dict[Pair, str]:
+        """Interval maps, each with a chain that asks it; the chain of each pair."""
+        ranges: dict[Pair, list[PortRange]] = defaultdict(list)
+        for source, destination, first, last, flow in self.program.plain.get(slot, ()):
+            ranges[source, destination].append(PortRange(first, last, flow))
+        levels: dict[Level, dict[Pair, tuple[PortRange, ...]]] = defaultdict(dict)
+        for pair in sorted(ranges):
+            levels[Level.of(*pair)][pair] = disjoint(ranges[pair])
+        chains: dict[Pair, str] = {}
+        dealt = [(level, pairs) for level in sorted(levels) for pairs in shards(levels[level])]
+        for number, (level, pairs) in enumerate(dealt):
+            name = f"{map_name(slot)}_{number}"
+            self._write_shard(name, slot, level, {pair: levels[level][pair] for pair in pairs})
+            chains.update(dict.fromkeys(pairs, name))
+        return chains
+
+    def _write_shard(
+        self, name: str, slot: Slot, level: Level, ranges: Mapping[Pair, Iterable[PortRange]]
+    ) -> None:
+        elements = [line for pair, found in ranges.items() for line in self._range_elements(pair, found)]
+        self.table.set(name, f"{key_type(slot)} : counter", elements, flags="interval")
+        key = lookup_key(slot, self.marks, level)
+        self.table.chain(name, [f"counter name {key} map @{name} {hit(slot.phase, self.marks)}"])
+
+    def _range_elements(self, pair: Pair, ranges: Iterable[PortRange]) -> Iterator[str]:
+        mark = f"0x{self.marks.pair(*pair):08x}"
+        for each in ranges:
+            yield f'{mark} . {each.key}{self.labels.comments[each.flow]} : "{self.labels.names[each.flow]}"'
