@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from segc.enforcement.places import EVERYWHERE, Place, PlaceFinder, Places, number_places
+from segc.enforcement.places import Place, PlaceFinder, Places, number_places
 from segc.enforcement.program import (
     Cell,
     Cells,
@@ -109,7 +109,7 @@ class _Lowering:
                     continue
                 found = True
                 rule = _rule(index, flow, source, destination)
-                level = Level(_depth(source.place), _depth(destination.place))
+                level = Level.of(source.place, destination.place)
                 for kind, protocol, first, last in services:
                     slot = Slot(phase, kind, protocol)
                     self.levels[hook, slot, certain].add(level)
@@ -175,10 +175,6 @@ def _rule(index: int, flow: Flow, source: Side, destination: Side) -> Rule:
         source_without=tuple(Grant(subject, False, ()) for subject in source.without),
         destination_without=tuple(Grant(subject, False, ()) for subject in destination.without),
     )
-
-
-def _depth(place: Place) -> int:
-    return 0 if place == EVERYWHERE else 2 if place[1] else 1
 
 
 def _service_parts(services: ServiceSet) -> Iterator[ServicePart]:

@@ -20,6 +20,11 @@ Place = tuple[int, int]
 EVERYWHERE: Place = (0, 0)
 
 
+def depth(place: Place) -> int:
+    """How closely a place is told: 0 not at all, 1 by its zone, 2 by its class."""
+    return 0 if place == EVERYWHERE else 2 if place[1] else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Area:
     """A numbered zone, or addresses of another gateway that lie behind the same devices.

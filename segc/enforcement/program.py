@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from segc.enforcement.places import Place, Places
+from segc.enforcement.places import Place, Places, depth
 from segc.policy.model import Flow, Policy, Subject
 from segc.policy.topology import Position
 
@@ -86,6 +86,10 @@ class Level(NamedTuple):
 
     source: int
     destination: int
+
+    @classmethod
+    def of(cls, source: Place, destination: Place) -> Level:
+        return cls(depth(source), depth(destination))
 
 
 Cells = Mapping[Cell, tuple[Rule, ...]]

@@ -3,8 +3,7 @@
 A cell that one certain flow decides is an element of a counter map: the hit counts for the flow, and the
 rule that looked it up gives the verdict. Where sessions, times, limits or logs come in, it is an element of
 a verdict map that jumps to a chain of conditions; where none of them holds, the chain returns and the next
-look-up goes on. Port ranges between two places are such a chain, too: interval maps over several fields
-are slow to ask and to change, and take overlapping elements without a word.
+look-up goes on. Port ranges with conditions are such a chain, too; certain ones are in interval maps.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from dataclasses import dataclass, field
 
 from segc.backends.nftables.conditions import grant_matches, time_matches
 from segc.backends.nftables.document import NAME_LENGTH, Table, comment, quoted
-from segc.backends.nftables.lookups import STILL, key_type, map_name, still_name, verdict
+from segc.backends.nftables.lookups import STILL, hit, key_type, lookup_key, map_name, still_name, verdict
 from segc.backends.nftables.marks import MarkLayout
-from segc.enforcement.places import Place
-from segc.enforcement.program import Cell, Kind, Phase, Program, Rule, Slot
+from segc.backends.nftables.ranges import Pair, PortRange, disjoint, shards
+from segc.enforcement.program import Cell, Kind, Level, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
 LABEL = 119  # the connection label of flows whose permission may end before they do
@@ -90,35 +89,63 @@ class CellWriter:
             self.table.set(name, type_, elements)
 
     def _write_ranges(self, slot: Slot, found: Found) -> None:
-        """For each pair of places a chain of port ranges, conditional ones first."""
-        chains: dict[tuple[Place, Place], dict[str, None]] = defaultdict(dict)
-        still: dict[str, dict[tuple[Place, Place], dict[str, None]]] = {
-            "": defaultdict(dict),
-            REPLY: defaultdict(dict),
-        }
-        for cell, rules in sorted(found, key=lambda each: self._uncertain(each[1]) == ()):
+        """For each pair of places the chain of its ranges: a shared one, behind those with conditions."""
+        certain: dict[Pair, list[PortRange]] = defaultdict(list)
+        chains: dict[Pair, dict[str, None]] = defaultdict(dict)
+        still: dict[str, dict[Pair, dict[str, None]]] = {"": defaultdict(dict), REPLY: defaultdict(dict)}
+        for cell, rules in found:
             pair = cell.source, cell.destination
+            sure = [rule.flow for rule in rules if self._certain[rule.flow]]
+            if sure:
+                certain[pair].append(PortRange(cell.first, cell.last, min(sure)))
+            rest = self._uncertain(rules)
             match = f"th dport {cell.first}-{cell.last} "
-            for rule in sorted(rules, key=lambda rule: (self._certain[rule.flow], _order(rule))):
-                chains[pair].update(
-                    dict.fromkeys(match + line for line in self._lines(str(slot.phase), rule))
-                )
-            for rule in self._fleeting(slot, self._uncertain(rules)):
+            for rule in rest:
+                lines = self._lines(str(slot.phase), rule)
+                chains[pair].update(dict.fromkeys(match + line for line in lines))
+            for rule in self._fleeting(slot, rest):
                 for line in self._lines(STILL, rule):
                     still[""][pair][match + line] = None
                     still[REPLY][pair][match.replace("dport", "sport") + line] = None
-        self._write_pairs(map_name(slot), chains)
+        shared = self._write_shards(slot, certain)
+        for pair in chains.keys() & shared.keys():
+            chains[pair][f"goto {shared.pop(pair)}"] = None
+        self._write_pairs(map_name(slot), chains, shared)
         for way, pairs in still.items():
-            self._write_pairs(still_name(slot) + way, pairs)
+            self._write_pairs(still_name(slot) + way, pairs, {})
 
-    def _write_pairs(self, name: str, chains: Mapping[tuple[Place, Place], Iterable[str]]) -> None:
-        elements = []
+    def _write_shards(self, slot: Slot, certain: Mapping[Pair, Iterable[PortRange]]) -> dict[Pair, str]:
+        """Interval maps, each with a chain that asks it; the chain of each pair."""
+        levels: dict[Level, dict[Pair, tuple[PortRange, ...]]] = defaultdict(dict)
+        for pair, ranges in certain.items():
+            levels[Level.of(*pair)][pair] = disjoint(ranges)
+        dealt = [(level, pairs) for level in sorted(levels) for pairs in shards(levels[level])]
+        chains: dict[Pair, str] = {}
+        for number, (level, pairs) in enumerate(dealt):
+            name = f"{map_name(slot)}_{number}"
+            elements = [line for pair in pairs for line in self._range_elements(pair, levels[level][pair])]
+            self.table.set(name, f"{key_type(slot)} : counter", elements, flags="interval")
+            key = lookup_key(slot, self.marks, level)
+            self.table.chain(name, [f"counter name {key} map @{name} {hit(slot.phase, self.marks)}"])
+            chains.update(dict.fromkeys(pairs, name))
+        return chains
+
+    def _range_elements(self, pair: Pair, ranges: Iterable[PortRange]) -> Iterator[str]:
+        mark = f"0x{self.marks.pair(*pair):08x}"
+        for each in ranges:
+            yield f'{mark} . {each.key}{self._comments[each.flow]} : "{self._names[each.flow]}"'
+
+    def _write_pairs(
+        self, name: str, chains: Mapping[Pair, Iterable[str]], shared: Mapping[Pair, str]
+    ) -> None:
+        """The map that leads to a chain of its own for each pair of `chains`, or to a shared one."""
         called = self.program.places.name
+        leads = dict(shared)
         for (source, destination), rules in chains.items():
-            pair = f"{called(source)}/{called(destination)}"
-            chain = self.table.chain(f"{name}/{pair}", rules)  # no name of a zone holds a slash
-            elements.append(f"0x{self.marks.pair(source, destination):08x} : jump {chain}")
-        self._set(name, "mark : verdict", sorted(elements))
+            pair = f"{called(source)}/{called(destination)}"  # no name of a zone holds a slash
+            leads[source, destination] = self.table.chain(f"{name}/{pair}", rules)
+        elements = sorted(f"0x{self.marks.pair(*pair):08x} : jump {chain}" for pair, chain in leads.items())
+        self._set(name, "mark : verdict", elements)
 
     def _uncertain(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         return tuple(sorted((rule for rule in rules if not self._certain[rule.flow]), key=_order))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from segc.backends.nftables.cells import LABEL, REPLY
 from segc.backends.nftables.classes import FAMILIES
 from segc.backends.nftables.document import Table
-from segc.backends.nftables.lookups import lookup_key, lookups, still_name
+from segc.backends.nftables.lookups import lookup_key, lookups, pair_key, still_name
 from segc.backends.nftables.marks import MarkLayout
 from segc.enforcement.program import Hook, Kind, Level, Phase, Program, Slot
 
@@ -132,8 +132,10 @@ class HookWriter:
             )
 
     def _still_lookup(self, slot: Slot, level: Level, suffix: str) -> str:
+        if slot.kind is Kind.RANGE:
+            return f"{pair_key(slot, self.marks, level)} vmap @{still_name(slot)}{suffix}"
         key = lookup_key(slot, self.marks, level, "sport" if suffix else "dport")
-        return f"{key} vmap @{still_name(slot)}{suffix if slot.kind is Kind.RANGE else ''}"
+        return f"{key} vmap @{still_name(slot)}"
 
     def _opened(self, hook: Hook, suffix: str) -> Iterator[str]:
         own = (self.program.places.own, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from segc.backends.nftables.marks import MarkLayout
+from segc.backends.nftables.marks import ALL_BITS, MarkLayout
 from segc.enforcement.program import Hook, Kind, Level, LevelKey, Phase, Slot
 from segc.space.protocols import PROTOCOL_NAMES
 
@@ -14,6 +14,11 @@ STILL = "still"
 def verdict(phase: Phase) -> str:
     """What a flow that matches leads to."""
     return {Phase.ALLOW: "goto accepted", Phase.DENY: "goto refuse", Phase.STAGED: "continue"}[phase]
+
+
+def hit(phase: Phase, marks: MarkLayout) -> str:
+    """The same behind a look-up, where an allow is spelled out: most packets end so, and it saves a chain."""
+    return f"{marks.clear()} accept" if phase is Phase.ALLOW else verdict(phase)
 
 
 def map_name(slot: Slot, suffix: str = "") -> str:
@@ -33,24 +38,31 @@ def _slot_word(slot: Slot) -> str:
 
 def key_type(slot: Slot) -> str:
     match slot.kind:
-        case Kind.PORT:
+        case Kind.PORT | Kind.RANGE:
             return "mark . inet_service"
         case Kind.TYPE:
             return f"mark . {PROTOCOL_NAMES[slot.protocol]}_type"
         case Kind.PROTOCOL:
             return "mark . inet_proto"
-        case Kind.RANGE | Kind.ALL:
+        case Kind.ALL:
             return "mark"
 
 
-def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport") -> str:
+def pair_key(slot: Slot, marks: MarkLayout, level: Level) -> str:
+    """The two places alone, for what holds the ports in chains or maps behind them."""
+    return f"meta l4proto {slot.protocol} {_mark_key(marks, level)}"
+
+
+def _mark_key(marks: MarkLayout, level: Level) -> str:
     mask = marks.mask(level)
-    mark = "meta mark" if mask == 0xFFFFFFFF else f"meta mark & 0x{mask:08x}"
+    return "meta mark" if mask == ALL_BITS else f"meta mark & 0x{mask:08x}"
+
+
+def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport") -> str:
+    mark = _mark_key(marks, level)
     match slot.kind:
-        case Kind.PORT:
+        case Kind.PORT | Kind.RANGE:
             return f"{mark} . {PROTOCOL_NAMES[slot.protocol]} {port}"
-        case Kind.RANGE:
-            return f"meta l4proto {slot.protocol} {mark}"
         case Kind.TYPE:
             return f"{mark} . {PROTOCOL_NAMES[slot.protocol]} type"
         case Kind.PROTOCOL:
@@ -63,8 +75,6 @@ def lookups(
     hook: Hook, levels: Mapping[LevelKey, Sequence[Level]], phase: Phase, marks: MarkLayout
 ) -> Iterator[str]:
     """The rules that look a packet up in one phase, conditions before what is certain."""
-    # Most packets are decided here, so an allow is spelled out: it saves them a chain.
-    hit = f"{marks.clear()} accept" if phase is Phase.ALLOW else verdict(phase)
     order = tuple(Kind)[::-1]
     wanted = {}
     for (at, slot, certain), found in levels.items():
@@ -74,8 +84,8 @@ def lookups(
     for (unsure, _, _, level), slot in sorted(wanted.items(), reverse=True):
         key = lookup_key(slot, marks, level)
         if slot.kind is Kind.RANGE:
-            yield f"{key} vmap @{map_name(slot)}"
+            yield f"{pair_key(slot, marks, level)} vmap @{map_name(slot)}"
         elif not unsure:
-            yield f"counter name {key} map @{map_name(slot)} {hit}"
+            yield f"counter name {key} map @{map_name(slot)} {hit(phase, marks)}"
         else:
             yield f"{key} vmap @{map_name(slot, '_if')}"
