@@ -65,6 +65,7 @@ class Ruleset:
         self.limits: set[str] = set()
         self.maps: dict[str, dict[str, str]] = {}
         self.intervals: dict[str, list[tuple[int, int]]] = {}
+        self.keyed: dict[str, dict[str, list[tuple[int, int, str]]]] = {}  # by the fields before the interval
         self.timed: set[str] = set()
         self.hooks: dict[str, str] = {}
         self._rules: dict[str, list[str]] = {}
@@ -112,7 +113,7 @@ class Ruleset:
     def _set(self, kind: str, name: str, lines: list[str]) -> None:
         elements: dict[str, str] = {}
         spans: list[tuple[int, int]] = []
-        interval = "flags interval" in lines
+        interval, size = "flags interval" in lines, 0
         inside = False
         for line in lines:
             if line == "elements = {":
@@ -123,15 +124,21 @@ class Ruleset:
                 key, value = _element(line.rstrip(","))
                 assert key not in elements, f"{name} holds {key} twice"
                 elements[key] = value
-                if interval:
+                before, _, last = key.rpartition(" . ")
+                if interval and before:
+                    self.keyed.setdefault(name, {}).setdefault(before, []).append((*_span(last), value))
+                elif interval:
                     spans.append(_span(key))
+            elif line.startswith("size "):
+                size = int(line.removeprefix("size "))
             elif line == "flags timeout":
                 self.timed.add(name)
             else:
                 assert re.fullmatch(r'(type|typeof) [a-z0-9_ .:]+|flags interval|comment "[^"]*"', line), line
         assert (kind == "map") == any(elements.values()) or not elements
-        ordered = sorted(spans)
-        assert all(a[1] < b[0] for a, b in pairwise(ordered)), f"{name} overlaps"
+        assert not size or 2 * len(elements) <= size
+        for group in (spans, *self.keyed.get(name, {}).values()):
+            assert all(a[1] < b[0] for a, b in pairwise(sorted(group))), f"{name} overlaps"
         self.maps[name] = elements
         if interval:
             self.intervals[name] = spans
@@ -267,21 +274,38 @@ def _field(text: str) -> Callable[[Run], object]:
 
 def _verdict_map(rules: Ruleset, key: str, name: str) -> Step:
     table, read = rules.maps[name], _fields(key)
+    assert name not in rules.intervals
     return lambda run: table.get(read(run) or "", False)
 
 
 def _counter_map(rules: Ruleset, key: str, name: str) -> Step:
-    table, read = rules.maps[name], _fields(key)
-    assert set(table.values()) <= rules.counters
+    find = _find_in(rules, key, name)
+    assert set(rules.maps[name].values()) <= rules.counters
 
     def step(run: Run) -> object:
-        hit = table.get(read(run) or "")
+        hit = find(run)
         if hit is None:
             return False
         run.hits.append(hit)
         return None
 
     return step
+
+
+def _find_in(rules: Ruleset, key: str, name: str) -> Callable[[Run], str | None]:
+    """The value of a map under a key; where it holds intervals, they are of the last field."""
+    table, keyed, read = rules.maps[name], rules.keyed.get(name), _fields(key)
+    assert name not in rules.intervals or keyed is not None
+
+    def find(run: Run) -> str | None:
+        found = read(run)
+        if found is None or keyed is None:
+            return table.get(found or "")
+        before, _, last = found.rpartition(" . ")
+        hits = (value for a, b, value in keyed.get(before, ()) if a <= int(last) <= b)
+        return next(hits, None)
+
+    return find
 
 
 def _key_in(rules: Ruleset, key: str, name: str) -> Step:
