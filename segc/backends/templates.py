@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+if TYPE_CHECKING:  # loaded only where a policy has a switch
+    from jinja2 import Template
 
 
 @cache
 def template(package: str, name: str) -> Template:
     """The template `name` in the `templates` folder of a backend's package."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader(package),
         undefined=StrictUndefined,

@@ -6,12 +6,20 @@ a note says so: its other targets say all of it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from segc.backends.artifact import Artifact, Output, Target
 from segc.backends.linux import described, odd_names
-from segc.backends.templates import template
 from segc.diagnostics.model import Diagnostic, finding
-from segc.enforcement.layer2 import LinkPlan, link_plan
+from segc.enforcement.layer2 import Device, LinkPlan, link_plan
 from segc.policy.model import Gateway
+
+HEADER = (
+    "# Written by segc. Edit the policy, not this file.",
+    "network:",
+    "  version: 2",
+    "  renderer: networkd",
+)
 
 
 def emit(target: Target) -> Output:
@@ -49,6 +57,24 @@ def netplan_yaml(plan: LinkPlan) -> str:
         "bridges": [device for device in base if device.name in bridges],
         "vlans": [device for device in plan.devices if device.parent is not None],
     }
-    return template("segc.backends.netplan", "netplan.yaml.j2").render(
-        kinds={kind: devices for kind, devices in kinds.items() if devices}
-    )
+    lines = [line for kind, devices in kinds.items() if devices for line in _kind(kind, devices)]
+    return "\n".join([*HEADER, *lines]) + "\n"
+
+
+def _kind(kind: str, devices: Iterable[Device]) -> Iterator[str]:
+    yield f"  {kind}:"
+    for device in devices:
+        yield f'    "{device.name}":'
+        yield from (f"      {line}" for line in _device(device))
+
+
+def _device(device: Device) -> Iterator[str]:
+    if device.parent is not None:
+        yield from (f"id: {device.vlan}", f'link: "{device.parent}"')
+    if device.bare:
+        yield from ("optional: true", "link-local: []")
+    dhcp = "true" if device.dhcp else "false"
+    yield from (f"dhcp4: {dhcp}", f"dhcp6: {dhcp}", f"accept-ra: {dhcp}")
+    if device.addresses:
+        yield "addresses:"
+        yield from (f'  - "{address}"' for address in device.addresses)

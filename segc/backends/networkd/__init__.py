@@ -36,9 +36,11 @@ def network_files(plan: LinkPlan) -> Iterator[tuple[str, str]]:
     for bridge in plan.bridges:
         for port in bridge.ports:
             yield f"30-segc-{port.name}.network", ini(_port_network(port, bridge))
+    children: dict[str | None, list[str]] = {}
     for device in plan.devices:
-        children = [each.name for each in plan.devices if each.parent == device.name]
-        sections = _device_network(device, children, bridges.get(device.name))
+        children.setdefault(device.parent, []).append(device.name)
+    for device in plan.devices:
+        sections = _device_network(device, children.get(device.name, []), bridges.get(device.name))
         yield f"40-segc-{device.name}.network", ini(sections)
 
 

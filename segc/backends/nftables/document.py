@@ -1,9 +1,10 @@
-"""The parts of an nftables table as data; the template puts them on paper."""
+"""The parts of an nftables table as data, and on paper."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 COMMENT_LENGTH = 128  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
 NAME_LENGTH = 200
@@ -34,6 +35,17 @@ class NftSet:
         number = len(self.elements)
         return 0 if self.flags or number < LARGE else 1 << (2 * number - 1).bit_length()
 
+    def body(self) -> Iterator[str]:
+        yield f"{'typeof' if self.typeof else 'type'} {self.type}"
+        if self.flags:
+            yield f"flags {self.flags}"
+        if self.size:
+            yield f"size {self.size}"
+        if self.comment:
+            yield f'comment "{self.comment}"'
+        if self.elements:
+            yield "elements = {\n\t\t\t" + ",\n\t\t\t".join(self.elements) + "\n\t\t}"
+
 
 @dataclass(frozen=True, slots=True)
 class NftChain:
@@ -42,9 +54,15 @@ class NftChain:
     hook: str = ""  # `type filter hook forward priority filter; policy drop;`
     comment: str = ""
 
+    def body(self) -> Iterator[str]:
+        if self.comment:
+            yield f'comment "{self.comment}"'
+        if self.hook:
+            yield self.hook
+        yield from self.rules
 
-@dataclass(frozen=True, slots=True)
-class NftObject:
+
+class NftObject(NamedTuple):
     """A named counter or limit."""
 
     keyword: str
@@ -56,7 +74,7 @@ class NftObject:
 class Table:
     """A table being put together; names are kept in the order they were added."""
 
-    objects: dict[str, NftObject] = field(default_factory=dict)
+    objects: dict[NftObject, None] = field(default_factory=dict)
     sets: list[NftSet] = field(default_factory=list)
     chains: dict[str, NftChain] = field(default_factory=dict)
 
@@ -70,8 +88,22 @@ class Table:
         return name
 
     def object(self, keyword: str, name: str, body: str = "") -> str:
-        self.objects.setdefault(f"{keyword} {name}", NftObject(keyword, name, body))
+        self.objects[NftObject(keyword, name, body)] = None
         return name
+
+    def text(self, family: str, name: str) -> str:
+        """The table in the syntax of nft(8). People read hooks first, so they come before other chains."""
+        chains = sorted(self.chains.values(), key=lambda chain: not chain.hook)
+        blocks = [
+            _block(f"{each.keyword} {each.name}", (each.body,) if each.body else ()) for each in self.objects
+        ]
+        blocks += ["\n" + _block(f"{each.keyword} {each.name}", each.body()) for each in self.sets]
+        blocks += ["\n" + _block(f"chain {each.name}", each.body()) for each in chains]
+        return f"table {family} {name} {{\n" + "".join(blocks) + "}\n"
+
+
+def _block(head: str, body: Iterable[str]) -> str:
+    return f"\t{head} {{\n" + "".join(f"\t\t{line}\n" for line in body) + "\t}\n"
 
 
 def quoted(text: str) -> str:

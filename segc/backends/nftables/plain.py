@@ -26,30 +26,31 @@ class PlainWriter:
 
     def write_elements(self, slot: Slot) -> None:
         """The map of a slot, if there is anything in it."""
-        elements = sorted(self._elements(slot))
+        elements = tuple(self._elements(slot))
         if elements:
             self.table.set(map_name(slot), f"{key_type(slot)} : counter", elements)
 
     def _elements(self, slot: Slot) -> Iterator[str]:
-        found: dict[str, int] = {}
-        shared: dict[str, set[int]] = {}
-        for key, flow in self._keys(slot):
+        found, shared = self._deciding(slot)
+        names, comments, by_port = self.labels.names, self.labels.comments, slot.kind is not Kind.ALL
+        for key in sorted(found):
+            flow = found[key]
+            comment = self.labels.together(sorted(shared[key])) if key in shared else comments[flow]
+            value = f" . {key & 0xFFFF}" if by_port else ""
+            yield f'0x{key >> 16:08x}{value}{comment} : "{names[flow]}"'
+
+    def _deciding(self, slot: Slot) -> tuple[dict[int, int], dict[int, set[int]]]:
+        """The first flow of each mark and value, as one number; and all of them where there are several."""
+        pair = self.marks.pair
+        found: dict[int, int] = {}
+        shared: dict[int, set[int]] = {}
+        for source, destination, value, _, flow in self.program.plain.get(slot, ()):
+            key = pair(source, destination) << 16 | value
             first = found.setdefault(key, flow)
             if first != flow:
                 shared.setdefault(key, {first}).add(flow)
-        names, comments = self.labels.names, self.labels.comments
-        for key, flows in shared.items():
-            yield f'{key}{self.labels.together(sorted(flows))} : "{names[min(flows)]}"'
-            del found[key]
-        for key, flow in found.items():
-            yield f'{key}{comments[flow]} : "{names[flow]}"'
-
-    def _keys(self, slot: Slot) -> Iterator[tuple[str, int]]:
-        pair = self.marks.pair
-        by_port = slot.kind is not Kind.ALL
-        for source, destination, first, _, flow in self.program.plain.get(slot, ()):
-            mark = f"0x{pair(source, destination):08x}"
-            yield (f"{mark} . {first}" if by_port else mark), flow
+                found[key] = min(first, flow)
+        return found, shared
 
     def write_ranges(self, slot: Slot) -> dict[Pair, str]:
         """Interval maps, each with a chain that asks it; the chain of each pair."""

@@ -11,18 +11,27 @@ from segc import __version__
 from segc.backends.nftables.cells import CellWriter
 from segc.backends.nftables.classes import ClassWriter
 from segc.backends.nftables.conditions import FAMILIES, grant_name, season_elements
-from segc.backends.nftables.document import NAME_LENGTH, NftChain, Table, plain
+from segc.backends.nftables.document import NAME_LENGTH, Table, plain
 from segc.backends.nftables.hooks import HookWriter
 from segc.backends.nftables.labels import Labels
 from segc.backends.nftables.marks import MarkLayout, layout
 from segc.backends.nftables.nat import write_nat
 from segc.backends.nftables.verdicts import VerdictWriter
-from segc.backends.templates import template
 from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.program import Program
 from segc.source import Span
 from segc.space.words import quote
 
+HEAD = """\
+#!/usr/sbin/nft -f
+# Ruleset of gateway {gateway}
+# Written by segc {version} from the policy {digest}. Edit the policy, not this file.
+# Needs nftables 1.0.2 and Linux 5.15, or newer. Packet mark bits in use while deciding: {mark}.
+
+table inet segc
+delete table inet segc
+
+"""
 PAIRED_LENGTH = NAME_LENGTH // 4  # of zones, hosts and gateways: chains are called after two of them
 
 
@@ -39,16 +48,13 @@ def render(program: Program, digest: str, place: Callable[[Span], str]) -> tuple
 
 def _text(program: Program, marks: MarkLayout, digest: str, place: Callable[[Span], str]) -> str:
     table = build_table(program, marks, place)
-    gateway = program.position.gateway
-    return template("segc.backends.nftables", "ruleset.nft.j2").render(
-        title=f"Ruleset of gateway {gateway.name}",
+    head = HEAD.format(
+        gateway=program.position.gateway.name,
         version=__version__,
         digest=digest,
         mark=f"0x{0xFFFFFFFF & ~marks.kept:08x}",
-        objects=table.objects.values(),
-        sets=table.sets,
-        chains=_callees_first(table),
     )
+    return head + table.text("inet", "segc")
 
 
 def build_table(program: Program, marks: MarkLayout, place: Callable[[Span], str]) -> Table:
@@ -78,12 +84,6 @@ def _write_sessions(program: Program, table: Table) -> None:
     for zone in sorted(zones):
         for name, elements in season_elements(zone):
             table.set(name, "meta time", elements, flags="interval", typeof=True)  # type: ignore[arg-type]
-
-
-def _callees_first(table: Table) -> list[NftChain]:
-    """nft resolves jumps within one transaction in any order, but people read hooks first."""
-    hooks = [chain for chain in table.chains.values() if chain.hook]
-    return hooks + [chain for chain in table.chains.values() if not chain.hook]
 
 
 def _too_long(program: Program) -> Iterator[Diagnostic]:
