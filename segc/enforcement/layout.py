@@ -47,7 +47,7 @@ def lay_out(flows: Sequence[Flow], places_of: PlacesOf, hook_of: HookOf) -> Layo
                 for kind, protocol, first, last in parts:
                     slot = Slot(phase, kind, protocol)
                     levels.setdefault((hook, slot, True), set()).add(level)
-                    cells.setdefault(slot, []).append(PlainCell(source, destination, first, last, number))
+                    cells.setdefault(slot, []).append((source, destination, first, last, number))
     return Layout(frozenset(used), levels, cells)
 
 
@@ -78,7 +78,7 @@ def unpack(packed: Any) -> Layout:
             for hook, *words, found in levels
         },
         cells={
-            _slot(*words): [PlainCell(places[s], places[d], *values) for s, d, *values in found]
+            _slot(*words): [(places[s], places[d], first, last, flow) for s, d, first, last, flow in found]
             for *words, found in cells
         },
     )

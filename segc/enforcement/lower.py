@@ -94,7 +94,7 @@ class _Lowering:
                 self.levels[level_key] |= found
             for slot, of_file in layout.cells.items():
                 cells.setdefault(slot, []).extend(
-                    PlainCell(s, d, first, last, indices[flow]) for s, d, first, last, flow in of_file
+                    [(s, d, first, last, indices[flow]) for s, d, first, last, flow in of_file]
                 )
         return self._program(tuple(sorted(used)), cells)
 

@@ -81,16 +81,6 @@ class Cell(NamedTuple):
     last: int
 
 
-class PlainCell(NamedTuple):
-    """A cell that one plain flow decides by itself."""
-
-    source: Place
-    destination: Place
-    first: int
-    last: int
-    flow: int
-
-
 class Level(NamedTuple):
     """How closely a lookup sees each end: 0 not at all, 1 its zone, 2 its class."""
 
@@ -103,6 +93,7 @@ class Level(NamedTuple):
 
 
 Cells = Mapping[Cell, tuple[Rule, ...]]
+PlainCell = tuple[Place, Place, int, int, int]  # a cell that one plain flow decides, and that flow
 LevelKey = tuple[Hook, Slot, bool]
 
 

@@ -11,6 +11,7 @@ from segc.diagnostics.model import Label
 from segc.policy import calendar
 from segc.policy.ends import EndTable
 from segc.policy.model import (
+    NO_CONDITIONS,
     Conditions,
     End,
     Expectation,
@@ -32,7 +33,6 @@ from segc.syntax import tree
 
 LIMIT_UNITS = ("second", "minute", "hour", "day")
 NO_OPTIONS = tree.Options()
-NO_CONDITIONS = Conditions()
 
 
 @dataclass
@@ -44,9 +44,10 @@ class FlowReader:
     findings: Findings
 
     def flows(self, nodes: Sequence[tree.Flow]) -> FileFlows:
-        """The flows of one file."""
+        """The flows of one file, in order of their ids."""
         names = [(node.name.text, node.name.span) for node in nodes if node.name]
-        return FileFlows([self.flow(node) for node in nodes], names)
+        flows = sorted(map(self.flow, nodes), key=lambda flow: (flow.id, flow.span))
+        return FileFlows(flows, names)
 
     def flow(self, node: tree.Flow) -> Flow:
         source, destination = self.ends.end(node.source), self.ends.end(node.destination)

@@ -107,6 +107,11 @@ class End:
     text: str
     parts: tuple[Part, ...]
     gateways: tuple[str, ...] = ()
+    anybody: bool = field(init=False)  # whether who sits at an address never matters
+
+    def __post_init__(self) -> None:
+        anybody = not any(part.subject or part.unless for part in self.parts)
+        object.__setattr__(self, "anybody", anybody)
 
     @property
     def space(self) -> PrefixSet:
@@ -148,6 +153,9 @@ class Conditions(NamedTuple):
         return self.schedule is not None or self.not_before is not None or self.not_after is not None
 
 
+NO_CONDITIONS = Conditions()
+
+
 class Limit(NamedTuple):
     """New connections per `unit` (second, minute, hour, day), over the whole flow."""
 
@@ -178,11 +186,10 @@ class Flow:
     def certain(self) -> bool:
         """Whether it decides every packet of its three sets, always, and nothing but decides."""
         return (
-            not self.staged
-            and self.conditions == Conditions()
-            and self.limit is None
-            and not self.log
-            and not any(part.subject or part.unless for end in self.ends for part in end.parts)
+            self.source.anybody
+            and self.destination.anybody
+            and self.conditions == NO_CONDITIONS
+            and not (self.staged or self.limit or self.log)
         )
 
     @property

@@ -15,7 +15,7 @@ Plain = Any  # numbers, texts, None, and tuples of these
 
 
 class FileFlows(NamedTuple):
-    """The flows of one file, and the names that its author gave to some of them."""
+    """The flows of one file in order of their ids, and the names that its author gave to some of them."""
 
     flows: Sequence[Flow]
     names: Sequence[tuple[str, Span]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic, Label, Severity
@@ -56,7 +57,7 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
         groups=groups,
         postures=postures,
         sessions=resolve_sessions(scope.sessions, groups, findings),
-        flows=tuple(sorted(flows, key=lambda flow: (flow.id, flow.span))),
+        flows=tuple(sorted(flows, key=attrgetter("id"))),  # those of one id stay in the order of files
         nevers=reader.nevers(scope.nevers),
         workflows=reader.workflows(scope.workflows),
         tests=reader.tests(scope.tests),

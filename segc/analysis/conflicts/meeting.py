@@ -12,13 +12,12 @@ from collections import Counter
 from itertools import chain, product
 
 from segc.analysis.relation import own_addresses
-from segc.policy.model import Conditions, End, Flow, Policy
+from segc.policy.model import End, Flow, Policy
 from segc.space.partition import partition
 from segc.space.prefixes import PrefixSet
 from segc.space.services import ServiceSet
 
 TOUCHED = 8  # expressions near an end, so that a flow takes at most 64 look-ups
-ALWAYS = Conditions()
 V4, V6 = 1, 2
 FAMILY_OF = {1: V4, 58: V6}  # ICMP and ICMPv6; every other protocol exists in both
 
@@ -55,7 +54,7 @@ class _Ends:
     def _add(self, end: End) -> None:
         named: list[PrefixSet | str] = [*(part.space for part in end.parts), *end.gateways]
         self.numbers[end] = tuple(self._number(each) for each in named)
-        if len(named) == len(end.parts) == 1 and not end.parts[0].subject and not end.parts[0].unless:
+        if len(named) == len(end.parts) == 1:
             self._families[end] = _families(end.parts[0].space - self.own)
 
     def _number(self, named: PrefixSet | str) -> int:
@@ -88,7 +87,7 @@ class _Ends:
 
     def plain(self, flow: Flow) -> bool:
         """Whether a flow allows at all times, whoever asks, and some packet matches it."""
-        if flow.action != "allow" or flow.staged or flow.log or flow.limit or flow.conditions != ALWAYS:
+        if flow.action != "allow" or not flow.certain:
             return False
         families = self._services.get(flow.services)
         if families is None:

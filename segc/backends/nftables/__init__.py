@@ -10,7 +10,9 @@ def emit(target: Target) -> Output:
     artifacts: list[Artifact] = []
     diagnostics: list[Diagnostic] = []
     for name, gateway in sorted(target.policy.gateways.items()):
-        text, problems = render(lower(target.policy, gateway), target.digest, target.place)
+        text, problems = render(
+            lower(target.policy, gateway, target.memo, target.context), target.digest, target.place
+        )
         artifacts.append(Artifact(name, "ruleset.nft", text))
         diagnostics += problems
     return Output(tuple(artifacts), tuple(diagnostics))

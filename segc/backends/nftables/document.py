@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 COMMENT_LENGTH = 128  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
 NAME_LENGTH = 200
@@ -62,19 +61,11 @@ class NftChain:
         yield from self.rules
 
 
-class NftObject(NamedTuple):
-    """A named counter or limit."""
-
-    keyword: str
-    name: str
-    body: str = ""
-
-
 @dataclass(slots=True)
 class Table:
     """A table being put together; names are kept in the order they were added."""
 
-    objects: dict[NftObject, None] = field(default_factory=dict)
+    objects: dict[str, str] = field(default_factory=dict)  # `counter name`, with its body
     sets: list[NftSet] = field(default_factory=list)
     chains: dict[str, NftChain] = field(default_factory=dict)
 
@@ -88,15 +79,13 @@ class Table:
         return name
 
     def object(self, keyword: str, name: str, body: str = "") -> str:
-        self.objects[NftObject(keyword, name, body)] = None
+        self.objects[f"{keyword} {name}"] = body
         return name
 
     def text(self, family: str, name: str) -> str:
         """The table in the syntax of nft(8). People read hooks first, so they come before other chains."""
         chains = sorted(self.chains.values(), key=lambda chain: not chain.hook)
-        blocks = [
-            _block(f"{each.keyword} {each.name}", (each.body,) if each.body else ()) for each in self.objects
-        ]
+        blocks = [_block(name, (body,) if body else ()) for name, body in self.objects.items()]
         blocks += ["\n" + _block(f"{each.keyword} {each.name}", each.body()) for each in self.sets]
         blocks += ["\n" + _block(f"chain {each.name}", each.body()) for each in chains]
         return f"table {family} {name} {{\n" + "".join(blocks) + "}\n"

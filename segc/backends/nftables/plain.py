@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from segc.backends.nftables.document import Table
 from segc.backends.nftables.labels import Labels
@@ -41,11 +42,11 @@ class PlainWriter:
 
     def _deciding(self, slot: Slot) -> tuple[dict[int, int], dict[int, set[int]]]:
         """The first flow of each mark and value, as one number; and all of them where there are several."""
-        pair = self.marks.pair
+        at_source, at_destination = cache(self.marks.source), cache(self.marks.destination)
         found: dict[int, int] = {}
         shared: dict[int, set[int]] = {}
         for source, destination, value, _, flow in self.program.plain.get(slot, ()):
-            key = pair(source, destination) << 16 | value
+            key = (at_source(source) | at_destination(destination)) << 16 | value
             first = found.setdefault(key, flow)
             if first != flow:
                 shared.setdefault(key, {first}).add(flow)
