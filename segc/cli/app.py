@@ -18,12 +18,14 @@ COMMANDS = (
     "fmt",
     "compile",
     "trace",
+    "reach",
     "test",
     "explain",
     "apply",
     "confirm",
     "rollback",
     "history",
+    "status",
 )
 INTERRUPTED, CLOSED = 128 + 2, 128 + 13  # as a shell reports SIGINT and SIGPIPE
 
