@@ -43,7 +43,7 @@ def enter(name: str) -> None:
 
 
 def run(*argv: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program by its usual name, in the C locale; ApplyError where it is not installed."""
+    """Run a program by its usual name, in the C locale and in UTC; ApplyError where it is not installed."""
     try:
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, env=_environment())
     except FileNotFoundError:
@@ -51,7 +51,7 @@ def run(*argv: str, stdin: str | None = None) -> subprocess.CompletedProcess[str
 
 
 def _environment() -> Mapping[str, str]:
-    return os.environ | {"PATH": f"{os.environ.get('PATH', '')}:{SAFE_PATH}", "LC_ALL": "C"}
+    return os.environ | {"PATH": f"{os.environ.get('PATH', '')}:{SAFE_PATH}", "LC_ALL": "C", "TZ": "UTC"}
 
 
 def nft(*arguments: str) -> str:
@@ -78,7 +78,7 @@ def boot() -> str:
 
 def namespace() -> str:
     """What names the network namespace while it lives."""
-    found = Path("/proc/self/ns/net").stat()
+    found = Path("/proc/thread-self/ns/net").stat()
     return f"{found.st_dev}:{found.st_ino}"
 
 

@@ -43,6 +43,7 @@ class Meta:
     when: int
     why: str
     segc: str
+    boot: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Generation:
     @property
     def number(self) -> int:
         return self.meta.number
+
+    @property
+    def boot(self) -> str:
+        """The run of the kernel that it was applied in."""
+        return self.meta.boot
 
     @property
     def ruleset(self) -> str:
@@ -82,7 +88,7 @@ class State:
     def pointer(self, name: str) -> int | None:
         """The number that `current`, `confirmed` or `pending` leads to."""
         try:
-            return int(os.readlink(self.root / name).rpartition("/")[2])
+            return int((self.root / name).readlink().name)
         except (OSError, ValueError):
             return None
 

@@ -12,7 +12,21 @@ import click
 from segc import __version__
 from segc.cli.terminal import ClosedError, abandon
 
-COMMANDS = ("init", "check", "fmt", "compile", "trace", "test", "explain")
+COMMANDS = (
+    "init",
+    "check",
+    "fmt",
+    "compile",
+    "trace",
+    "reach",
+    "test",
+    "explain",
+    "apply",
+    "confirm",
+    "rollback",
+    "history",
+    "status",
+)
 INTERRUPTED, CLOSED = 128 + 2, 128 + 13  # as a shell reports SIGINT and SIGPIPE
 
 

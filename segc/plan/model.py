@@ -1,4 +1,4 @@
-"""A plan: what changes between a former state and the wanted policy. Data only; `apply` acts from nothing else.
+"""A plan: what changes between a former state and the wanted policy. Apply acts from this and nothing else.
 
 It is bound to both sides. `policy` is `compile.digest` of the wanted texts, `state` the digest of the state
 that the differences were taken against. Whoever acts on a plan observes the state anew and refuses where its
@@ -32,7 +32,7 @@ LOSSES = frozenset((Kind.CLOSES, Kind.TIGHTENS))
 
 
 class Statement(NamedTuple):
-    """A statement that takes part in a change. `side` is the policy that it stands in: before, after, both."""
+    """A statement that takes part in a change. `side` is the policy that it stands in: before or after."""
 
     side: str
     file: str
@@ -64,12 +64,24 @@ class Witness(NamedTuple):
     text: str
 
 
+class Part(NamedTuple):
+    """Every packet from any of `source` to any of `destination`, where they share an address family.
+
+    The ends are addresses, prefixes, ranges and `gateway NAME`; the last stands for all its addresses."""
+
+    source: tuple[str, ...]
+    destination: tuple[str, ...]
+    services: str
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One exact set of packets that all change alike. The sets of one plan are disjoint for each kind.
+    """One exact set of packets that all change alike: the union of its disjoint `parts`, under `conditions`.
 
-    `pairs` counts pairs of source and destination address; `source`, `destination`, `services` and
-    `conditions` are the set in words. Zones and tags, for `--fail-on`, are those that any address lies in.
+    The sets of one plan are disjoint for each kind, but for staged ones, where allows and denies are counted
+    apart. `pairs` counts pairs of source and destination address, a gateway as one of each family; `source`,
+    `destination` and `services` are the set in words (with several parts, all that is in any of them). Zones
+    and tags, for `--fail-on`, are those that any address lies in.
     """
 
     kind: Kind
@@ -78,6 +90,7 @@ class Access:
     services: str
     conditions: tuple[str, ...]
     pairs: int
+    parts: tuple[Part, ...]
     statements: tuple[Statement, ...]
     witness: Witness
     from_zones: tuple[str, ...]
@@ -113,11 +126,11 @@ class Change(NamedTuple):
 
     - `element`: `name` is its set or map; a set's element, or `[key, value]` of a map, comment included.
       A changed one has the same key. Nothing here ever names an element that a session set in a timed set.
-    - `set`, `map`, `counter`, `limit`, `object`: `name`; what it is declared as, without elements. An added set
-      brings its elements as changes of their own.
+    - `set`, `map`, `counter`, `limit`: `name`; what it is declared as, without elements. An added set brings
+      its elements as changes of their own.
     - `chain`: `name`; its declaration. An added or removed chain's rules are a change `rules` of its own.
-    - `rules`: `name` is the chain; the list of all its rules. Whoever applies it flushes the chain and adds all
-      of `after` in this order.
+    - `rules`: `name` is the chain; the list of all its rules. Whoever applies it flushes the chain and adds
+      all of `after` in this order.
 
     In a `links.json`, as the facts that hold or should (see `plan.links`):
 

@@ -1,0 +1,73 @@
+"""End the connections that a policy does not allow, and leave the others alone.
+
+python -m segc.apply.connections STATE NUMBER      what `revert.sh` calls for the generation it went back to
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pyroute2 import IPRoute
+
+from segc.apply.conntrack import Connection, connections, end
+from segc.apply.seen import observe
+from segc.apply.state import State
+from segc.backends.nftables.cells import LABEL
+from segc.policy.claims import Situation
+from segc.policy.model import Policy
+from segc.policy.resolve import resolve
+from segc.source import SourceFile
+from segc.space.prefixes import parse_prefixes, union
+from segc.syntax.parse import parse
+from segc.trace import Packet, trace
+
+
+def policy_of(sources: Mapping[str, str]) -> Policy:
+    """The policy that a generation was made from."""
+    files = [SourceFile(name, text) for name, text in sources.items()]
+    policy, _ = resolve([parse(file)[0] for file in files])
+    return policy
+
+
+def at_home(policy: Policy, node: str, links: IPRoute) -> Policy:
+    """The policy with what this host calls itself as addresses of the gateway, those by DHCP as well."""
+    gateway = policy.gateways[node]
+    found = {each.partition("/")[0] for held in observe(links).addresses.values() for each in held}
+    own = union([gateway.own, *map(parse_prefixes, sorted(found))])
+    return replace(policy, gateways={**policy.gateways, node: replace(gateway, own=own)})
+
+
+def cut(policy: Policy) -> int:
+    """End every connection that the policy, seen from `at_home`, does not allow; how many."""
+    return end(list(forbidden(policy, int(time.time()))))
+
+
+def forbidden(policy: Policy, now: int) -> Iterator[Connection]:
+    """Judged as if nobody had a session. Whose permission rests on one, or on hours, carries a label: the
+    ruleset asks for it again on every packet, so it is left to that, unless a deny forbids it to all."""
+    situation = Situation(at=now)
+    known: dict[Packet, tuple[str, str]] = {}
+    for each in connections():
+        if each.source.is_loopback or each.destination.is_loopback:
+            continue
+        packet = Packet(each.source, each.destination, each.protocol, each.value)
+        if packet not in known:
+            decision = trace(policy, packet, situation)
+            known[packet] = decision.verdict, decision.reason
+        verdict, reason = known[packet]
+        if verdict == "deny" and (reason == "deny" or not each.has_label(LABEL)):
+            yield each
+
+
+def main(root: str, number: str) -> None:
+    generation = State(Path(root)).generation(int(number))
+    with IPRoute() as links:
+        cut(at_home(policy_of(generation.sources()), generation.meta.node, links))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,107 @@
+"""Confirm, roll back, and put right what a crash left: what happens to a generation after it was applied."""
+
+from __future__ import annotations
+
+from segc.apply import host, timer
+from segc.apply.errors import ApplyError, RolledBackError
+from segc.apply.saga import Wanted, revert, settle
+from segc.apply.state import Generation, State
+
+
+def recover(state: State) -> str:
+    """Finish or undo what an apply left behind that died; what was done in words, empty if there was nothing.
+
+    The state must be locked. Afterwards the host is in the old state or in the new one, or waits for a
+    confirmation. ApplyError if undoing fails.
+    """
+    number = state.pointer("pending")
+    if number is None:
+        return ""
+    if number == state.pointer("confirmed"):
+        timer.disarm(state)
+        state.point("pending", None)
+        return ""
+    generation = state.generation(number)
+    if generation.boot != host.boot():
+        return _forget(state, number)
+    window = state.read("window.json")
+    if number != state.pointer("current"):
+        return _undo(state, generation, "the apply died", f"an apply of generation {number} had died midway")
+    if not window.get("confirm"):
+        settle(state, generation, None)
+        return f"an apply had died at its very end: generation {number} stands"
+    if (timer.remaining(state) or 0) <= 0:
+        return _undo(
+            state, generation, "not confirmed in time", f"nobody confirmed generation {number} in time"
+        )
+    return ""
+
+
+def _forget(state: State, number: int) -> str:
+    """After a reboot the kernel holds nothing of it, or what was confirmed."""
+    confirmed = state.pointer("confirmed")
+    state.end(number, "not confirmed before a reboot")
+    state.point("current", confirmed)
+    timer.disarm(state)
+    state.point("pending", None)
+    back = "nothing" if confirmed is None else f"generation {confirmed}"
+    return f"generation {number} was not confirmed before a reboot: {back} is what stands"
+
+
+def _undo(state: State, generation: Generation, why: str, words: str) -> str:
+    if not revert(state, generation, why):
+        raise ApplyError(f"{words}, and it cannot be undone: see `{generation.folder}/revert`")
+    former = generation.meta.former
+    return f"{words}: {'nothing' if former is None else f'generation {former}'} stands again"
+
+
+def confirm(state: State) -> Generation:
+    """Let the pending generation stand. RolledBackError where it has been undone, ApplyError if there is none."""
+    told = recover(state)
+    generation = state.at("pending")
+    if generation is None:
+        last = max(state.numbers(), default=0)
+        ended = state.ended(last)
+        if told or ended:
+            raise RolledBackError(told or f"generation {last} does not stand any more: {ended}")
+        raise ApplyError("nothing waits to be confirmed")
+    state.point("confirmed", generation.number)
+    timer.disarm(state)
+    state.point("pending", None)
+    state.prune()
+    return generation
+
+
+def refuse_while_pending(state: State) -> None:
+    """ApplyError where a generation waits: two windows at once would undo each other's work."""
+    number = state.pointer("pending")
+    if number is not None:
+        raise ApplyError(
+            f"generation {number} waits to be confirmed: `segc confirm` or `segc rollback` first; nothing was changed"
+        )
+
+
+def undo_pending(state: State) -> str:
+    """Roll back what waits for its confirmation; in words. ApplyError if that fails."""
+    generation = state.at("pending")
+    assert generation is not None
+    return _undo(
+        state, generation, f"rolled back by {host.who()}", f"generation {generation.number} is undone"
+    )
+
+
+def earlier(state: State, number: int | None) -> Wanted:
+    """A generation to go back to: `number`, or whichever the current one came after."""
+    current = state.at("current")
+    if number is None:
+        number = current.meta.former if current else None
+        if number is None:
+            raise ApplyError("there is no generation before this one: see `segc history`")
+    chosen = state.generation(number)
+    return Wanted(
+        chosen.meta.node,
+        chosen.meta.policy,
+        chosen.sources(),
+        chosen.artifacts(),
+        f"back to generation {number}",
+    )

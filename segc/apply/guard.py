@@ -1,0 +1,184 @@
+"""What no apply may cut: the access of those who manage a gateway, and the connection that one sits in."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+from pyroute2 import IPRoute
+
+from segc.apply.connections import at_home, policy_of
+from segc.apply.errors import LockedOutError
+from segc.apply.links import Step
+from segc.apply.saga import Work
+from segc.apply.seen import Seen, observe
+from segc.apply.state import State
+from segc.policy.claims import Situation
+from segc.policy.model import Flow, Policy
+from segc.space.addresses import Address
+from segc.space.prefixes import PrefixSet
+from segc.space.words import quote
+from segc.trace import Packet, trace
+
+TCP = 6
+VARIABLE = "SSH_CONNECTION"
+OVERRIDE = "To apply it all the same, for instance from a console: `--allow-lockout`."
+
+
+class Login(NamedTuple):
+    """The SSH connection that a command runs in, as sshd(8) tells it."""
+
+    client: Address
+    server: Address
+    port: int
+
+
+def login(environment: Mapping[str, str] = os.environ, process: int | None = None) -> Login | None:
+    """The connection of this process, or of whichever it descends from: sudo(8) hides the variable."""
+    told = environment.get(VARIABLE)
+    process = os.getpid() if process is None else process
+    while not told and process > 1:
+        told = _environment(process).get(VARIABLE)
+        process = _parent(process)
+    with suppress(ValueError, AttributeError):
+        client, _, server, port = (told or "").split()
+        return Login(_plain(client), _plain(server), int(port))
+    return None
+
+
+def _plain(text: str) -> Address:
+    found = ip_address(text.partition("%")[0])
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _environment(process: int) -> dict[str, str]:
+    try:
+        words = Path(f"/proc/{process}/environ").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return {}
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def _parent(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def guard(state: State, policy: Policy, node: str, links: IPRoute) -> Callable[[Work], None]:
+    """What `saga.apply` asks before it begins; LockedOutError names everybody who would be locked out.
+
+    `policy` is seen from `connections.at_home`.
+    """
+
+    def refuse(work: Work) -> None:
+        current = state.at("current")
+        former = at_home(policy_of(current.sources()), current.meta.node, links) if current else None
+        found = list(lockouts(policy, former, node, login(), work.steps, observe(links)))
+        if found:
+            lines = "".join(f"\n  {each}" for each in found)
+            raise LockedOutError(f"somebody would be locked out; nothing was changed{lines}\n{OVERRIDE}")
+
+    return refuse
+
+
+def lockouts(
+    policy: Policy,
+    former: Policy | None,
+    node: str,
+    remote: Login | None,
+    steps: Sequence[Step],
+    seen: Seen,
+) -> Iterator[str]:
+    """Sentences that say who would be locked out of the gateway `node`, and by what; none if nobody.
+
+    `policy` and `former` are seen from `connections.at_home`. Access that depends on a session or an hour
+    does not count: a guard that hopes is none.
+    """
+    yield from _denied_managers(policy, node)
+    if former is not None and node in former.gateways:
+        yield from _lost_managers(policy, former, node)
+    if remote is not None and remote.server in policy.gateways[node].own:
+        yield from _cut_off(policy, remote)
+        yield from _unplugged(remote, steps, seen)
+
+
+def _managing(policy: Policy, node: str) -> list[Flow]:
+    return [flow for flow in policy.flows if flow.kind == "manage" and node in flow.destination.gateways]
+
+
+def _denied_managers(policy: Policy, node: str) -> Iterator[str]:
+    """A deny, whatever it asks for, that beats a `manage`."""
+    for flow in _managing(policy, node):
+        for deny in policy.flows:
+            if deny.action != "deny" or deny.staged or node not in deny.destination.gateways:
+                continue
+            if deny.services & flow.services and deny.source.space.overlaps(flow.source.space):
+                yield f"{_place(flow)}: `manage from {flow.source.text}` is denied by {_place(deny)}"
+
+
+def _lost_managers(policy: Policy, former: Policy, node: str) -> Iterator[str]:
+    """Those who could manage until now, and no flow lets in any more."""
+    for flow in _managing(former, node):
+        if not flow.certain:
+            continue
+        let_in = PrefixSet()
+        for other in policy.flows:
+            allows = other.certain and other.action == "allow" and node in other.destination.gateways
+            if allows and not flow.services - other.services:
+                let_in = let_in | other.source.space
+        lost = flow.source.space - let_in
+        if lost:
+            yield f"{quote(flow.source.text)} can manage `{node}` now, and could no longer: {_example(lost)}"
+
+
+def _cut_off(policy: Policy, remote: Login) -> Iterator[str]:
+    packet = Packet(remote.client, remote.server, TCP, remote.port)
+    decision = trace(policy, packet, Situation(at=int(time.time())))
+    if decision.verdict == "deny":
+        why = ", ".join(_place(each) for each in decision.statements) or "no flow allows it"
+        yield f"your own connection, {remote.client} to {remote.server} tcp/{remote.port}, would be cut: {why}"
+
+
+def _unplugged(remote: Login, steps: Sequence[Step], seen: Seen) -> Iterator[str]:
+    """A device that carries the address one is connected to loses it, a VLAN, or its place."""
+    path = _path(remote, seen)
+    harmful = ("take ", "remove ", "filter ", "isolate ")
+    for step in steps:
+        enslaved = (
+            step.what.startswith("add ") and " to " in step.what and step.what.endswith(tuple(seen.links))
+        )
+        if step.device in path and (step.what.startswith(harmful) or enslaved):
+            yield f"your own connection comes in by {quote(step.device)}: {step.what}"
+
+
+def _path(remote: Login, seen: Seen) -> set[str]:
+    """The device with the server's address, and those below it."""
+    holders = (
+        name
+        for name, held in seen.addresses.items()
+        if str(remote.server) in {a.partition("/")[0] for a in held}
+    )
+    path = set(holders)
+    while more := {
+        name
+        for name, link in seen.links.items()
+        if name not in path and (link.master in path or any(seen.links[p].parent == name for p in path))
+    }:
+        path |= more
+    return path
+
+
+def _place(flow: Flow) -> str:
+    return f"{flow.span.path}:{flow.span.line}"
+
+
+def _example(space: PrefixSet) -> str:
+    family = min(space.families)
+    return f"for instance {space.only(family).first()}"

@@ -1,0 +1,116 @@
+"""`table inet segc` as the kernel holds it, compared with what a ruleset would make of it there.
+
+nft lists things in words of its own, so a ruleset is first loaded into an empty network namespace of its own
+and listed by the same nft: what then differs, differs in the kernel.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from segc.apply.host import RefusedByKernelError, nft, run
+from segc.apply.ruleset import KEPT
+from segc.apply.transaction import MARKER
+
+NETLINK_NETFILTER = 12
+GETGEN = 10 << 8 | 16  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN
+REQUEST = struct.pack("=IHHIIBBH", 20, GETGEN, 1, 1, 0, 0, 0, 0)
+LIST = ("-j", "-s", "list", "table", "inet", "segc")
+
+Key = tuple[str, str, str]  # kind, the name of the chain, set or object, and an element's key
+Items = Mapping[Key, str]  # each with its content
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is there at a glance: whether the table is, and the generations that markers name."""
+
+    present: bool
+    markers: tuple[int, ...]
+
+
+def held() -> Held:
+    found = json.loads(nft("-j", "list", "chains"))["nftables"]
+    chains = [each["chain"] for each in found if "chain" in each]
+    names = [each["name"] for each in chains if (each["family"], each["table"]) == ("inet", "segc")]
+    matches = (re.fullmatch(rf"{MARKER}(\d+)", name) for name in names)
+    return Held(bool(names), tuple(int(match[1]) for match in matches if match))
+
+
+def transactions() -> int:
+    """How many transactions nf_tables has seen in this namespace; whatever changes a table raises it."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as netlink:
+        netlink.send(REQUEST)
+        answer = netlink.recv(4096)
+    start = 20
+    while start + 4 <= len(answer):
+        length, kind = struct.unpack_from("=HH", answer, start)
+        if kind & 0x3FFF == 1:  # NFTA_GEN_ID
+            (count,) = struct.unpack_from(">I", answer, start + 4)
+            return int(count)
+        start += max(4, length + 3 & ~3)
+    raise RefusedByKernelError("the kernel does not tell the generation of its tables")
+
+
+def skeleton() -> str:
+    """The table without elements, in the form of an emitted ruleset."""
+    return nft("-s", "-t", "list", "table", "inet", "segc")
+
+
+def items() -> Items:
+    """All that the table holds but counts, sessions and markers; empty where there is no table."""
+    done = run("nft", *LIST)
+    return read_items(done.stdout) if done.returncode == 0 else {}
+
+
+def items_of(ruleset: str) -> Items:
+    """What the table would hold, had just this been loaded. RefusedByKernelError if it cannot be."""
+    script = f"nft -f - && nft {' '.join(LIST)}"
+    done = run("unshare", "--net", "sh", "-c", script, stdin=ruleset)
+    if done.returncode:
+        words = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        raise RefusedByKernelError(words[0])
+    return read_items(done.stdout)
+
+
+def read_items(listing: str) -> Items:
+    return dict(_items(json.loads(listing)["nftables"]))
+
+
+def _items(listed: list[dict[str, Any]]) -> Iterator[tuple[Key, str]]:
+    rules: dict[str, list[Any]] = {}
+    for each in listed:
+        (kind, content), *_ = each.items()
+        if kind in ("metainfo", "table"):
+            continue
+        if kind == "rule":
+            rules.setdefault(content["chain"], []).append(content["expr"])
+        elif not (kind == "chain" and content["name"].startswith(MARKER)):
+            yield from _declared(kind, content)
+    for chain, found in rules.items():
+        yield ("rules", chain, ""), _text(found)
+
+
+def _declared(kind: str, content: dict[str, Any]) -> Iterator[tuple[Key, str]]:
+    left_out = ("family", "table", "handle", "name", "comment", "elem", "packets", "bytes", "size")
+    rest = {key: value for key, value in content.items() if key not in left_out}
+    yield (kind, content["name"], ""), _text(rest)
+    if not set(content.get("flags", ())) & set(KEPT):
+        for element in content.get("elem", ()):
+            key, value = element if kind == "map" else (element, None)
+            yield ("element", content["name"], _text(_bare(key))), _text(value)
+
+
+def _bare(element: Any) -> Any:
+    """An element without its comment."""
+    return element["elem"]["val"] if isinstance(element, dict) and "elem" in element else element
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Takes this host back from one generation to the one before. It needs sh, nft, ip and bridge, and nothing of
+# segc: what is to be done was written beside it before anything was changed. Running it twice does no harm.
+#
+#   sh revert.sh [TOKEN]     with a token, only if the window that was opened with it still is
+#
+# Beside it: conf (names), inverse.nft (one transaction back), whole.nft (the former table), links.sh.
+
+set -u
+umask 077
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL=C TZ=UTC
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+. "$here/conf"
+
+# Into the namespace, if the generation is of one.
+if [ -n "$netns" ] && [ -z "${SEGC_INSIDE-}" ]; then
+    SEGC_INSIDE=1 exec nsenter "--net=/run/netns/$netns" /bin/sh "$here/revert.sh" "$@"
+fi
+
+# Alone, unless whoever runs this has the lock. One that hangs with the lock must not keep us from it.
+if [ -z "${SEGC_LOCKED-}" ]; then
+    (: >>"$state/lock") 2>/dev/null && exec 9>>"$state/lock" && flock -w 20 9
+fi
+
+# Confirmed, undone or disarmed meanwhile?
+[ "$(readlink "$state/pending")" = "generations/$number" ] || exit 0
+[ "$(readlink "$state/confirmed")" != "generations/$number" ] || exit 0
+[ $# -eq 0 ] || grep -q "\"token\": \"$1\"" "$state/window.json" || exit 0
+
+marked() {
+    nft -j list chains | grep -Eq "\"family\": \"inet\", \"table\": \"segc\", \"name\": \"generation_$1\""
+}
+
+failed=
+if marked "$number"; then
+    nft -f "$here/inverse.nft" || nft -f "$here/whole.nft" || failed=1
+elif [ -n "$former" ] && ! marked "$former"; then
+    nft -f "$here/whole.nft" || failed=1
+fi
+sh "$here/links.sh" 2>/dev/null
+
+# Connections that only the undone generation allowed. If they cannot be told apart, all are asked again.
+if [ -z "$former" ] || ! SEGC_LOCKED=1 timeout 30 $segc "$state" "$former" </dev/null >/dev/null 2>&1; then
+    if command -v conntrack >/dev/null 2>&1; then conntrack -F >/dev/null 2>&1; fi
+fi
+
+[ -z "$failed" ] || exit 1
+mkdir -p "$state/ended"
+echo "${why-not confirmed in time}" >"$state/ended/$number"
+if [ -n "$former" ]; then
+    ln -sfn "generations/$former" "$state/.current.revert" && mv -fT "$state/.current.revert" "$state/current"
+else
+    rm -f "$state/current"
+fi
+rm -f "$state/pending" "$state/window.json"
+sync "$state" 2>/dev/null
+exit 0

@@ -1,0 +1,174 @@
+"""`segc apply`."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import socket
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from segc.cli import options
+from segc.cli.findings import brief, failed, show
+from segc.cli.progress import progress
+from segc.cli.reading import Reading, read
+from segc.cli.standing import Seconds, at_work, on_host
+from segc.cli.terminal import emit, say
+from segc.compile import Build, build, digest
+from segc.policy.model import Policy
+from segc.source import SourceFile
+
+if TYPE_CHECKING:
+    from segc.apply.saga import Applied, Wanted
+    from segc.apply.state import State
+
+REMOTE = 60  # seconds to confirm in, where somebody types from afar
+
+
+@click.command("apply")
+@options.paths
+@click.option("--node", metavar="NAME", help="Which gateway of the policy this host is.")
+@click.option("--confirm", "window", type=Seconds(), metavar="TIME", help="Undo it all unless `segc confirm` comes within TIME, such as 60s. The default on a terminal by SSH: 60s.")  # fmt: skip
+@click.option("--no-confirm", is_flag=True, help="Let it stand without a confirmation.")
+@click.option("--why", metavar="TEXT", default="", help="Kept in the history.")
+@click.option("--allow-lockout", is_flag=True, help="Apply even what the lockout guard refuses.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
+@on_host
+@options.strict
+@options.color
+def command(
+    paths: tuple[str, ...],
+    node: str | None,
+    window: int | None,
+    no_confirm: bool,
+    why: str,
+    allow_lockout: bool,
+    format_: str,
+    netns: str,
+    state_dir: str,
+    strict: bool,
+    color: str,
+) -> None:
+    """Make this gateway enforce a policy.
+
+    Only what differs is touched, and all of it or nothing. Exit code 4: the guard refused, because
+    somebody would be locked out; 5: something failed, and all has been put back.
+    """
+    if window is not None and no_confirm:
+        raise click.UsageError("`--confirm` and `--no-confirm` exclude each other")
+    with progress() as tell:
+        reading = read(paths, tell)
+        report, built = reading.report, None
+        if reading.policy is not None and not failed(report, strict):
+            built = build(reading.policy, reading.workspace.files, progress=tell)
+            report = reading.with_more(built.diagnostics)
+    show(brief(report), color)
+    if built is None or reading.policy is None or failed(report, strict):
+        sys.exit(1)
+    with at_work(netns, state_dir) as state:
+        wanted = _wanted(state, reading, built, node, why)
+        if window is None and not no_confirm:
+            window = _default_window()
+        applied = carry_out(state, reading.policy, wanted, window, netns, allow_lockout)
+    print_applied(wanted.node, applied, format_)
+
+
+def _default_window() -> int | None:
+    from segc.apply.guard import login
+
+    return REMOTE if sys.stdin.isatty() and login() is not None else None
+
+
+def _wanted(state: State, reading: Reading, built: Build, node: str | None, why: str) -> Wanted:
+    from segc.apply.saga import Wanted
+
+    gateways: dict[str, dict[str, str]] = {}
+    for artifact in built.artifacts:
+        gateways.setdefault(artifact.node, {})[artifact.name] = artifact.text
+    gateways = {name: files for name, files in gateways.items() if "ruleset.nft" in files}
+    chosen = _node(gateways, node, state)
+    sources = [source for source, _ in reading.workspace.files]
+    return Wanted(chosen, digest(sources), _relative(sources), gateways[chosen], why)
+
+
+def _node(gateways: Mapping[str, object], asked: str | None, state: State) -> str:
+    """The gateway that this host is: the one asked for, or the only one, or the former, or our namesake."""
+    listed = ", ".join(f"`{name}`" for name in sorted(gateways))
+    if asked is not None:
+        if asked not in gateways:
+            raise click.UsageError(f"no gateway is called `{asked}`: there is {listed or 'none'}")
+        return asked
+    current = state.at("current")
+    likely = [current.meta.node] if current else []
+    likely.append(socket.gethostname().partition(".")[0])
+    if len(gateways) == 1:
+        likely.append(next(iter(gateways)))
+    for name in likely:
+        if name in gateways:
+            return name
+    raise click.UsageError(f"which gateway is this host? Say it with `--node`, one of {listed}")
+
+
+def _relative(sources: list[SourceFile]) -> dict[str, str]:
+    """The policy's texts by their paths below the folder that they have in common."""
+    folder = posixpath.commonpath([posixpath.dirname(source.path) or "." for source in sources])
+    return {posixpath.relpath(source.path, folder): source.text for source in sources}
+
+
+def carry_out(
+    state: State, policy: Policy, wanted: Wanted, window: int | None, netns: str, allow_lockout: bool
+) -> Applied | None:
+    """Apply what is wanted, guarded; None where it stands already. ApplyError."""
+    from pyroute2 import IPRoute
+
+    from segc.apply import saga
+    from segc.apply.connections import at_home, cut
+    from segc.apply.control import refuse_while_pending
+    from segc.apply.guard import guard
+
+    refuse_while_pending(state)
+    with IPRoute() as links:
+        here = at_home(policy, wanted.node, links)
+        return saga.apply(
+            state,
+            wanted,
+            links,
+            window=window,
+            netns=netns,
+            guard=(lambda work: None) if allow_lockout else guard(state, here, wanted.node, links),
+            cut=lambda generation: cut(here),
+        )
+
+
+def print_applied(node: str, applied: Applied | None, format_: str) -> None:
+    """Print what came of it."""
+    if format_ == "json":
+        emit(json.dumps(_document(node, applied), indent=2) + "\n")
+    elif applied is None:
+        say(f"{node}: nothing to do, this is what stands\n")
+    else:
+        say(f"{node}: generation {applied.generation.number}\n")
+        say("".join(f"  {each}\n" for each in applied.done))
+        say("".join(f"  {each} is not there: nothing was set up on it\n" for each in applied.absent))
+        if applied.repaired:
+            say("  what somebody had changed by hand is put right\n")
+        if applied.window is not None:
+            say(f"`segc confirm` within {applied.window} s lets it stand; else it is undone\n")
+
+
+def _document(node: str, applied: Applied | None) -> dict[str, object]:
+    """See `segc/schemas/apply.schema.json`."""
+    if applied is None:
+        return {"node": node, "changed": False}
+    return {
+        "node": node,
+        "changed": True,
+        "generation": applied.generation.number,
+        "done": list(applied.done),
+        "absent": list(applied.absent),
+        "confirm_within": applied.window,
+        "repaired": applied.repaired,
+    }

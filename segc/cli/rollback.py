@@ -1,0 +1,32 @@
+"""`segc rollback`."""
+
+from __future__ import annotations
+
+import click
+
+from segc.cli.apply import carry_out, print_applied
+from segc.cli.standing import Seconds, at_work, on_host
+from segc.cli.terminal import say
+
+
+@click.command("rollback")
+@click.argument("number", required=False, type=click.IntRange(1), metavar="[N]")
+@click.option("--confirm", "window", type=Seconds(), metavar="TIME", help="Undo the rollback unless `segc confirm` comes within TIME.")  # fmt: skip
+@click.option("--allow-lockout", is_flag=True, help="Go back even where the lockout guard refuses.")
+@on_host
+def command(number: int | None, window: int | None, allow_lockout: bool, netns: str, state_dir: str) -> None:
+    """Go back to a former generation, by default to the one before.
+
+    What waits for its confirmation is undone at once. Else generation N is applied anew, with all
+    that belongs to an apply; `segc history` lists the numbers.
+    """
+    from segc.apply.connections import policy_of
+    from segc.apply.control import earlier, undo_pending
+
+    with at_work(netns, state_dir) as state:
+        if state.pointer("pending") is not None and number is None:
+            say(undo_pending(state) + "\n")
+            return
+        wanted = earlier(state, number)
+        applied = carry_out(state, policy_of(wanted.sources), wanted, window, netns, allow_lockout)
+    print_applied(wanted.node, applied, "text")

@@ -1,0 +1,119 @@
+"""The difference of two policies as a plan tells it: who gains, who loses, since when, by which statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from math import prod
+from operator import or_
+
+from segc.plan.align import BEFORE, Aligned, Clause, align
+from segc.plan.difference import Cause, Difference, Rectangle
+from segc.plan.model import Access, Kind, Part, Statement
+from segc.plan.witness import witness
+from segc.plan.words import Names
+from segc.policy.model import Flow, Policy
+from segc.source import SourceFile, Span
+from segc.space.prefixes import PrefixSet, union
+
+APART = 4  # rectangles of one cause that are told one by one
+LONGEST = 200  # characters of a statement
+ORDER = list(Kind)
+OF_FORMER = frozenset((Kind.CLOSES, Kind.TIGHTENS, Kind.UNLOGS, Kind.UNSTAGES))
+Sources = Mapping[str, SourceFile]
+
+
+def access_changes(
+    before: Policy, after: Policy, sources: tuple[Sources, Sources]
+) -> tuple[tuple[Access, ...], Aligned]:
+    """Everything that changes, gains first and the widest first; `sources` by path, for each policy."""
+    aligned = align(before, after)
+    if not aligned.clauses:
+        return (), aligned
+    telling = _Telling(before, after, aligned, sources)
+    found = sorted(telling.all(), key=lambda each: (ORDER.index(each.kind), -each.pairs, each.source))
+    return tuple(found), aligned
+
+
+class _Telling:
+    def __init__(
+        self, before: Policy, after: Policy, aligned: Aligned, sources: tuple[Sources, Sources]
+    ) -> None:
+        self.policies, self.aligned, self.sources = (before, after), aligned, sources
+        self.difference = Difference(aligned)
+        own = union(aligned.own.values())
+        self.names = [Names(policy, own) for policy in self.policies]
+
+    def all(self) -> Iterator[Access]:
+        for cause, rectangles in self.difference.found.items():
+            if len(rectangles) <= APART:
+                yield from (self._access(cause, [each]) for each in rectangles)
+            else:
+                yield self._access(cause, rectangles)
+
+    def _access(self, cause: Cause, rectangles: list[Rectangle]) -> Access:
+        names, guard = self.names[cause.kind not in OF_FORMER], cause.guard
+        source = _any_of(each.source for each in rectangles)
+        destination = _any_of(each.destination for each in rectangles)
+        services = _any_of(each.services for each in rectangles)
+        from_space, to_space = (self.difference.space_of(mask) for mask in (source, destination))
+        return Access(
+            kind=cause.kind,
+            source=_end(names.who(guard.source), self._place(names, source, from_space)),
+            destination=_end(names.who(guard.destination), self._place(names, destination, to_space)),
+            services=str(self.difference.service_set(services)),
+            conditions=names.conditions(guard),
+            pairs=sum(map(self._pairs, rectangles)),
+            parts=tuple(map(self._part, rectangles)),
+            statements=tuple(
+                dict.fromkeys(self._statement(self.difference.clauses[n]) for n in cause.clauses)
+            ),
+            witness=witness(self.difference, self.aligned, guard, rectangles[0]),
+            from_zones=tuple(zone.name for zone in names.zones(from_space)),
+            to_zones=tuple(zone.name for zone in names.zones(to_space)),
+            from_tags=tuple(sorted(names.tags(from_space))),
+            to_tags=tuple(sorted(names.tags(to_space))),
+        )
+
+    def _place(self, names: Names, mask: int, space: PrefixSet) -> str:
+        return names.place(space, self.difference.names_of(mask))
+
+    def _part(self, rectangle: Rectangle) -> Part:
+        services = self.difference.service_set(rectangle.services)
+        return Part(self._texts(rectangle.source), self._texts(rectangle.destination), str(services))
+
+    def _texts(self, mask: int) -> tuple[str, ...]:
+        space = self.difference.space_of(mask)
+        gateways = (f"gateway {name}" for name in self.difference.names_of(mask))
+        return (*gateways, *space.prefixes(4), *space.prefixes(6))
+
+    def _pairs(self, rectangle: Rectangle) -> int:
+        count = 0
+        for family, exists in self.difference.services.exists.items():
+            if rectangle.services & exists:
+                ends = (self._size(mask, family) for mask in (rectangle.source, rectangle.destination))
+                count += prod(ends)
+        return count
+
+    def _size(self, mask: int, family: int) -> int:
+        return self.difference.space_of(mask).only(family).size + len(self.difference.names_of(mask))
+
+    def _statement(self, clause: Clause) -> Statement:
+        by, side = clause.by, "before" if clause.side == BEFORE else "after"
+        text = worded(by.span, self.sources[clause.side])
+        return Statement(side, by.span.path, by.span.line, text, by.id if isinstance(by, Flow) else "")
+
+
+def _end(who: str, place: str) -> str:
+    return f"{who} in {place}" if who else place
+
+
+def _any_of(masks: Iterable[int]) -> int:
+    return reduce(or_, masks)
+
+
+def worded(span: Span, sources: Sources) -> str:
+    """The text of a statement on one line."""
+    source = sources.get(span.path)
+    text = " ".join(source.text[span.start : span.end].split()) if source else ""
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,0 +1,151 @@
+"""`segc apply` on a gateway in a namespace: packets say what stands, before, after, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.netns.applying import Host
+from tests.netns.namespace import nft
+from tests.netns.policy import counter
+
+WEB = "allow as web a -> b : tcp/443"
+MORE = (
+    f"{WEB}\nallow as mail a -> c : tcp/25, tcp/100-200\nallow as staff-only group staff in a -> c : tcp/443"
+)
+LESS = "allow as mail a -> c : tcp/25"
+DENIED = f"{WEB}\ndeny as closed a.one -> b : tcp/443"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    with Host(folder=tmp_path) as host:
+        yield host
+
+
+def test_packets_agree_with_every_generation(host: Host) -> None:
+    host.apply(WEB)
+    host.check("a.5 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/25 no")
+    host.apply(MORE)
+    host.check(
+        "a.5 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/25 yes\na.5 -> c.7 : tcp/150 yes\na.5 -> c.7 : tcp/443 no"
+    )
+    host.apply(DENIED)
+    host.check("a.5 -> b.7 : tcp/443 yes\na.11 -> b.7 : tcp/443 no\na.5 -> c.7 : tcp/25 no")
+    assert host.segc("rollback").returncode == 0
+    host.now(MORE)
+    host.check("a.11 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/25 yes")
+    assert host.segc("rollback", "1").returncode == 0
+    host.now(WEB)
+    host.check("a.5 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/25 no")
+    assert host.standing() == (5, 5, None)
+    assert host.marker() == (5,)
+
+
+def test_nothing_is_touched_where_nothing_differs(host: Host) -> None:
+    host.apply(MORE)
+    before = host.transactions()
+    assert "nothing to do" in host.apply(MORE)
+    assert "nothing to do" in host.apply(f"# a remark, which moves every line\n{MORE}")
+    assert host.transactions() == before
+    assert host.standing() == (1, 1, None)
+
+
+def test_counters_sessions_and_other_tables_stay(host: Host) -> None:
+    host.inside(lambda: nft("table inet other { chain c { type filter hook input priority 5\n}\n}"))
+    host.apply(MORE)
+    host.bind("a.5", "ana@x.example", timeout="1h")
+    host.check("a.5 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/443 yes")
+    assert host.count("web") == 2
+    host.apply(f"{MORE}\nallow as new b -> c : tcp/5000-5010, tcp/22")
+    host.check("b.5 -> c.7 : tcp/5003 yes\na.5 -> c.7 : tcp/443 yes")
+    assert host.count("web") == 2
+    assert "10.1.0.5 timeout 1h expires 59m" in host.nft("list", "table", "inet", "segc")
+    assert "table inet other" in host.nft("list", "tables")
+
+
+def test_what_cannot_be_changed_in_place_keeps_counters_and_sessions_too(host: Host) -> None:
+    host.apply(f"{MORE}\nallow as slow b -> c : udp/5 limit 10/second")
+    host.bind("a.5", "ana@x.example", timeout="1h")
+    host.check("a.5 -> b.7 : tcp/443 yes")
+    host.apply(f"{MORE}\nallow as slow b -> c : udp/5 limit 20/second")
+    host.check("b.5 -> c.7 : udp/5 yes\na.5 -> c.7 : tcp/443 yes\na.5 -> b.7 : tcp/443 yes")
+    assert host.count("web") == 4
+    assert "rate 20/second" in host.nft("list", "limits")
+
+
+def test_connections_that_are_not_allowed_any_more_end_and_others_go_on(host: Host) -> None:
+    host.apply(f"{MORE}\nallow as log a -> b : udp/514")
+    web, mail = host.talk("a.5", "b.7", 4, "tcp", 443), host.talk("a.5", "c.7", 6, "tcp", 25)
+    log, echo = host.talk("a.5", "b.7", 4, "udp", 514), host.talk("a.5", "c.7", 4, "tcp", 150)
+    assert web.open() and mail.open() and echo.open() and log.to_server() and log.to_client()
+    told = host.apply(LESS)
+    assert "end 3 connections" in told
+    assert mail.to_server() and mail.to_client()
+    assert not (web.to_server() or web.to_client() or log.to_client() or echo.to_client())
+
+
+def test_a_connection_under_a_new_deny_ends(host: Host) -> None:
+    host.apply(WEB)
+    one, other = host.talk("a.11", "b.7", 4, "tcp", 443), host.talk("a.12", "b.7", 4, "tcp", 443)
+    assert one.open() and other.open()
+    host.apply(DENIED)
+    assert not one.to_client()
+    assert other.to_client()
+
+
+def test_what_was_changed_by_hand_is_put_right_by_an_apply(host: Host) -> None:
+    host.apply(MORE)
+    host.check("a.5 -> b.7 : tcp/443 yes")
+    host.inside(
+        lambda: nft(
+            "flush chain inet segc refuse\nadd chain inet segc mine\ndelete element inet segc allow_tcp "
+            + first_element(host)
+        )
+    )
+    told = host.apply(MORE)
+    assert "changed by hand is put right" in told
+    host.check("a.5 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/25 yes\nb.5 -> a.7 : tcp/25 no")
+    assert counter(host.gateway, "flow_web") == 4
+    assert "chain mine" not in host.nft("list", "table", "inet", "segc")
+
+
+def first_element(host: Host) -> str:
+    text = host.nft("list", "map", "inet", "segc", "allow_tcp")
+    return "{ " + text.partition("elements = {")[2].split(" comment", 1)[0].strip() + " }"
+
+
+def test_a_table_that_somebody_flushed_is_brought_back(host: Host) -> None:
+    host.apply(WEB)
+    host.inside(lambda: nft("flush ruleset"))
+    host.apply(WEB)
+    host.check("a.5 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/25 no")
+    assert host.marker() == (2,)
+
+
+def test_a_table_loaded_by_hand_is_taken_over_and_brought_back(host: Host) -> None:
+    host.now(WEB)
+    host.inside(lambda: nft(host.compiled.ruleset()))
+    before = host.nft("list", "table", "inet", "segc")
+    told = host.apply(MORE, "--confirm", "1h")
+    assert host.marker() == (1,)
+    assert host.segc("rollback").returncode == 0, told
+    assert host.nft("list", "table", "inet", "segc") == before
+    assert host.standing() == (None, None, None)
+
+
+def test_a_refused_ruleset_changes_nothing(host: Host) -> None:
+    host.apply(WEB)
+    wanted = host.wanted(MORE)
+    spoilt = wanted.artifacts["ruleset.nft"].replace("tcp dport", "tcp dprot")
+    from dataclasses import replace
+
+    from segc.apply.errors import RolledBackError
+
+    before = host.nft("list", "table", "inet", "segc")
+    with pytest.raises(RolledBackError, match="put back as it was"):
+        host.apply_here(replace(wanted, artifacts={**wanted.artifacts, "ruleset.nft": spoilt + "nonsense"}))
+    assert host.nft("list", "table", "inet", "segc") == before
+    assert host.standing() == (1, 1, None)
