@@ -10,15 +10,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from segc.backends.nftables.conditions import grant_matches, time_matches
 from segc.backends.nftables.document import NAME_LENGTH, Table, comment, quoted
-from segc.backends.nftables.lookups import STILL, hit, key_type, lookup_key, map_name, still_name, verdict
+from segc.backends.nftables.lookups import (
+    STILL,
+    key_type,
+    map_name,
+    still_name,
+    verdict,
+)
 from segc.backends.nftables.marks import MarkLayout
-from segc.backends.nftables.ranges import Pair, PortRange, disjoint, shards
-from segc.enforcement.program import Cell, Kind, Level, Phase, Program, Rule, Slot
+from segc.backends.nftables.pairs import Pair, PairWriter
+from segc.backends.nftables.ranges import PortRange
+from segc.enforcement.program import Cell, Kind, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
 LABEL = 119  # the connection label of flows whose permission may end before they do
@@ -40,11 +47,13 @@ class CellWriter:
     _comments: list[str] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
     _certain: list[bool] = field(default_factory=list)
+    _pairs: PairWriter = field(init=False)
 
     def write(self) -> None:
         self._comments = [comment(self.place(flow)) for flow in self.program.flows]
         self._names = [counter_name(flow) for flow in self.program.flows]
         self._certain = [flow.certain for flow in self.program.flows]
+        self._pairs = PairWriter(self.program.places, self.marks, self.table, self._names, self._comments)
         for flow, name in zip(self.program.flows, self._names, strict=True):
             self.table.object("counter", name)
             if flow.limit:
@@ -56,6 +65,7 @@ class CellWriter:
                 self._write_ranges(slot, found)
             else:
                 self._write_elements(slot, found)
+        self._pairs.write(self.program.intra)
 
     def _write_elements(self, slot: Slot, found: Found) -> None:
         plain: list[str] = []
@@ -89,7 +99,7 @@ class CellWriter:
             self.table.set(name, type_, elements)
 
     def _write_ranges(self, slot: Slot, found: Found) -> None:
-        """For each pair of places the chain of its ranges: a shared one, behind those with conditions."""
+        """Certain ranges as elements; for those with conditions a chain for each pair of places."""
         certain: dict[Pair, list[PortRange]] = defaultdict(list)
         chains: dict[Pair, dict[str, None]] = defaultdict(dict)
         still: dict[str, dict[Pair, dict[str, None]]] = {"": defaultdict(dict), REPLY: defaultdict(dict)}
@@ -107,45 +117,10 @@ class CellWriter:
                 for line in self._lines(STILL, rule):
                     still[""][pair][match + line] = None
                     still[REPLY][pair][match.replace("dport", "sport") + line] = None
-        shared = self._write_shards(slot, certain)
-        for pair in chains.keys() & shared.keys():
-            chains[pair][f"goto {shared.pop(pair)}"] = None
-        self._write_pairs(map_name(slot), chains, shared)
+        self._pairs.add_ranges(slot, certain)
+        self._pairs.write_chains(map_name(slot, "_if"), chains)
         for way, pairs in still.items():
-            self._write_pairs(still_name(slot) + way, pairs, {})
-
-    def _write_shards(self, slot: Slot, certain: Mapping[Pair, Iterable[PortRange]]) -> dict[Pair, str]:
-        """Interval maps, each with a chain that asks it; the chain of each pair."""
-        levels: dict[Level, dict[Pair, tuple[PortRange, ...]]] = defaultdict(dict)
-        for pair, ranges in certain.items():
-            levels[Level.of(*pair)][pair] = disjoint(ranges)
-        dealt = [(level, pairs) for level in sorted(levels) for pairs in shards(levels[level])]
-        chains: dict[Pair, str] = {}
-        for number, (level, pairs) in enumerate(dealt):
-            name = f"{map_name(slot)}_{number}"
-            elements = [line for pair in pairs for line in self._range_elements(pair, levels[level][pair])]
-            self.table.set(name, f"{key_type(slot)} : counter", elements, flags="interval")
-            key = lookup_key(slot, self.marks, level)
-            self.table.chain(name, [f"counter name {key} map @{name} {hit(slot.phase, self.marks)}"])
-            chains.update(dict.fromkeys(pairs, name))
-        return chains
-
-    def _range_elements(self, pair: Pair, ranges: Iterable[PortRange]) -> Iterator[str]:
-        mark = f"0x{self.marks.pair(*pair):08x}"
-        for each in ranges:
-            yield f'{mark} . {each.key}{self._comments[each.flow]} : "{self._names[each.flow]}"'
-
-    def _write_pairs(
-        self, name: str, chains: Mapping[Pair, Iterable[str]], shared: Mapping[Pair, str]
-    ) -> None:
-        """The map that leads to a chain of its own for each pair of `chains`, or to a shared one."""
-        called = self.program.places.name
-        leads = dict(shared)
-        for (source, destination), rules in chains.items():
-            pair = f"{called(source)}/{called(destination)}"  # no name of a zone holds a slash
-            leads[source, destination] = self.table.chain(f"{name}/{pair}", rules)
-        elements = sorted(f"0x{self.marks.pair(*pair):08x} : jump {chain}" for pair, chain in leads.items())
-        self._set(name, "mark : verdict", elements)
+            self._pairs.write_chains(still_name(slot) + way, pairs)
 
     def _uncertain(self, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         return tuple(sorted((rule for rule in rules if not self._certain[rule.flow]), key=_order))
