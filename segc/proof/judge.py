@@ -19,11 +19,19 @@ from segc.proof.meaning import LABEL, Meaning, Product, Role, Served, possible, 
 from segc.proof.model import Effect, Problem
 from segc.proof.times import ALWAYS, Clock
 from segc.proof.who import NOBODY, Who
-from segc.proof.witness import Witness, worded
+from segc.proof.witness import worded
 from segc.space.intervals import Intervals, covers, intersect
 from segc.space.services import domain
-from segc.space.words import quote
 
+SAYS = {"allow": "allows it", "deny": "denies it"}
+DOES = {
+    "accept": "accepts it",
+    "continue": "counts it",
+    "refuse": "refuses it",
+    "refuse quietly": "refuses it",
+    "ended": "ends it",
+    "exit": "drops it",
+}
 PREFIX = 120  # characters of a log prefix
 STAGED_RATE = "10/second burst 20"
 RANKS = ("staged", "deny", "allow", "intra")
@@ -112,7 +120,9 @@ class Judge:
             guard = event.guard
             exact = [p for p in products if p.who == guard.who]
             if not self.serves(flow, guard.service):
-                self.report(f"it counts for the flow `{flow.id}`, which is of another service", event)
+                self.report(
+                    f"it counts for the flow `{flow.id}`, which is of another service", event, flow=flow.id
+                )
                 continue
             held = exact or [p for p in products if p.who <= guard.who]
             rest = _rest(guard[:2], held)
@@ -121,7 +131,12 @@ class Judge:
             wrong = next((each for each in rest if self.meaning.atoms.real(*each)), None)
             if wrong is not None:
                 narrow = guard._replace(source=wrong[0], destination=wrong[1])
-                self.report(f"it counts for the flow `{flow.id}`, which says nothing of this", event, narrow)
+                self.report(
+                    f"it counts for the flow `{flow.id}`, which says nothing of this",
+                    event,
+                    narrow,
+                    flow=flow.id,
+                )
                 continue
             self._timely(flow, event)
             self._effects(flow, event)
@@ -147,17 +162,21 @@ class Judge:
     def _timely(self, flow: Flow, event: Event) -> None:
         _, extra = self.clock.differs([flow.conditions], event.guard.times)
         if extra is not None:
-            self.report(f"it holds at a time at which the flow `{flow.id}` does not", event, at=extra)
+            self.report(
+                f"it holds at a time at which the flow `{flow.id}` does not", event, at=extra, flow=flow.id
+            )
 
     def _effects(self, flow: Flow, event: Event) -> None:
         wanted, verdict = expected(flow, event.guard.who)
         if event.verdict != verdict:
-            self.report(f"it says `{event.verdict}`, and the flow `{flow.id}` stands for `{verdict}`", event)
-        elif event.effects != wanted:
-            said = ", ".join(f"{kind} {quote(value)}" for kind, value in event.effects)
             self.report(
-                f"for the flow `{flow.id}` it should count, limit, log and label otherwise than {said}", event
+                f"it says `{event.verdict}`, and the flow `{flow.id}` stands for `{verdict}`",
+                event,
+                flow=flow.id,
             )
+        elif event.effects != wanted:
+            message = f"for the flow `{flow.id}` it counts, limits, logs or labels otherwise than it should"
+            self.report(message, event, flow=flow.id)
 
     # -- completeness ----------------------------------------------------------------------------
 
@@ -241,15 +260,6 @@ class Judge:
                     found.setdefault(word, []).append(event)
         return found
 
-    def lacking(self, missing: Missing) -> None:
-        flow, who = missing.product.flow, missing.product.who
-        guard = Guard(*missing.places, missing.service, 0, who)
-        does = "counts nothing" if flow.staged else "does not decide it"
-        message = f"the flow `{flow.id}` is not all there"
-        self._say(
-            message, 0, guard, f"{flow.action}s it{' (staged)' if flow.staged else ''}", does, missing.at
-        )
-
     # -- within zones ----------------------------------------------------------------------------
 
     def _intra(self, events: Sequence[Event]) -> None:
@@ -270,24 +280,36 @@ class Judge:
                 exact.add(event.guard[:2])
         for name, bits in wide.items():
             if bits and (bits, bits) not in exact and uncovered((bits, bits), exact):
-                guard = Guard(bits, bits)
-                self._say(f"hosts of the zone `{name}` may talk", 0, guard, "lets them", "does not accept it")
+                witness = worded(self.meaning, self.role, Guard(bits, bits), None)
+                message = f"hosts of the zone `{name}` may not talk to each other"
+                self.problems.append(Problem(message, 0, witness, "allows it", "decides otherwise"))
 
     # -- findings --------------------------------------------------------------------------------
 
     def report(
-        self, message: str, event: Event | None, guard: Guard | None = None, at: int | None = None
+        self,
+        message: str,
+        event: Event | None,
+        guard: Guard | None = None,
+        at: int | None = None,
+        flow: str = "",
     ) -> None:
+        """An event that the policy does not stand behind."""
         if event is None:
             self.problems.append(Problem(message))
             return
-        self._say(message, event.line, guard or event.guard, "", f"{event.verdict}s it", at)
+        witness = worded(self.meaning, self.role, guard or event.guard, at)
+        does = DOES.get(event.verdict, f"says {event.verdict}")
+        self.problems.append(Problem(message, event.line, witness, "", does, flow))
 
-    def _say(
-        self, message: str, line: int, guard: Guard, policy: str, ruleset: str, at: int | None = None
-    ) -> None:
-        witness: Witness | None = worded(self.meaning, self.role, guard, at)
-        self.problems.append(Problem(message, line, str(witness or ""), policy, ruleset, witness))
+    def lacking(self, missing: Missing) -> None:
+        flow = missing.product.flow
+        guard = Guard(*missing.places, missing.service, 0, missing.product.who)
+        witness = worded(self.meaning, self.role, guard, missing.at)
+        says = SAYS[flow.action] + (" when no longer staged" if flow.staged else "")
+        does = "does not count it" if flow.staged else "ends it" if self.role.still else "decides otherwise"
+        message = f"the flow `{flow.id}` is not all there"
+        self.problems.append(Problem(message, 0, witness, says, does, flow.id))
 
 
 def counter(event: Event) -> str:

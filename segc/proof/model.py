@@ -130,14 +130,14 @@ class Ruleset:
 
 
 class Problem(NamedTuple):
-    """What is wrong, and in which line; `policy` and `ruleset` say what becomes of the witness."""
+    """What is wrong, in which line, of which flow; both sides say what becomes of the witness."""
 
     message: str
     line: int = 0
     witness: str = ""
     policy: str = ""
     ruleset: str = ""
-    packet: object = None
+    flow: str = ""
 
 
 class UnreadableError(Exception):

@@ -7,25 +7,21 @@ is shared with what wrote the ruleset. Linear in elements and in flows x places 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from collections.abc import Iterable
 
 from segc.policy.model import Gateway, Policy
 from segc.proof.atoms import members
 from segc.proof.boxes import WHOLE
 from segc.proof.events import Reader
+from segc.proof.form import malformed
 from segc.proof.hooks import HookProof
 from segc.proof.judge import Judge
 from segc.proof.meaning import FRESH, Meaning, Role
 from segc.proof.model import (
     ALL_BITS,
     Chain,
-    Effect,
-    Element,
-    Lookup,
     Problem,
     Ruleset,
-    Table,
     UnreadableError,
 )
 from segc.proof.nat import prove_nat
@@ -49,7 +45,7 @@ def compare(policy: Policy, gateway: Gateway, rules: Ruleset) -> list[Problem]:
     """Everything in which a gateway's ruleset differs from the policy; nothing where they are equal."""
     problems: list[Problem] = []
     try:
-        problems += _well_formed(rules)
+        problems += malformed(rules)
         problems += _Proof(policy, gateway, rules).run()
     except UnreadableError as error:
         problems.append(error.problem)
@@ -198,49 +194,3 @@ class _Proof:
 
     def _values(self, placing: Placing) -> dict[int, int]:
         return numbered(self.walker.placed[placing.chain], self.meaning.atoms)
-
-
-def _well_formed(rules: Ruleset) -> Iterator[Problem]:
-    """What nftables would not load, or take in an order of its own."""
-    for chain in rules.chains.values():
-        for rule in chain.rules:
-            for item in rule.items:
-                if isinstance(item, Effect) and item.kind in ("counter", "limit"):
-                    held = rules.counters if item.kind == "counter" else rules.limits
-                    if item.value not in held:
-                        yield Problem(f"there is no {item.kind} {quote(item.value)}", rule.line)
-                elif isinstance(item, Lookup) and item.map not in rules.tables:
-                    yield Problem(f"there is no map {quote(item.map)}", rule.line)
-    for table in rules.tables.values():
-        if table.value == "counter":
-            for element in table.elements:
-                if element.value not in rules.counters:
-                    yield Problem(f"there is no counter {quote(str(element.value))}", element.line)
-        yield from _overlaps(table)
-
-
-def _overlaps(table: Table) -> Iterator[Problem]:
-    """Elements of one key: the order of insertion would decide."""
-    if "interval" not in table.flags:
-        seen: dict[object, Element] = {}
-        for element in table.elements:
-            first = seen.setdefault(element.key, element)
-            if first.value != element.value:
-                yield Problem(f"an element of {quote(table.name)} stands there twice", element.line)
-            if any(low != high for low, high in element.key):
-                yield Problem(
-                    f"{quote(table.name)} holds an interval, and is no set of intervals", element.line
-                )
-        return
-    groups: dict[object, list[Element]] = {}
-    for element in table.elements:
-        groups.setdefault(element.key[:-1], []).append(element)
-    if any(low != high for key in groups for low, high in key):  # type: ignore[attr-defined]
-        yield Problem(
-            f"intervals in the first part of the key of {quote(table.name)} are not understood", table.line
-        )
-    for group in groups.values():
-        group.sort(key=lambda element: element.key[-1])
-        for before, after in pairwise(group):
-            if after.key[-1][0] <= before.key[-1][1]:
-                yield Problem(f"elements of {quote(table.name)} overlap", after.line)

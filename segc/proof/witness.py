@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from segc.proof.atoms import members
 from segc.proof.events import ANY, Guard, Service
 from segc.proof.meaning import Meaning, Role
-from segc.proof.who import Who
 from segc.space.addresses import address_text
 from segc.space.services import ServiceSet
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """The first packet of a connection (of one that stands, its opener's); an end without address is us."""
-
-    source: str
-    destination: str
-    protocol: int
-    value: int
-    who: Who
-    at: int | None
-    still: bool
-
-    def __str__(self) -> str:
-        service = ServiceSet(((self.protocol, ((self.value, self.value),)),))
-        words = [f"{self.source or 'the gateway'} -> {self.destination or 'the gateway'} {service}"]
-        words += sorted(map(str, self.who))
-        if self.at is not None:
-            words.append(f"at {datetime.fromtimestamp(self.at, UTC):%Y-%m-%d %H:%M:%S} UTC")
-        if self.still:
-            words.append("in a connection that stands")
-        return ", ".join(words)
-
-
-def worded(meaning: Meaning, role: Role, guard: Guard, at: int | None) -> Witness | None:
-    """A packet of the guard; None where it holds none."""
+def worded(meaning: Meaning, role: Role, guard: Guard, at: int | None) -> str:
+    """A packet of the guard, the first of a connection; nothing where it holds none."""
     family = guard.family or meaning.atoms.real(guard.source, guard.destination)
     if not family:
-        return None
-    ends = [_address(meaning, bits, family) for bits in (guard.source, guard.destination)]
-    if ends[0] == ends[1] and ends[0]:
-        ends[1] = next(iter(_addresses(meaning, guard.destination, family, 2)[1:]), ends[1])
-    protocol, value = _service(guard.service, family)
-    return Witness(ends[0], ends[1], protocol, value, guard.who, at, role.still)
+        return ""
+    source, destination = (_address(meaning, bits, family) for bits in (guard.source, guard.destination))
+    if source == destination:
+        destination = _addresses(meaning, guard.destination, family, 2)[-1]
+    protocol, value = _service(guard.service)
+    service = ServiceSet(((protocol, ((value, value),)),))
+    words = [f"{source} -> {destination} {service}", *sorted(map(str, guard.who))]
+    if at is not None:
+        words.append(f"at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC")
+    if role.still:
+        words.append("in a connection that stands")
+    return ", ".join(words)
 
 
 def _address(meaning: Meaning, bits: int, family: int) -> str:
-    return next(iter(_addresses(meaning, bits, family, 1)), "")
+    return next(iter(_addresses(meaning, bits, family, 1)), "the gateway")
 
 
 def _addresses(meaning: Meaning, bits: int, family: int, count: int) -> list[str]:
@@ -65,7 +46,6 @@ def _addresses(meaning: Meaning, bits: int, family: int, count: int) -> list[str
     return found or ([address_text(own[0][0], family)] if own and bits & meaning.atoms.own else [])
 
 
-def _service(service: Service, family: int) -> tuple[int, int]:
-    if service == ANY:
-        return 6, 9
-    return service[0], service[1] or min(service[2], 1)
+def _service(service: Service) -> tuple[int, int]:
+    protocol, first, last = service
+    return (6, 9) if service == ANY else (protocol, first or min(last, 1))
