@@ -19,14 +19,14 @@ def alterations(
 ) -> tuple[Alteration, ...]:
     """`same` pairs the flows that mean the same but for their rate; `statement` words a span of `after`."""
     found = [
-        Alteration("limit", now.id, _rate(was.limit), _rate(now.limit), _faster(was.limit, now.limit),
-                   statement(now.span, now.id))
-        for was, now in same
-        if was.limit != now.limit
+        Alteration("limit", new.id, _rate(old.limit), _rate(new.limit), _faster(old.limit, new.limit),
+                   statement(new.span, new.id))
+        for old, new in same
+        if old.limit != new.limit
     ]  # fmt: skip
     found += _named("posture", before.postures, after.postures, _facts, _asks_less)
-    sessions = ({rule.group: rule for rule in policy.sessions} for policy in (before, after))
-    found += _named("session", *sessions, _bounds, _trusts_longer)
+    was, now = ({rule.group: rule for rule in policy.sessions} for policy in (before, after))
+    found += _named("session", was, now, _bounds, _trusts_longer)
     found += _named("refuse", before.zones, after.zones, _refusal, lambda was, now: False)
     return tuple(found)
 
@@ -57,9 +57,7 @@ def _faster(was: Limit | None, now: Limit | None) -> bool:
 
 
 def _facts(posture: Posture) -> str:
-    return ", ".join(
-        f"{fact.name} {fact.operator} {_value(fact.value)}" for fact in sorted(posture.facts, key=str)
-    )
+    return ", ".join(f"{fact.name} {fact.operator} {_value(fact.value)}" for fact in posture.facts)
 
 
 def _value(value: str | bool | int) -> str:

@@ -28,7 +28,8 @@ class RevisionError(Exception):
 def read_revision(revision: str, paths: Sequence[str]) -> tuple[str, Workspace]:
     """The commit's name and the policy that `paths` (of the working tree) were in that revision.
 
-    Paths are resolved as now and may be gone by now. What is imported comes from the same revision. RevisionError.
+    Paths are those of today and may be gone by now; what is imported comes from the same revision.
+    RevisionError.
     """
     tree = _open(revision, paths[0])
     wanted = [file for path in paths for file in tree.below(path)]
