@@ -64,6 +64,7 @@ def build(
 ) -> Build:
     """The artifacts of every node, each node with a manifest of what it was made from."""
     from segc.backends import BACKENDS, Target
+    from segc.proof.findings import prove
 
     sources = [source for source, _ in files]
     among = context([file for _, file in files], memo)
@@ -75,6 +76,10 @@ def build(
         output = backend(target)
         artifacts += output.artifacts
         diagnostics += output.diagnostics
+    progress("proving the rulesets")
+    for artifact in artifacts:
+        if artifact.name == "ruleset.nft":
+            diagnostics += prove(policy, policy.gateways[artifact.node], artifact.text)
     if any(each.severity is Severity.ERROR for each in diagnostics):
         return Build((), tuple(diagnostics))
     artifacts += _manifests(artifacts, target.digest)

@@ -8,7 +8,7 @@ import os
 import posixpath
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,15 +132,18 @@ class _Reader:
         source = self.decode(shown(path), data)
         if source is None:
             return
+        for statement in self.keep(real, source).rest:
+            if isinstance(statement, Import):
+                self.follow(path, real, statement)
+
+    def keep(self, real: str, source: SourceFile) -> AnyFile:
         key = cache.key(__version__, grammar.fingerprint(), sys.version, source.path, source.text)
         file, found = _stored(source, key) or _parse(source, key)
         self.diagnostics += found
         if not found:
             self.keys[source.path] = "" if source.path in self.keys else key  # names may be alike as shown
         self.loaded[real] = (source, file)
-        for statement in file.rest:
-            if isinstance(statement, Import):
-                self.follow(path, real, statement)
+        return file
 
     def follow(self, path: str, real: str, statement: Import) -> None:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), statement.path.text))
@@ -200,6 +203,15 @@ class _Reader:
         span = source.span(start, start + 1)
         self.broken.append(source)
         self.fail(f"`{name}` {what} (byte {at}, line {span.line})", span, help)
+
+
+def of_texts(texts: Mapping[str, str]) -> Workspace:
+    """A policy whose files are all at hand, by path: nothing is looked up, and imports are not followed."""
+    reader = _Reader()
+    with _collector_paused():
+        for path, text in sorted(texts.items()):
+            reader.keep(path, SourceFile(shown(path), text))
+    return reader.workspace()
 
 
 def shown(path: str) -> str:

@@ -9,6 +9,7 @@ from segc.analysis.conflicts import check_conflicts
 from segc.analysis.expectations import check_tests
 from segc.analysis.placement import check_placement
 from segc.analysis.promises import check_nevers, check_workflows
+from segc.analysis.segmentation import check_segmentation
 from segc.analysis.topology import check_topology
 from segc.diagnostics.model import Diagnostic
 from segc.policy.model import Policy
@@ -23,4 +24,5 @@ CHECKS: tuple[Check, ...] = (
     check_tests,
     check_nevers,
     check_workflows,
+    check_segmentation,
 )

@@ -18,7 +18,9 @@ def write_folder(folder: Path, contents: Mapping[str, str]) -> None:
         for name, text in contents.items():
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, text)
+            path.write_text(text, encoding="utf-8", newline="")
+        for path in (path for path in new.rglob("*") if path.is_file()):  # all written: one flush serves most
+            sync(path)
         for below in (new, *(path for path in new.rglob("*") if path.is_dir())):
             sync(below)
         new.rename(folder)
@@ -51,8 +53,9 @@ def point(link: Path, target: str | None) -> None:
     sync(link.parent)
 
 
-def sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Have a file or a folder on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

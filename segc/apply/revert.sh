@@ -4,7 +4,7 @@
 #
 #   sh revert.sh [TOKEN]     with a token, only if the window that was opened with it still is
 #
-# Beside it: conf (names), inverse.nft (one transaction back), whole.nft (the former table), links.sh.
+# Beside it: conf (names), inverse*.nft (the transactions back), whole.nft (the former table), links.sh.
 
 set -u
 umask 077
@@ -32,9 +32,15 @@ marked() {
     nft -j list chains | grep -Eq "\"family\": \"inet\", \"table\": \"segc\", \"name\": \"generation_$1\""
 }
 
+inverse() {
+    for each in "$here"/inverse*.nft; do
+        nft -f "$each" || return 1
+    done
+}
+
 failed=
 if marked "$number"; then
-    nft -f "$here/inverse.nft" || nft -f "$here/whole.nft" || failed=1
+    inverse || nft -f "$here/whole.nft" || failed=1
 elif [ -n "$former" ] && ! marked "$former"; then
     nft -f "$here/whole.nft" || failed=1
 fi

@@ -26,7 +26,7 @@ from segc.apply.ruleset import TABLE, read_ruleset
 from segc.apply.seen import observe
 from segc.apply.state import Generation, Meta, State, unwritable
 from segc.apply.sysctl import sysctl_steps
-from segc.apply.transaction import MARKER, change, marker, rebuild, replacement
+from segc.apply.transaction import MARKER, Commands, change, marker, rebuild, replacement
 from segc.enforcement.layer2 import LinkPlan
 
 GRACE = 120  # seconds that an apply may take before its watch undoes it
@@ -46,16 +46,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that an apply does to the kernel, and back. `repairs` says that the kernel was not as left."""
+    """All that an apply does to the kernel, and back.
 
-    forward: str
-    inverse: str
+    `forward` and `inverse` are transactions one after the other, `whole` the former table as it was loaded.
+    """
+
+    forward: tuple[str, ...]
+    inverse: tuple[str, ...]
     whole: str
     steps: tuple[Step, ...]
     absent: tuple[str, ...]
     transactions: int  # that nf_tables had counted before anything was looked at
     bare: bool = False  # no table stood: it comes first, so that no link opens before it
-    repairs: bool = False
+    repairs: bool = False  # the kernel was not as it had been left
 
     @property
     def nothing(self) -> bool:
@@ -95,23 +98,29 @@ def _link_plan(text: str | None) -> LinkPlan | None:
 
 def _ruleset_work(
     state: State, current: Generation | None, wanted: Wanted, number: int, found: live.Held
-) -> tuple[str, str, str, bool]:
-    """The transaction, its inverse, the former table whole, and whether the kernel is not as it was left."""
-    text = wanted.artifacts["ruleset.nft"]
-    mark = marker(number, f"segc: {wanted.policy[:12]}, see segc history")
+) -> tuple[tuple[str, ...], tuple[str, ...], str, bool]:
+    """The transactions, their inverses, the former table whole, and whether the kernel was not as left."""
+    text, mark = wanted.artifacts["ruleset.nft"], _mark(number, wanted.policy)
     if not found.present:
         former = _whole(current) if current else f"table {TABLE}\ndelete table {TABLE}\n"
-        return replacement(text, mark), former, former, current is not None
+        return (replacement(text, mark),), (former,), former, current is not None
     if current is not None and as_left(state, current, found):
         old, new = read_ruleset(current.ruleset), read_ruleset(text)
         forward = change(old, new)
         if not forward:
-            return "", "", _whole(current), False
-        swap = f"{mark}delete chain {TABLE} {MARKER}{current.number}\n"
-        back = f"{_mark_of(current)}delete chain {TABLE} {MARKER}{number}\n"
-        return _joined(forward) + swap, _joined(change(new, old)) + back, _whole(current), False
+            return (), (), _whole(current), False
+        former_mark = _mark(current.number, current.meta.policy)
+        there = _marked(forward, f"{mark}delete chain {TABLE} {MARKER}{current.number}\n")
+        back = _marked(change(new, old), f"{former_mark}delete chain {TABLE} {MARKER}{number}\n")
+        return there, back, _whole(current), False
     former = _whole(current) if current else _saved()
-    return _rebuilt(text) + mark, former, former, True
+    return (_rebuilt(text) + mark,), (former,), former, True
+
+
+def _marked(transactions: tuple[Commands, ...], swap: str) -> tuple[str, ...]:
+    """The texts of transactions, the first with what exchanges the markers."""
+    first, *rest = map(_joined, transactions)
+    return first + swap, *rest
 
 
 def _rebuilt(text: str) -> str:
@@ -134,14 +143,14 @@ def _saved() -> str:
 
 
 def _whole(generation: Generation) -> str:
-    return replacement(generation.ruleset, _mark_of(generation))
+    return (generation.folder / "load.nft").read_text("utf-8")
 
 
-def _mark_of(generation: Generation) -> str:
-    return marker(generation.number, f"segc: {generation.meta.policy[:12]}, see segc history")
+def _mark(number: int, policy: str) -> str:
+    return marker(number, f"segc: {policy[:12]}, see segc history")
 
 
-def _joined(commands: tuple[str, ...]) -> str:
+def _joined(commands: Commands) -> str:
     return "".join(f"{command}\n" for command in commands)
 
 
@@ -201,6 +210,8 @@ def _prepare(state: State, wanted: Wanted, work: Work, number: int, netns: str) 
     )  # fmt: skip
     contents = {f"policy/{name}": text for name, text in wanted.sources.items()}
     contents |= {f"build/{name}": text for name, text in wanted.artifacts.items()}
+    load = replacement(wanted.artifacts["ruleset.nft"], _mark(number, wanted.policy))
+    contents |= {"load.nft": load}
     contents |= {f"revert/{name}": text for name, text in _bundle(state, meta, work, netns).items()}
     try:
         generation = state.record(meta, contents)
@@ -223,7 +234,7 @@ def _bundle(state: State, meta: Meta, work: Work, netns: str) -> dict[str, str]:
     return {
         "revert.sh": files("segc.apply").joinpath("revert.sh").read_text("utf-8"),
         "conf": "".join(f"{name}={shlex.quote(value)}\n" for name, value in conf.items()),
-        "inverse.nft": work.inverse,
+        **{f"inverse{number}.nft": text for number, text in enumerate(work.inverse)},
         "whole.nft": work.whole,
         "links.sh": "".join(f"{line}\n" for line in undo),
     }
@@ -247,10 +258,11 @@ def _carry_out(
             done.append(step.what)
 
     def ruleset() -> None:
+        for number, transaction in enumerate(work.forward, start=1):
+            before("ruleset" if number == 1 else f"ruleset {number}")
+            host.load(transaction)
         if work.forward:
-            before("ruleset")
-            host.load(work.forward)
-            _remember(state, generation, work.transactions + 1)
+            _remember(state, generation, work.transactions + len(work.forward))
             done.append("change the ruleset")
 
     if window is not None or work.steps:
@@ -277,7 +289,7 @@ def _carry_out(
 
 
 def _remember(state: State, generation: Generation, count: int) -> None:
-    """If ours was the one transaction since we looked, nobody needs to look again until the next."""
+    """If ours were the only transactions since we looked, nobody needs to look again until the next."""
     with suppress(OSError):
         if live.transactions() != count:
             (state.root / "kernel.json").unlink(missing_ok=True)

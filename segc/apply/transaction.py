@@ -1,4 +1,4 @@
-"""One nft transaction from a ruleset to another, which touches only what differs.
+"""From a ruleset to another by transactions that touch only what differs.
 
 Counters that stay keep counting, and sets that sessions fill are neither read nor written. The place in a
 comment (`flows.seg:14`) is no difference: a line added on top of a file would touch every element below it.
@@ -6,33 +6,114 @@ comment (`flows.seg:14`) is no difference: a line added on top of a file would t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from segc.apply.ruleset import TABLE, Ruleset, SetText, element_key
 
 AT_ONCE = 500  # elements in one command, for lines that people can still read
 MARKER = "generation_"
+ASIDE = "next/"  # before the names of second sets
+_LOOKUP = re.compile(r"@([A-Za-z0-9_./-]+)")
+Commands = tuple[str, ...]  # of one transaction
 
 
-def change(old: Ruleset, new: Ruleset) -> tuple[str, ...]:
-    """Commands for one `nft -f` that turn `old` into `new`; empty if they do the same.
+def change(old: Ruleset, new: Ruleset) -> tuple[Commands, ...]:
+    """Transactions that turn `old` into `new`, each for one `nft -f`; none if they do the same.
 
-    What cannot be changed in place, such as the rate of a limit, takes its users with it: then all but counters
-    and sessions is built anew, still in one transaction.
+    From the first on the kernel does what `new` says; further ones only tidy up.
     """
-    if _redefined(old, new):
-        return rebuild(old, new)
+    if not renumbered(old, new):
+        commands = rebuild(old, new) if _redefined(old, new) else _in_place(old, new)
+        return (commands,) if commands else ()
+    if not all(_same_hook(old, new, name) for name in old.chains.keys() & new.chains.keys()):
+        return (rebuild(old, new),)
+    # A limit's rate cannot be changed while rules ask for it: that comes last, where numbers stay.
+    objects = {each: old.objects.get(each, body) for each, body in new.objects.items()}
+    middle = replace(new, objects=objects)
+    return (*_aside(old, middle), *((rebuild(middle, new),) if objects != new.objects else ()))
+
+
+def _in_place(old: Ruleset, new: Ruleset) -> Commands:
     return (
         *_new_names(old, new),
         *_emptied_chains(old, new),
         *_elements(old, new),
-        *_rules(old, new, new.chains.keys() - _same_chains(old, new)),
+        *_rules(new, new.chains.keys() - _same_chains(old, new)),
         *_gone_names(old, new),
     )
 
 
-def rebuild(old: Ruleset, new: Ruleset) -> tuple[str, ...]:
+def _aside(old: Ruleset, new: Ruleset) -> tuple[Commands, ...]:
+    """By way of second sets, where the numbers in packet marks change their meaning.
+
+    A packet keeps to the rules that it began with, but a look-up sees elements as of that moment. One that is
+    underway during a commit would be asked for by an old number among new elements. So the new rules begin
+    with sets of their own; when nobody asks the former ones any more, those are filled and take over.
+    """
+    swapped = {name for name in new.sets if name in old.sets and not new.sets[name].filled_by_others}
+    seconds = {f"{ASIDE}{name}": new.sets[name] for name in swapped}
+    both = Ruleset(new.objects, {**new.sets, **seconds}, new.chains)
+    first = Ruleset(old.objects, {**new.sets, **{name: old.sets[name] for name in swapped}}, new.chains)
+    begin = (
+        *_new_names(old, both),
+        *(f"flush chain {TABLE} {name}" for name in old.chains),
+        *_elements(Ruleset(sets=old.sets), Ruleset(sets={**first.sets, **seconds, **_gone(old, new)})),
+        *(_asking(rule, swapped) for rule in _rules(new, new.chains)),
+    )
+    redefined = {name for name in swapped if not _same_set(old, new, name)}
+    kept = replace(old, sets={name: each for name, each in old.sets.items() if name not in redefined})
+    users = [name for name, chain in new.chains.items() if any(_asking(r, swapped) != r for r in chain.rules)]
+    take_over = (
+        *(f"flush chain {TABLE} {name}" for name in users),
+        *(f"delete {old.sets[name].keyword} {TABLE} {name}" for name in redefined),
+        *_new_names(Ruleset(new.objects, kept.sets, new.chains), new),
+        *_elements(kept, new),
+        *_rules(new, users),
+        *_gone_names(old, new),
+    )
+    return begin, take_over, tuple(f"delete {each.keyword} {TABLE} {name}" for name, each in seconds.items())
+
+
+def _gone(old: Ruleset, new: Ruleset) -> dict[str, SetText]:
+    return {name: each for name, each in old.sets.items() if name not in new.sets}
+
+
+def _asking(rule: str, swapped: Container[str]) -> str:
+    """The rule with look-ups in the second sets; what is in quotes stays."""
+    parts = rule.split('"')
+    for i in range(0, len(parts), 2):
+        parts[i] = _LOOKUP.sub(lambda m: f"@{ASIDE}{m[1]}" if m[1] in swapped else m[0], parts[i])
+    return '"'.join(parts)
+
+
+def renumbered(old: Ruleset, new: Ruleset) -> bool:
+    """Whether any number in a packet mark may mean something else afterwards.
+
+    It may where a chain that writes marks differs, or who comes to it.
+    """
+    before, after = _writers(old), _writers(new)
+    return before != after or _ways_to(old, before) != _ways_to(new, after)
+
+
+def _writers(ruleset: Ruleset) -> dict[str, tuple[str, ...]]:
+    chains = ((name, chain.meaning) for name, chain in ruleset.chains.items())
+    return {name: rules for name, rules in chains if any("mark set" in rule for rule in rules)}
+
+
+def _ways_to(ruleset: Ruleset, writers: Container[str]) -> set[tuple[str, str]]:
+    """Elements of verdict maps that lead to such a chain."""
+    return {
+        (name, text)
+        for name, each in ruleset.sets.items()
+        if each.definition and "verdict" in each.definition[0]
+        for text in each.elements
+        if text.rpartition(" ")[2] in writers
+    }
+
+
+def rebuild(old: Ruleset, new: Ruleset) -> Commands:
     """Commands that turn any table with the names of `old` into `new`, whatever its chains and sets hold."""
     same_sets = {name for name in new.sets if _same_set(old, new, name)}
     same_chains = {name for name in new.chains if _same_hook(old, new, name)}
@@ -54,7 +135,7 @@ def rebuild(old: Ruleset, new: Ruleset) -> tuple[str, ...]:
         *(f"delete {kind} {TABLE} {name}" for kind, name in old.objects if (kind, name) not in same_objects),
         *_new_names(rest, new),
         *_elements(rest, new),
-        *_rules(rest, new, new.chains),
+        *_rules(new, new.chains),
     )
 
 
@@ -69,7 +150,7 @@ def replacement(new: str, marker: str = "") -> str:
 
 
 def marker(number: int, words: str) -> str:
-    """A chain without rules that says which generation the kernel holds; it changes with the policy or not at all."""
+    """A chain without rules that says which generation the kernel holds."""
     return f'add chain {TABLE} {MARKER}{number} {{ comment "{words}"; }}\n'
 
 
@@ -99,12 +180,13 @@ def _new_names(old: Ruleset, new: Ruleset) -> Iterator[str]:
     for (kind, name), body in new.objects.items():
         if (kind, name) not in old.objects:
             yield f"add {kind} {TABLE} {name}" + (f" {{ {body}; }}" if body else "")
-    for name, each in new.sets.items():
-        if name not in old.sets:
-            yield f"add {each.keyword} {TABLE} {name} {{ {each.body} }}"
+    # Chains before sets: nft 1.0.6 sends the elements of a new interval map along with the map.
     for name, chain in new.chains.items():
         if name not in old.chains:
             yield f"add chain {TABLE} {name}" + (f" {{ {chain.body} }}" if chain.body else "")
+    for name, each in new.sets.items():
+        if name not in old.sets:
+            yield f"add {each.keyword} {TABLE} {name} {{ {each.body} }}"
 
 
 def _gone_names(old: Ruleset, new: Ruleset) -> Iterator[str]:
@@ -120,12 +202,12 @@ def _gone_names(old: Ruleset, new: Ruleset) -> Iterator[str]:
 
 
 def _emptied_chains(old: Ruleset, new: Ruleset) -> Iterator[str]:
-    """Rules are exchanged by the chain: nothing in them counts, and the kernel takes the new ones all at once."""
+    """Rules are exchanged by the chain: nothing in them counts."""
     same = _same_chains(old, new)
     return (f"flush chain {TABLE} {name}" for name in old.chains if name not in same)
 
 
-def _rules(old: Ruleset, new: Ruleset, names: Iterable[str]) -> Iterator[str]:
+def _rules(new: Ruleset, names: Iterable[str]) -> Iterator[str]:
     wanted = set(names)
     for name, chain in new.chains.items():
         if name in wanted:

@@ -21,11 +21,13 @@ COMMANDS = (
     "reach",
     "test",
     "explain",
+    "plan",
     "apply",
     "confirm",
     "rollback",
     "history",
     "status",
+    "install",
 )
 INTERRUPTED, CLOSED = 128 + 2, 128 + 13  # as a shell reports SIGINT and SIGPIPE
 

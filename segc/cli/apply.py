@@ -89,12 +89,12 @@ def _wanted(state: State, reading: Reading, built: Build, node: str | None, why:
     for artifact in built.artifacts:
         gateways.setdefault(artifact.node, {})[artifact.name] = artifact.text
     gateways = {name: files for name, files in gateways.items() if "ruleset.nft" in files}
-    chosen = _node(gateways, node, state)
+    chosen = this_node(gateways, node, state)
     sources = [source for source, _ in reading.workspace.files]
     return Wanted(chosen, digest(sources), _relative(sources), gateways[chosen], why)
 
 
-def _node(gateways: Mapping[str, object], asked: str | None, state: State) -> str:
+def this_node(gateways: Mapping[str, object], asked: str | None, state: State) -> str:
     """The gateway that this host is: the one asked for, or the only one, or the former, or our namesake."""
     listed = ", ".join(f"`{name}`" for name in sorted(gateways))
     if asked is not None:

@@ -17,14 +17,17 @@ from segc.cli.terminal import complain
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
+on_state = click.option(
+    "--state-dir", metavar="DIR", default=str(DEFAULT), show_default=True, help="Where generations are kept."
+)
+
+
 def on_host(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options `--netns` and `--state-dir`."""
-    for option in (
-        click.option("--netns", metavar="NAME", default="", help="Work in this network namespace, not in the host's."),
-        click.option("--state-dir", metavar="DIR", default=str(DEFAULT), show_default=True, help="Where generations are kept."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+    where = click.option(
+        "--netns", metavar="NAME", default="", help="Work in this network namespace, not in the host's."
+    )
+    return where(on_state(command))
 
 
 class Seconds(click.ParamType[Any]):

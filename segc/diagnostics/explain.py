@@ -7,7 +7,8 @@ begins ends in `# <- SEG301`; a finding about a file that cannot be read has no 
 Where a block needs several files, a line `# file: name.seg` begins each; `# file: name.seg (latin-1)` says
 that the file is written in another encoding than UTF-8. Without such a line it is one file, `policy.seg`.
 A line `# repeat n = 1-9: …{n}…{n-1}…` stands for as many lines, for what only size brings about; then, too,
-no line says where the finding begins.
+no line says where the finding begins. A line `# written: A => B` says that the compiler wrote B for A in
+its rulesets: for what only a mistake of its own brings about.
 """
 
 from __future__ import annotations

@@ -17,12 +17,13 @@ from segc.analysis.relation import own_addresses
 from segc.enforcement.places import AreaIndex
 from segc.plan.guards import PLAIN, Guard, guard_of
 from segc.plan.subjects import Subjects
-from segc.policy.model import End, Flow, Part, Policy, Subject, Zone
+from segc.policy.model import Conditions, End, Flow, Part, Policy, Subject, Zone
 from segc.space.partition import partition
 from segc.space.prefixes import EMPTY, PrefixSet, union
 from segc.space.services import ANY_SERVICE, ServiceSet
 
 BEFORE, AFTER = 0, 1
+NO_CONDITIONS = Conditions()
 
 
 class Place(NamedTuple):
@@ -33,6 +34,9 @@ class Place(NamedTuple):
 
 
 Sides = tuple[tuple[Place, Who], ...]  # of an end, each with who must sit there
+
+
+Meaning = tuple[int, int, int, Conditions, tuple[str, bool, bool]]  # ends and services by number
 
 
 class Effect(NamedTuple):
@@ -66,24 +70,22 @@ class Aligned:
 
 def align(before: Policy, after: Policy) -> Aligned:
     """O(n) in the flows of both policies, and what the changed ones meet."""
-    subjects, numbers = Subjects(before, after), dict[object, int]()
+    subjects, numbers = Subjects(before, after), dict[Sides | ServiceSet, int]()
     sides = [_Side(n, *pair, subjects, numbers) for n, pair in enumerate(((before, after), (after, before)))]
-    keys = [side.meanings() for side in sides]
+    was, now = meanings = [side.meanings() for side in sides]
     clauses: list[Clause] = []
-    for side, mine, theirs in ((sides[0], keys[0], keys[1]), (sides[1], keys[1], keys[0])):
-        for key in (key for key in mine if key not in theirs):
-            clauses += (clause for by in mine[key] for clause in side.clauses(by, changed=True))
+    for side, mine, theirs in zip(sides, meanings, reversed(meanings), strict=True):
+        for by in (by for key, by in mine.items() if key not in theirs):
+            clauses += side.clauses(by, changed=True)
     if clauses:
-        meets = _Meets(clauses)
-        for side, mine, theirs in ((sides[0], keys[0], keys[1]), (sides[1], keys[1], keys[0])):
-            for key in (key for key in mine if key in theirs):
-                if meets.may(side, mine[key][0]):
-                    clauses += side.clauses(mine[key][0], changed=False)
-    same = [(keys[0][key][0], found[0]) for key, found in keys[1].items() if key in keys[0]]
-    flows = [(was, now) for was, now in same if isinstance(was, Flow) and isinstance(now, Flow)]
+        near = _Near(clauses, list(numbers))
+        same = [key for key in was if key in now and near.meets(key)]
+        clauses += [c for n, side in enumerate(sides) for key in same for c in side.clauses(meanings[n][key])]
+    flows = [(was[key], by) for key, by in now.items() if key in was]
+    pairs = [(one, other) for one, other in flows if isinstance(one, Flow) and isinstance(other, Flow)]
     shared = before.gateways.keys() & after.gateways.keys()
     own = {name: before.gateways[name].own & after.gateways[name].own for name in sorted(shared)}
-    return Aligned(clauses, flows, subjects, own)
+    return Aligned(clauses, pairs, subjects, own)
 
 
 @dataclass
@@ -94,7 +96,7 @@ class _Side:
     policy: Policy
     other: Policy
     subjects: Subjects
-    numbers: dict[object, int]
+    numbers: dict[Sides | ServiceSet, int]
     _ends: dict[int, tuple[int, Sides]] = field(default_factory=dict)
     _services: dict[int, int] = field(default_factory=dict)
 
@@ -105,29 +107,37 @@ class _Side:
             for name, gateway in self.policy.gateways.items()
         }
 
-    def meanings(self) -> dict[object, list[Flow | Zone]]:
-        """What every statement that decides, logs or counts means, with those that mean it."""
-        found: dict[object, list[Flow | Zone]] = {}
+    def meanings(self) -> dict[Meaning, Flow | Zone]:
+        """The first of all statements that decide, log or count the same."""
+        found: dict[Meaning, Flow | Zone] = {}
+        ends, services = self._ends, self._services
         for flow in self.policy.flows:
-            ends = self.end(flow.source)[0], self.end(flow.destination)[0]
-            services = self._services.get(id(flow.services))
-            if services is None:
-                services = self._services[id(flow.services)] = self._number(flow.services)
-            key = (*ends, services, flow.conditions, flow.action, flow.staged, flow.log)
-            found.setdefault(key, []).append(flow)
+            source = ends.get(id(flow.source)) or self.end(flow.source)
+            destination = ends.get(id(flow.destination)) or self.end(flow.destination)
+            held = services.get(id(flow.services))
+            if held is None:
+                held = services[id(flow.services)] = self._number(flow.services)
+            said = flow.action, flow.staged, flow.log
+            found.setdefault((source[0], destination[0], held, flow.conditions, said), flow)
+        everything = self._number(ANY_SERVICE)
         for zone in self.policy.zones.values():
             if not zone.isolated and (space := zone.space - self.own):
-                found.setdefault(space, []).append(zone)
+                place = self._number(((Place(space), ANYBODY),))
+                found.setdefault((place, place, everything, NO_CONDITIONS, ("allow", False, False)), zone)
         return found
 
-    def _number(self, thing: object) -> int:
+    def _number(self, thing: Sides | ServiceSet) -> int:
         return self.numbers.setdefault(thing, len(self.numbers))
 
     def end(self, end: End) -> tuple[int, Sides]:
         """An end by its number, and as places with who must sit there."""
         found = self._ends.get(id(end))
         if found is None:
-            sides = tuple(dict.fromkeys(self._split(end)))
+            parts = end.parts
+            if len(parts) == 1 and not (end.gateways or parts[0].unless or parts[0].subject or self.own):
+                sides: Sides = ((Place(parts[0].space), ANYBODY),)  # most are so
+            else:
+                sides = tuple(dict.fromkeys(self._split(end)))
             found = self._ends[id(end)] = self._number(sides), sides
         return found
 
@@ -142,7 +152,7 @@ class _Side:
     def _cut(self, part: Part) -> list[tuple[PrefixSet, Who]]:
         """A part cut along the spaces in which an `except` of people applies."""
         who = Who(frozenset((self._named(part.subject),))) if part.subject else ANYBODY
-        cut = [(part.space - self.own if self.own else part.space, who)]
+        cut = [(part.space - self.own if part.space.overlaps(self.own) else part.space, who)]
         for subject, space in part.unless:
             out = frozenset((self._named(subject),))
             inside = [(s & space, Who(who.subjects, who.without | out)) for s, who in cut]
@@ -152,7 +162,7 @@ class _Side:
     def _named(self, subject: Subject) -> Subject:
         return self.subjects.of(subject, self.number)
 
-    def clauses(self, by: Flow | Zone, changed: bool) -> Iterator[Clause]:
+    def clauses(self, by: Flow | Zone, changed: bool = False) -> Iterator[Clause]:
         if isinstance(by, Zone):
             place = Place(by.space - self.own)
             effect = Effect("allow", False, False)
@@ -165,19 +175,18 @@ class _Side:
                 yield Clause(self.number, source, destination, by.services, guard, effect, changed, by)
 
 
-class _Meets:
+class _Near:
     """Finds which statements may meet a changed clause: bit masks of the clauses that each end touches."""
 
-    def __init__(self, clauses: list[Clause]) -> None:
+    def __init__(self, clauses: list[Clause], numbered: list[Sides | ServiceSet]) -> None:
+        self._numbered = numbered
         self._sources = _Touch([clause.source for clause in clauses])
         self._destinations = _Touch([clause.destination for clause in clauses])
 
-    def may(self, side: _Side, by: Flow | Zone) -> bool:
-        if isinstance(by, Zone):
-            place = Place(by.space - side.own)
-            return bool(self._sources.at(place) & self._destinations.at(place))
-        source = self._sources.of(*side.end(by.source))
-        return bool(source and source & self._destinations.of(*side.end(by.destination)))
+    def meets(self, meaning: Meaning) -> bool:
+        source, destination = meaning[:2]
+        near = self._sources.of(source, self._numbered)
+        return bool(near and near & self._destinations.of(destination, self._numbered))
 
 
 class _Touch:
@@ -194,17 +203,18 @@ class _Touch:
                 self._gateways[place.gateway] = self._gateways.get(place.gateway, 0) | 1 << number
         self._known: dict[int, int] = {}
 
-    def of(self, number: int, sides: Sides) -> int:
+    def of(self, number: int, numbered: list[Sides | ServiceSet]) -> int:
         """The clauses that an end touches; ends are asked for again and again."""
         found = self._known.get(number)
         if found is None:
             found = 0
-            for place, _ in sides:
-                found |= self.at(place)
+            sides = numbered[number]
+            for place, _ in () if isinstance(sides, ServiceSet) else sides:
+                found |= self._at(place)
             self._known[number] = found
         return found
 
-    def at(self, place: Place) -> int:
+    def _at(self, place: Place) -> int:
         found = self._gateways.get(place.gateway, 0)
         if place.space and place.space.overlaps(self._all):
             for each in self._index.touching(place.space & self._all):

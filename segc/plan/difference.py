@@ -1,9 +1,9 @@
 """The exact difference of two policies: disjoint boxes of packets, each with what becomes of it.
 
-All addresses that clauses tell apart are classes. Sources on which the same clauses lie form a block; for
-each block the destinations are cut by these few clauses, so the work follows what meets at a pair of classes and
-not the number of classes. What changes on a pair depends only on which clauses lie there, so it is worked
-out once for each such combination.
+All addresses that clauses tell apart are classes. Sources on which the same clauses lie form a block. For
+each block the destinations are cut by these few clauses, so the work follows what meets at a pair of classes
+and not how many there are. What changes on a pair depends only on which clauses lie there: it is worked out
+once for each such combination.
 """
 
 from __future__ import annotations

@@ -120,25 +120,18 @@ class Action(StrEnum):
 class Change(NamedTuple):
     """One item of an artifact. `kind` says what `name`, `before` and `after` hold (empty where absent):
 
-    In a ruleset `before` and `after` are compact JSON, as `nft -j` lists it but for the names of table and
-    family, handles and the values of counters; against a build or a revision, where no kernel is asked, they
-    are lines of `ruleset.nft`.
+    In a ruleset, in the words of whatever the sides were read from: both are what nft lists (see
+    `apply.live`), or both lines of `ruleset.nft`. Comments, counts and sessions are no difference.
 
-    - `element`: `name` is its set or map; a set's element, or `[key, value]` of a map, comment included.
-      A changed one has the same key. Nothing here ever names an element that a session set in a timed set.
-    - `set`, `map`, `counter`, `limit`: `name`; what it is declared as, without elements. An added set brings
-      its elements as changes of their own.
-    - `chain`: `name`; its declaration. An added or removed chain's rules are a change `rules` of its own.
-    - `rules`: `name` is the chain; the list of all its rules. Whoever applies it flushes the chain and adds
-      all of `after` in this order.
+    - `set`, `map`, `counter`, `limit`, `chain`: `name`; what it is declared as.
+    - `element`: `name` is its set or map; the element, in a map with its value.
+    - `rules`: `name` is the chain; a JSON list of all its rules.
 
-    In a `links.json`, as the facts that hold or should (see `plan.links`):
+    Elsewhere:
 
-    - `bridge`, `device`, `port`, `vlan`, `address`: `name` is the device.
-
-    In any other file:
-
-    - `file`: the whole file is new or gone; `line`: `name` is the file; a line.
+    - `link`: `name` is the device; one fact of `links.json` that holds or should. Against a live host `after`
+      is the step to take.
+    - `line`: `name` is the file; one line of it.
     """
 
     action: Action
@@ -150,15 +143,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """What changes on one gateway or switch, in order: objects, sets, chains, rules, elements; links; lines.
-
-    `whole` names what cannot be altered in place (a set's type, a base chain's hook): where it holds
-    anything, the table has to be loaded as a whole, from `ruleset.nft`.
-    """
+    """What changes on one gateway or switch: ruleset, links, lines of other files."""
 
     node: str
     changes: tuple[Change, ...]
-    whole: tuple[str, ...] = ()
 
 
 class WantedFile(NamedTuple):
@@ -184,8 +172,9 @@ class Against(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`unchanged` counts the flows that both policies have. `access` is in order: gains before losses, the
-    widest first. `files` are the artifacts of all `nodes`, so that a saved plan can be applied without the
-    policy."""
+    widest first. `files` are the wanted artifacts of all `nodes` and `sources` the policy's texts by path
+    below the folder that they have in common, so that a saved plan can be applied without anything else.
+    """
 
     policy: str
     state: str
@@ -195,6 +184,7 @@ class Plan:
     alterations: tuple[Alteration, ...]
     nodes: tuple[NodePlan, ...]
     files: tuple[WantedFile, ...]
+    sources: tuple[tuple[str, str], ...]
 
     @property
     def changes(self) -> bool:

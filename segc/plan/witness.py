@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from segc.analysis.conflicts.atoms import NOT_IN
-from segc.analysis.conflicts.people import Person
 from segc.plan.align import AFTER, BEFORE, Aligned
 from segc.plan.difference import Difference, Rectangle
 from segc.plan.guards import Guard, moment_of
 from segc.plan.model import Witness
-from segc.plan.subjects import FORMER
 from segc.policy.claims import Claims
 from segc.space.addresses import address_text
 from segc.space.prefixes import PrefixSet
@@ -49,7 +47,7 @@ def claims(witness: Witness, side: int) -> tuple[Claims, Claims]:
 def _ends(
     difference: Difference, aligned: Aligned, rectangle: Rectangle, services: ServiceSet
 ) -> tuple[str, str, int]:
-    """Two addresses of one family in which the services exist; a gateway by name where none of it is known."""
+    """Two addresses of one family that has the services; a gateway by name where no address is known."""
     found: list[tuple[int, str, str, int]] = []
     for family in (4, 6):
         if services - NOT_IN[family]:

@@ -9,6 +9,7 @@ from segc.diagnostics.explain import explanation
 
 BLOCK = re.compile(r"^## (Fails|Fixed)\n+(?:[^#`].*\n+)*```seg\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TITLE = re.compile(r"^# file: (\S+)(?: \(([\w-]+)\))?\n", re.MULTILINE)
+WRITTEN = re.compile(r"^# written: (.+) => (.+)$", re.MULTILINE)
 REPEAT = re.compile(r"^# repeat n = (\d+)-(\d+): (.*)$", re.MULTILINE)
 
 
@@ -40,6 +41,11 @@ def example_files(block: str) -> tuple[ExampleFile, ...]:
         ExampleFile(name, text, encoding or "utf-8")
         for name, encoding, text in zip(rest[::3], rest[1::3], rest[2::3], strict=True)
     )
+
+
+def slips(block: str) -> list[tuple[str, str]]:
+    """What the compiler wrote in its rulesets, and what it should have written, the latter first."""
+    return WRITTEN.findall(block)
 
 
 def _repeated(match: re.Match[str]) -> str:

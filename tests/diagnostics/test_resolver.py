@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,12 @@ from segc import compile
 from segc.cli.reading import read
 from segc.diagnostics.codes import RULES
 from segc.diagnostics.model import Diagnostic, Severity
+from segc.policy.model import Policy
+from segc.proof.findings import prove
 from segc.source import SourceFile
 from segc.syntax.parse import parse
 from tests.diagnostics import runner
-from tests.diagnostics.examples import example_files, examples
+from tests.diagnostics.examples import example_files, examples, slips
 
 CORPUS = sorted((Path(__file__).parent / "resolver").glob("*.seg"))
 NAMES = ("Linux ", "VLAN ", "IPv")
@@ -53,8 +55,19 @@ def findings(block: str, folder: Path) -> tuple[Diagnostic, ...]:
     report = reading.report
     if reading.policy is not None and not report.errors:
         built = compile.build(reading.policy, reading.workspace.files)
-        report = reading.with_more(built.diagnostics)
+        report = reading.with_more((*built.diagnostics, *_slipped(reading.policy, built, slips(block))))
     return report.diagnostics
+
+
+def _slipped(policy: Policy, built: compile.Build, slips: list[tuple[str, str]]) -> Iterator[Diagnostic]:
+    """What the proof says of rulesets in which the compiler slipped."""
+    for artifact in built.artifacts if slips else ():
+        if artifact.name == "ruleset.nft":
+            text = artifact.text
+            for right, wrong in slips:
+                assert right in text
+                text = text.replace(right, wrong)
+            yield from prove(policy, policy.gateways[artifact.node], text)
 
 
 @pytest.mark.parametrize("code", RULES)

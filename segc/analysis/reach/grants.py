@@ -12,7 +12,7 @@ from segc.analysis.conflicts.survey import Clause, Region, Survey
 from segc.policy.flows import make_flow
 from segc.policy.model import End, Flow, Policy, Zone
 from segc.source import Span
-from segc.space.services import ServiceSet, domain
+from segc.space.services import EMPTY, ServiceSet, domain
 
 Wanted = Callable[[Clause], bool]
 ONLY_IN = {4: ServiceSet(((1, domain(1)),)), 6: ServiceSet(((58, domain(58)),))}  # the ICMP of each family
@@ -103,10 +103,15 @@ def within(box: Box, clause: Clause, context: Context, wanted: Wanted = everythi
 
 def real(box: Box, survey: Survey) -> bool:
     """Whether some packet lies in a box."""
-    return any(
-        box.source & mask and box.destination & mask and not box.services <= ONLY_IN[10 - family]
-        for family, mask in survey.families.items()
-    ) and survey.possible(box.guard)
+    return bool(existing(box, survey)) and survey.possible(box.guard)
+
+
+def existing(box: Box, survey: Survey) -> ServiceSet:
+    """The services of a box that exist in an address family which both of its ends have."""
+    shared = [f for f, mask in survey.families.items() if box.source & mask and box.destination & mask]
+    if len(shared) == 1:
+        return box.services - ONLY_IN[10 - shared[0]]
+    return box.services if shared else EMPTY
 
 
 def _left(box: Box, clause: Clause, context: Context, wanted: Wanted) -> Iterator[Grant]:

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from segc.analysis.conflicts.people import Who
-from segc.analysis.conflicts.survey import Clause, Guard, Survey
-from segc.analysis.reach.grants import ONLY_IN, Box, Grant, asked, of_clause, question, within
+from segc.analysis.conflicts.survey import Clause, Guard
+from segc.analysis.reach.grants import Box, Grant, asked, existing, of_clause, question, within
+from segc.analysis.reach.places import Place, split
 from segc.analysis.reach.questions import EVERY, speaks_of
 from segc.policy.model import End, Flow, Part, Policy, Subject
 from segc.source import Span
 from segc.space.prefixes import union
-from segc.space.services import ANY_SERVICE, EMPTY, ServiceSet
+from segc.space.services import ANY_SERVICE
 
 NOWHERE = Span("", 0, 0, 1)
-
-
-class Place(NamedTuple):
-    """A row or a column: `kind` is zone, gateway or group."""
-
-    kind: str
-    name: str
-
-    def __str__(self) -> str:
-        return self.name if self.kind == "zone" else f"{self.kind} {self.name}"
 
 
 Cells = dict[tuple[Place, Place], list[Grant]]
@@ -69,14 +59,16 @@ class Matrix:
         guards = self.survey.guards
         personal = [each for each in self._clauses() if guards[each.guard].source.subjects]
         for name in self.context.policy.groups:
-            who = Who(frozenset((Subject("group", name),)))
-            box = Box(EVERY, EVERY, ANY_SERVICE, self.survey.guard(Guard(source=who)))
-            asking = {each.guard: guards[each.guard].source for each in personal}
-            speaking = {guard: speaks_of(who, source, self.context) for guard, source in asking.items()}
+            who = guards[self.guard_of(name)].source
+            box = Box(EVERY, EVERY, ANY_SERVICE, self.guard_of(name))
             for clause in personal:
-                if speaking[clause.guard]:
+                if speaks_of(who, guards[clause.guard].source, self.context):
                     for grant in within(box, clause, self.context):
                         yield Place("group", name), grant
+
+    def guard_of(self, group: str) -> int:
+        """The number of the guard that asks for members of a group."""
+        return self.survey.guard(Guard(source=Who(frozenset((Subject("group", group),)))))
 
     def split(self, mask: int) -> tuple[tuple[Place, int], ...]:
         """The parts of a mask, by zone and gateway."""
@@ -84,28 +76,6 @@ class Matrix:
         if known is None:
             known = self._split[mask] = tuple(split(mask, self.survey))
         return known
-
-
-def split(mask: int, survey: Survey) -> Iterator[tuple[Place, int]]:
-    """The zones and gateways that a mask of classes lies in, each with its part of the mask."""
-    rest = mask
-    while rest:
-        index = (rest & -rest).bit_length() - 1
-        if index in survey.gateways:
-            place, whole = Place("gateway", survey.gateways[index]), 1 << index
-        else:
-            zone = next(number for number in survey.members[index] if number in survey.zone_names)
-            place, whole = Place("zone", survey.zone_names[zone]), survey.masks[zone]
-        yield place, mask & whole
-        rest &= ~whole
-
-
-def existing(box: Box, survey: Survey) -> ServiceSet:
-    """The services of a box that exist in an address family which both of its ends have."""
-    shared = [f for f, mask in survey.families.items() if box.source & mask and box.destination & mask]
-    if len(shared) == 1:
-        return box.services - ONLY_IN[10 - shared[0]]
-    return box.services if shared else EMPTY
 
 
 def _groups(policy: Policy) -> Iterator[Flow]:

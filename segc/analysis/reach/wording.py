@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
-from segc.analysis.conflicts.people import ANYBODY, Who
+from segc.analysis.conflicts.people import Who
 from segc.analysis.conflicts.survey import Survey
 from segc.analysis.reach.grants import Grant
-from segc.analysis.reach.matrix import Place, split
+from segc.analysis.reach.places import Place, split
 from segc.policy import calendar
 from segc.policy.model import Conditions, Flow, Schedule
 from segc.space import intervals
@@ -44,10 +45,12 @@ class Names:
         if place.kind != "zone" or mask == survey.masks[survey.zones[place.name]]:
             return str(place)
         space, zone = survey.space_of(mask), survey.policy.zones[place.name]
-        within = self._named(zone.name, space)
-        without = self._named(zone.name, zone.space - survey.own - space)
+        outside = zone.space - survey.own - space
+        within, without = self._named(zone.name, space), self._named(zone.name, outside)
         if within is not None:
             return within
+        if without is None and _intervals(outside) < _intervals(space):
+            without = str(outside)
         return f"{zone.name} ({space})" if without is None else f"{zone.name} except {without}"
 
     def _named(self, zone: str, space: PrefixSet) -> str | None:
@@ -64,11 +67,12 @@ class Names:
         return known
 
     def _text(self, services: ServiceSet) -> str:
-        names, rest = [], services
+        chosen, rest = [], services
         for name, named in self._named_services if services != ANY_SERVICE else ():
             if rest and named.overlaps(rest) and named <= services:
-                names.append(name)
+                chosen.append((named.first(), name))
                 rest = rest - named
+        names = [name for _, name in sorted(chosen)]
         return ", ".join([*names, str(rest)] if rest or not names else names)
 
     @cached_property
@@ -77,36 +81,66 @@ class Names:
         return sorted(named, key=lambda each: -_size(each[1]))
 
 
+def _intervals(space: PrefixSet) -> int:
+    return len(space.v4) + len(space.v6)
+
+
 def _size(services: ServiceSet) -> int:
     return sum(intervals.count(values) for _, values in services.parts)
 
 
-def conditions(grant: Grant, survey: Survey, asked: Who = ANYBODY) -> list[str]:
-    """What must hold for a grant, in words, less what the question already says; nothing if it always is."""
-    guard, flow = survey.guards[grant.box.guard], grant.by
-    words = [*_who(guard.source, asked), *(f"to {each}" for each in _who(guard.destination, asked))]
-    words += ["mfa"] if guard.mfa else []
-    words += [f"posture {name}" for name in sorted(guard.postures)]
-    if isinstance(flow, Flow):
-        words += _times(flow.conditions, survey.policy.timezone)
-        words += [f"limit {flow.limit.rate}/{flow.limit.unit}"] if flow.limit else []
-    words += [f"unless denied by {deny.span.place}" for deny in grant.partly]
-    return words
+class Terms(NamedTuple):
+    """Under what a grant holds: people at either end, facts of the source's session, times, and denies that
+    take it from some or at times."""
+
+    who: tuple[str, ...]
+    to: tuple[str, ...]
+    mfa: bool
+    postures: tuple[str, ...]
+    when: str | None
+    first: str | None
+    until: str | None
+    limit: str | None
+    unless: tuple[Flow, ...]
+
+    @property
+    def words(self) -> list[str]:
+        words = [*self.who, *(f"to {each}" for each in self.to)]
+        words += ["mfa"] if self.mfa else []
+        words += [f"posture {name}" for name in self.postures]
+        words += [self.when] if self.when else []
+        words += [f"from {self.first}"] if self.first else []
+        words += [f"until {self.until}"] if self.until else []
+        words += [f"limit {self.limit}"] if self.limit else []
+        return words + [f"unless denied by {deny.span.place}" for deny in self.unless]
 
 
-def _who(who: Who, asked: Who) -> Iterator[str]:
-    yield from map(str, sorted(who.subjects - asked.subjects))
-    yield from (f"not {each}" for each in sorted(who.without - asked.without))
+def terms(grant: Grant, survey: Survey, asked: int = 0) -> Terms:
+    """The terms of a grant, less who the question itself asks for (the number of its guard)."""
+    guard, mine, flow = survey.guards[grant.box.guard], survey.guards[asked], grant.by
+    conditions = flow.conditions if isinstance(flow, Flow) else Conditions()
+    limit = flow.limit if isinstance(flow, Flow) else None
+    zone, first, last = survey.policy.timezone, conditions.not_before, conditions.not_after
+    return Terms(
+        _who(guard.source, mine.source),
+        _who(guard.destination, mine.destination),
+        guard.mfa,
+        tuple(sorted(guard.postures)),
+        _hours(conditions.schedule) if conditions.schedule else None,
+        _date(first, zone) if first is not None else None,
+        _date(last - 1, zone) if last is not None else None,
+        f"{limit.rate}/{limit.unit}" if limit else None,
+        grant.partly,
+    )
 
 
-def _times(conditions: Conditions, zone: str) -> Iterator[str]:
-    schedule = conditions.schedule
-    if schedule is not None:
-        yield f"{_days(schedule)} {_clock(schedule.start)}-{_clock(schedule.end)}"
-    if conditions.not_before is not None:
-        yield f"from {_date(conditions.not_before, zone)}"
-    if conditions.not_after is not None:
-        yield f"until {_date(conditions.not_after - 1, zone)}"
+def _who(who: Who, asked: Who) -> tuple[str, ...]:
+    without = (f"not {each}" for each in sorted(who.without - asked.without))
+    return (*map(str, sorted(who.subjects - asked.subjects)), *without)
+
+
+def _hours(schedule: Schedule) -> str:
+    return f"{_days(schedule)} {_clock(schedule.start)}-{_clock(schedule.end)}"
 
 
 def _days(schedule: Schedule) -> str:

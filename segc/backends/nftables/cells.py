@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from segc.backends.nftables.conditions import grant_matches, time_matches
@@ -18,8 +18,8 @@ from segc.backends.nftables.document import NAME_LENGTH, Table, quoted
 from segc.backends.nftables.labels import Labels, counter_name
 from segc.backends.nftables.lookups import STILL, key_type, map_name, still_name, verdict
 from segc.backends.nftables.marks import MarkLayout
+from segc.backends.nftables.pairs import Pair, PairWriter
 from segc.backends.nftables.plain import PlainWriter
-from segc.backends.nftables.ranges import Pair
 from segc.enforcement.program import Cell, Kind, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
@@ -42,14 +42,17 @@ class CellWriter:
 
     def write(self) -> None:
         self._write_objects()
+        pairs = PairWriter(self.program.places, self.marks, self.table, self.labels)
         plain = PlainWriter(self.program, self.marks, self.table, self.labels)
         for slot in sorted({*self.program.cells, *self.program.plain}):
             found = sorted(self.program.cells.get(slot, {}).items())
             if slot.kind is Kind.RANGE:
-                self._write_ranges(slot, found, plain.write_ranges(slot))
+                pairs.add_ranges(slot, plain.ranges(slot))
+                self._write_ranges(slot, found, pairs)
             else:
                 plain.write_elements(slot)
                 self._write_elements(slot, found)
+        pairs.write(self.program.intra)
 
     def _write_objects(self) -> None:
         for index, name in self.labels.names.items():
@@ -79,8 +82,8 @@ class CellWriter:
         if elements:
             self.table.set(name, type_, elements)
 
-    def _write_ranges(self, slot: Slot, found: Found, plain: Mapping[Pair, str]) -> None:
-        """For each pair of places a chain of ranges with conditions, and behind it that of its plain ones."""
+    def _write_ranges(self, slot: Slot, found: Found, pairs: PairWriter) -> None:
+        """For each pair of places a chain of ranges."""
         chains: dict[Pair, dict[str, None]] = defaultdict(dict)
         still: dict[str, dict[Pair, dict[str, None]]] = {"": defaultdict(dict), REPLY: defaultdict(dict)}
         for cell, unordered in found:
@@ -94,24 +97,9 @@ class CellWriter:
                 for line in self._lines(STILL, rule):
                     still[""][pair][match + line] = None
                     still[REPLY][pair][match.replace("dport", "sport") + line] = None
-        for pair in sorted(chains.keys() & plain.keys()):
-            chains[pair][f"goto {plain[pair]}"] = None
-        alone = {pair: chain for pair, chain in plain.items() if pair not in chains}
-        self._write_pairs(map_name(slot), chains, alone)
-        for way, pairs in still.items():
-            self._write_pairs(still_name(slot) + way, pairs, {})
-
-    def _write_pairs(
-        self, name: str, chains: Mapping[Pair, Iterable[str]], shared: Mapping[Pair, str]
-    ) -> None:
-        """The map that leads to a chain of its own for each pair of `chains`, or to a shared one."""
-        called = self.program.places.name
-        leads = dict(shared)
-        for (source, destination), rules in chains.items():
-            pair = f"{called(source)}/{called(destination)}"  # no name of a zone holds a slash
-            leads[source, destination] = self.table.chain(f"{name}/{pair}", rules)
-        elements = sorted(f"0x{self.marks.pair(*pair):08x} : jump {chain}" for pair, chain in leads.items())
-        self._set(name, "mark : verdict", elements)
+        pairs.write_chains(map_name(slot, "_if"), chains)
+        for way, of_pairs in still.items():
+            pairs.write_chains(still_name(slot) + way, of_pairs)
 
     def _fleeting(self, slot: Slot, rules: Iterable[Rule]) -> tuple[Rule, ...]:
         return tuple(rule for rule in rules if slot.phase is Phase.ALLOW and self._may_end(rule))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from segc.backends.nftables.cells import LABEL, REPLY
 from segc.backends.nftables.classes import FAMILIES
 from segc.backends.nftables.document import Table
-from segc.backends.nftables.lookups import lookup_key, lookups, pair_key, still_name
+from segc.backends.nftables.lookups import lookup_key, lookups, range_key, still_name
 from segc.backends.nftables.marks import MarkLayout
 from segc.enforcement.program import Hook, Kind, Level, Phase, Program, Slot
 
@@ -34,15 +34,14 @@ class HookWriter:
                 *self._arrival(hook),
                 *self._established(hook),
                 *self._departure(hook),
-                f"goto decide_{hook}",
+                *self._decide(hook),
             ]
             self.table.chain(
                 f"on_{hook}", rules, hook=f"type filter hook {hook} priority filter; policy drop;"
             )
-            self.table.chain(f"decide_{hook}", self._decide(hook))
             if self._has_still(hook):
                 self._write_still(hook)
-        self.table.chain("related", self._related())
+        self.table.chain("standing", self._standing())
 
     def has_still(self) -> bool:
         """Whether any permission may end before the connections that it opened."""
@@ -67,10 +66,12 @@ class HookWriter:
     def _established(self, hook: Hook) -> Iterator[str]:
         if self._has_still(hook):
             yield f"ct state established ct label {LABEL} goto still_{hook}"
-        yield "ct state vmap { established : goto accepted, related : jump related, invalid : drop }"
+        yield "ct state established,related,invalid jump standing"
 
-    def _related(self) -> Iterator[str]:
-        """ICMP errors that belong to a connection; nothing that a helper expects."""
+    def _standing(self) -> Iterator[str]:
+        """What begins no connection. Of related packets, ICMP errors; nothing that a helper expects."""
+        yield f"ct state established {self.marks.clear()} accept"
+        yield "ct state invalid drop"
         yield 'icmp type redirect drop comment "it would turn a host to another router"'
         yield "meta l4proto { 1, 58 } goto accepted"
         if self.has_still():
@@ -99,9 +100,7 @@ class HookWriter:
 
     def _decide(self, hook: Hook) -> Iterator[str]:
         for phase in Phase:
-            yield from lookups(hook, self.program.levels, phase, self.marks)
-        if hook is Hook.FORWARD and self.program.intra:
-            yield f"meta mark & 0x{self.marks.mask(Level(1, 1)):08x} @intra {self.marks.clear()} accept"
+            yield from lookups(hook, self.program, phase, self.marks)
         yield "goto refuse"
 
     # -- connections whose permission may end ----------------------------------------------------
@@ -133,7 +132,7 @@ class HookWriter:
 
     def _still_lookup(self, slot: Slot, level: Level, suffix: str) -> str:
         if slot.kind is Kind.RANGE:
-            return f"{pair_key(slot, self.marks, level)} vmap @{still_name(slot)}{suffix}"
+            return f"{range_key(slot, self.marks, level)} vmap @{still_name(slot)}{suffix}"
         key = lookup_key(slot, self.marks, level, "sport" if suffix else "dport")
         return f"{key} vmap @{still_name(slot)}"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
 from segc.backends.nftables.marks import ALL_BITS, MarkLayout
-from segc.enforcement.program import Hook, Kind, Level, LevelKey, Phase, Slot
+from segc.enforcement.program import Hook, Kind, Level, Phase, Program, Slot
 from segc.space.protocols import PROTOCOL_NAMES
 
 STILL = "still"
+ZONES = Level(1, 1)
 
 
 def verdict(phase: Phase) -> str:
@@ -24,6 +25,11 @@ def hit(phase: Phase, marks: MarkLayout) -> str:
 def map_name(slot: Slot, suffix: str = "") -> str:
     """`allow_tcp`, `deny_udp_range_if`, `staged_all`."""
     return f"{slot.phase}_{_slot_word(slot)}{suffix}"
+
+
+def pairs_name(phase: Phase) -> str:
+    """The map from two places to the chains of certain ranges between them."""
+    return f"{phase}_pairs"
 
 
 def still_name(slot: Slot) -> str:
@@ -48,8 +54,8 @@ def key_type(slot: Slot) -> str:
             return "mark"
 
 
-def pair_key(slot: Slot, marks: MarkLayout, level: Level) -> str:
-    """The two places alone, for what holds the ports in chains or maps behind them."""
+def range_key(slot: Slot, marks: MarkLayout, level: Level) -> str:
+    """The two places, behind which chains compare ports."""
     return f"meta l4proto {slot.protocol} {_mark_key(marks, level)}"
 
 
@@ -71,21 +77,35 @@ def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport")
             return mark
 
 
-def lookups(
-    hook: Hook, levels: Mapping[LevelKey, Sequence[Level]], phase: Phase, marks: MarkLayout
-) -> Iterator[str]:
+def lookups(hook: Hook, program: Program, phase: Phase, marks: MarkLayout) -> Iterator[str]:
     """The rules that look a packet up in one phase, conditions before what is certain."""
     order = tuple(Kind)[::-1]
     wanted = {}
-    for (at, slot, certain), found in levels.items():
-        if at is hook and slot.phase is phase:
-            unsure = (at, slot, False) in levels if slot.kind is Kind.RANGE else not certain
-            wanted.update({(unsure, order.index(slot.kind), -slot.protocol, each): slot for each in found})
+    for (at, slot, certain), found in program.levels.items():
+        if at is hook and slot.phase is phase and not (certain and slot.kind is Kind.RANGE):
+            wanted.update(
+                {(not certain, order.index(slot.kind), -slot.protocol, each): slot for each in found}
+            )
     for (unsure, _, _, level), slot in sorted(wanted.items(), reverse=True):
-        key = lookup_key(slot, marks, level)
         if slot.kind is Kind.RANGE:
-            yield f"{pair_key(slot, marks, level)} vmap @{map_name(slot)}"
-        elif not unsure:
-            yield f"counter name {key} map @{map_name(slot)} {hit(phase, marks)}"
+            yield f"{range_key(slot, marks, level)} vmap @{map_name(slot, '_if')}"
+        elif unsure:
+            yield f"{lookup_key(slot, marks, level)} vmap @{map_name(slot, '_if')}"
         else:
-            yield f"{key} vmap @{map_name(slot, '_if')}"
+            key = lookup_key(slot, marks, level)
+            yield f"counter name {key} map @{map_name(slot)} {hit(phase, marks)}"
+    for level in _pair_levels(hook, program, phase):
+        yield f"{_mark_key(marks, level)} vmap @{pairs_name(phase)}"
+
+
+def _pair_levels(hook: Hook, program: Program, phase: Phase) -> list[Level]:
+    """That of zones comes last: it lets through what hosts of one zone send each other, uncounted."""
+    found = {
+        level
+        for (at, slot, certain), levels in program.levels.items()
+        if at is hook and slot.phase is phase and slot.kind is Kind.RANGE and certain
+        for level in levels
+    }
+    if hook is Hook.FORWARD and phase is Phase.ALLOW and program.intra:
+        found.add(ZONES)
+    return sorted(found, key=lambda level: (level != ZONES, level), reverse=True)

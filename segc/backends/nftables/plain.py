@@ -6,16 +6,17 @@ Where several plain flows decide one cell, the first by its id counts. O(n log n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
 from segc.backends.nftables.document import Table
 from segc.backends.nftables.labels import Labels
-from segc.backends.nftables.lookups import hit, key_type, lookup_key, map_name
+from segc.backends.nftables.lookups import key_type, map_name
 from segc.backends.nftables.marks import MarkLayout
-from segc.backends.nftables.ranges import Pair, PortRange, disjoint, shards
-from segc.enforcement.program import Kind, Level, Program, Slot
+from segc.backends.nftables.pairs import Pair
+from segc.backends.nftables.ranges import PortRange
+from segc.enforcement.program import Kind, Program, Slot
 
 
 @dataclass
@@ -53,31 +54,9 @@ class PlainWriter:
                 found[key] = min(first, flow)
         return found, shared
 
-    def write_ranges(self, slot: Slot) -> dict[Pair, str]:
-        """Interval maps, each with a chain that asks it; the chain of each pair."""
-        ranges: dict[Pair, list[PortRange]] = defaultdict(list)
+    def ranges(self, slot: Slot) -> dict[Pair, list[PortRange]]:
+        """The ranges of a slot of ranges, by pair."""
+        found: dict[Pair, list[PortRange]] = defaultdict(list)
         for source, destination, first, last, flow in self.program.plain.get(slot, ()):
-            ranges[source, destination].append(PortRange(first, last, flow))
-        levels: dict[Level, dict[Pair, tuple[PortRange, ...]]] = defaultdict(dict)
-        for pair in sorted(ranges):
-            levels[Level.of(*pair)][pair] = disjoint(ranges[pair])
-        chains: dict[Pair, str] = {}
-        dealt = [(level, pairs) for level in sorted(levels) for pairs in shards(levels[level])]
-        for number, (level, pairs) in enumerate(dealt):
-            name = f"{map_name(slot)}_{number}"
-            self._write_shard(name, slot, level, {pair: levels[level][pair] for pair in pairs})
-            chains.update(dict.fromkeys(pairs, name))
-        return chains
-
-    def _write_shard(
-        self, name: str, slot: Slot, level: Level, ranges: Mapping[Pair, Iterable[PortRange]]
-    ) -> None:
-        elements = [line for pair, found in ranges.items() for line in self._range_elements(pair, found)]
-        self.table.set(name, f"{key_type(slot)} : counter", elements, flags="interval")
-        key = lookup_key(slot, self.marks, level)
-        self.table.chain(name, [f"counter name {key} map @{name} {hit(slot.phase, self.marks)}"])
-
-    def _range_elements(self, pair: Pair, ranges: Iterable[PortRange]) -> Iterator[str]:
-        mark = f"0x{self.marks.pair(*pair):08x}"
-        for each in ranges:
-            yield f'{mark} . {each.key}{self.labels.comments[each.flow]} : "{self.labels.names[each.flow]}"'
+            found[source, destination].append(PortRange(first, last, flow))
+        return {pair: found[pair] for pair in sorted(found)}

@@ -1,23 +1,12 @@
-"""Port ranges of certain flows as elements of interval maps, mark and ports to counter.
-
-Such a map takes overlapping elements without a word and then decides by their order, so what goes in is made
-disjoint. It is slower to ask the more it holds (measured in docs/decisions/0004), so the pairs of places are
-dealt out to several maps: a hash of the pair leads to the chain that asks the right one.
-"""
+"""Port ranges made disjoint: an interval map takes overlapping elements without a word, and then decides by
+their order."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from itertools import pairwise
 from typing import NamedTuple
-
-from segc.enforcement.places import Place
-
-SHARD_LENGTH = 256  # elements that a map should hold
-MAX_SHARDS = 64  # loading is quadratic in the number of maps
-Pair = tuple[Place, Place]
 
 
 class PortRange(NamedTuple):
@@ -53,13 +42,3 @@ def _extend(found: list[PortRange], more: PortRange) -> None:
         found[-1] = found[-1]._replace(last=more.last)
     else:
         found.append(more)
-
-
-def shards(ranges: Mapping[Pair, tuple[PortRange, ...]]) -> Iterator[list[Pair]]:
-    """The pairs dealt out by the numbers of their places, so that a new flow moves none of the others."""
-    length = sum(map(len, ranges.values()))
-    number = min(MAX_SHARDS, 1 << max(0, (length - 1) // SHARD_LENGTH).bit_length())
-    found: dict[int, list[Pair]] = defaultdict(list)
-    for source, destination in ranges:
-        found[sum(source + destination) % number].append((source, destination))
-    yield from (found[each] for each in sorted(found))

@@ -28,9 +28,6 @@ class VerdictWriter:
         self.table.chain("accepted", [f"{self.marks.clear()} accept"])
         if ended:
             self.table.chain("ended", ["meta l4proto 6 reject with tcp reset", REJECT])
-        if self.program.intra:
-            pairs = (f"0x{self.marks.pair((n, 0), (n, 0)):08x}" for n in self.program.intra)
-            self.table.set("intra", "mark", pairs, comment="zones whose hosts may talk among themselves")
         self._write_drop("spoofed", "a source where it cannot come from")
         if unknown:
             self._write_drop("unknown", "an address of no zone")

@@ -7,7 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segc.backends.nftables.ranges import MAX_SHARDS, SHARD_LENGTH, PortRange, disjoint, shards
+from segc.backends.nftables.pairs import MAX_SHARDS, SHARD_LENGTH, shards
+from segc.backends.nftables.ranges import PortRange, disjoint
 
 RANGES = st.lists(
     st.builds(lambda first, more, flow: PortRange(first, first + more, flow),

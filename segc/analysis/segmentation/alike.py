@@ -1,0 +1,66 @@
+"""Which zones could be one at all, and what making them one would do."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+
+from segc.analysis.segmentation.merging import Merger, merger
+from segc.analysis.segmentation.outline import Outline, allows
+from segc.analysis.segmentation.signature import split, union
+
+
+def merge(outline: Outline, one: int, other: int) -> Merger:
+    rests = {outline.zones[each].name: outline.rest_of(each) for each in (one, other)}
+    flows = outline.speaking_of(one, other)
+    return merger(outline.zones[one], outline.zones[other], flows, outline.policy, rests)
+
+
+def kinds(outline: Outline) -> Iterator[list[int]]:
+    """Zones that could be one, by what no flow says: families, tags, VLAN, gateways, `intra`, `refuse`.
+
+    Left out is a zone of which no allow to or from another speaks: its policy is not written yet.
+    """
+    at: dict[str, list[str]] = {}
+    for name, gateway in outline.policy.gateways.items():
+        for zone in dict.fromkeys(attachment.zone for attachment in gateway.attachments):
+            at.setdefault(zone, []).append(name)
+
+    def kind(number: int) -> Hashable:
+        zone = outline.zones[number]
+        where = zone.vlan is None, tuple(at.get(zone.name, ()))
+        return frozenset(outline.rests[number]), zone.tags, zone.isolated, zone.refuse, where
+
+    return split((zone for zone in outline.inner if _spoken_of(outline, zone)), kind)
+
+
+def _spoken_of(outline: Outline, zone: int) -> bool:
+    return any(
+        not flow.ends[1 - side].gateways
+        for cell in set(outline.rests[zone].values())
+        for end in outline.holders[cell]
+        for side, flows in enumerate((outline.by_source, outline.by_destination))
+        for flow in allows(flows.get(end, ()))
+    )
+
+
+def parted(outline: Outline, one: int, other: int) -> bool:
+    """Whether the policy means the boundary between two zones: by a promise, or by what is allowed across.
+
+    An allow for all of both, at both ends, is none that tells them apart.
+    """
+    spaces = [outline.zones[zone].space for zone in (one, other)]
+    for never in outline.policy.nevers:
+        ends = never.source.space, never.destination.space
+        if any(a.overlaps(ends[0]) and b.overlaps(ends[1]) for a, b in (spaces, spaces[::-1])):
+            return True
+    rests = union(1 << cell for zone in (one, other) for cell in outline.rests[zone].values())
+    return _crossed(outline, one, other, rests) or _crossed(outline, other, one, rests)
+
+
+def _crossed(outline: Outline, source: int, destination: int, rests: int) -> bool:
+    wide, there = outline.wide, outline.masks[destination]
+    return any(
+        wide[flow.destination] & there and wide[end] & wide[flow.destination] & rests != rests
+        for end in outline.holding(source)
+        for flow in allows(outline.by_source.get(end, ()))
+    )

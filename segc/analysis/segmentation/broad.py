@@ -1,0 +1,94 @@
+"""Flows broader than they need to be (`SEG411`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segc.analysis.segmentation.outline import Outline, allows
+from segc.analysis.segmentation.wording import many
+from segc.diagnostics.model import Diagnostic, finding
+from segc.policy.model import End, Flow
+from segc.space import intervals
+from segc.space.services import ANY_SERVICE, ServiceSet
+
+PORTED = (6, 17, 132)  # TCP, UDP, SCTP
+
+
+class Breadth:
+    """What makes a flow broad; each end and each service set is looked at once."""
+
+    def __init__(self, outline: Outline) -> None:
+        self.outline = outline
+        self._ports: dict[int, str] = {}
+        self._inward: dict[tuple[End, End], str] = {}
+        self._outside = [
+            outline.rests[i] for i, zone in enumerate(outline.zones) if zone.external and outline.rests[i]
+        ]
+        self._everywhere = sum(1 << cell for cell in range(len(outline.spaces)))
+
+    def reasons(self, flow: Flow) -> tuple[str, ...]:
+        return tuple(
+            filter(None, (self._services(flow.services), self._entering(flow), self._anywhere(flow)))
+        )
+
+    def _services(self, services: ServiceSet) -> str:
+        known = self._ports.get(id(services))
+        if known is None:
+            most, count = self.outline.limits["flow-ports"], ports(services)
+            if services == ANY_SERVICE:
+                known = "every service, whatever a host comes to offer"
+            else:
+                known = f"{count:,} ports, and flow-ports is {most:,}" if count > most else ""
+            self._ports[id(services)] = known
+        return known
+
+    def _entering(self, flow: Flow) -> str:
+        """The internet, into more addresses than are meant for the public."""
+        if not self._outside or flow.destination.gateways:
+            return ""
+        key = flow.source, flow.destination
+        if key not in self._inward:
+            self._inward[key] = self._addresses(flow)
+        return self._inward[key]
+
+    def _addresses(self, flow: Flow) -> str:
+        outline, most = self.outline, self.outline.limits["inward-addresses"]
+        source = outline.open_to_all[flow.source]
+        families = [f for cells in self._outside for f, cell in cells.items() if source >> cell & 1]
+        inside = outline.wide[flow.destination] & ~outline.external
+        space = outline.space_of(inside)
+        count = max((intervals.count(space.ranges(family)) for family in families), default=0)
+        return (
+            f"anybody outside reaches {many(count)} addresses, and inward-addresses is {most}"
+            if count > most
+            else ""
+        )
+
+    def _anywhere(self, flow: Flow) -> str:
+        outline = self.outline
+        if not outline.external or outline.wide[flow.destination] & self._everywhere != self._everywhere:
+            return ""
+        return f"the destination is every zone, {len(outline.inner)} of the network's own and the outside"
+
+
+def check_broad(outline: Outline) -> Iterator[Diagnostic]:
+    breadth = Breadth(outline)
+    for flow in allows(outline.policy.flows):
+        reasons = breadth.reasons(flow) if flow.kind == "flow" else ()
+        if reasons:
+            yield finding(
+                "SEG411",
+                "this flow is broader than a need can be",
+                flow.span,
+                reasons[0],
+                notes=(
+                    *reasons[1:],
+                    "it saves asking what is used, and costs that whatever is caught may use all of it",
+                ),
+                help="name the services and ends that are needed; `staged deny` counts what else is used",
+            )
+
+
+def ports(services: ServiceSet) -> int:
+    """TCP, UDP and SCTP ports."""
+    return sum(intervals.count(services.values(protocol)) for protocol in PORTED)

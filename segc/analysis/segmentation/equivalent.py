@@ -1,0 +1,51 @@
+"""Zones that are the same to the policy (`SEG401`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from segc.analysis.segmentation.alike import kinds, merge, parted
+from segc.analysis.segmentation.merging import Merger
+from segc.analysis.segmentation.outline import Outline
+from segc.analysis.segmentation.signature import Signatures
+from segc.analysis.segmentation.wording import certificate
+from segc.diagnostics.model import Diagnostic, Label, finding
+
+COMPARED = 32  # zones of one signature that a zone is compared with, at most
+
+
+def same_zones(outline: Outline) -> Iterator[Merger]:
+    """Pairs that nobody outside can tell apart: each zone with the first that it is the same as.
+
+    A zone is compared with at most `COMPARED` others that share its signature.
+    """
+    signatures = Signatures(outline)
+    taken: set[int] = set()
+    for kind in kinds(outline):
+        for group in signatures.groups(kind):
+            firsts: list[int] = []
+            for zone in group:
+                found = None if zone in taken else _first(outline, zone, firsts)
+                if found is not None:
+                    taken.add(zone)
+                    yield found
+                elif len(firsts) < COMPARED:
+                    firsts.append(zone)
+
+
+def _first(outline: Outline, zone: int, firsts: Iterable[int]) -> Merger | None:
+    mergers = (merge(outline, first, zone) for first in firsts if not parted(outline, first, zone))
+    return next((merged for merged in mergers if merged.same), None)
+
+
+def told(merged: Merger) -> Diagnostic:
+    one, other = merged.first, merged.second
+    return finding(
+        "SEG401",
+        f"zones `{one.name}` and `{other.name}` are the same to the policy",
+        other.span,
+        "nothing outside tells it",
+        also=(Label(one.span, "from this one"),),
+        notes=certificate(merged),
+        help=f"`segc suggest merge {one.name} {other.name}` writes the edit",
+    )

@@ -1,0 +1,131 @@
+"""Zones that may be the same to the policy, found by hashing instead of by pairs.
+
+A zone's signature is what its rest may send and receive at one moment while no session stands. Zones of
+different signatures differ; those of one are looked at closely. A coarse one (with whom, whatever the
+service) comes first: in most policies it already tells all zones apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import partial
+
+from segc.analysis.segmentation.outline import Outline
+from segc.policy.claims import Situation, met
+from segc.policy.model import Conditions, End, Flow
+from segc.space.services import ServiceSet
+
+NOW = Situation(at=0)  # any moment will do
+ICMP = frozenset({1, 58})
+OTHER_FAMILY = {4: frozenset({58}), 6: frozenset({1})}  # the ICMP that a family does not have
+
+
+class Signatures:
+    def __init__(self, outline: Outline) -> None:
+        self.outline = outline
+        self._holders = outline.holders_in(outline.open_to_all)
+        self._sides = (outline.by_source, outline.by_destination)
+        self._met: dict[Conditions, bool] = {}
+        self._reached: tuple[dict[End, int | None], ...] = ({}, {})
+
+    def groups(self, zones: Iterable[int]) -> Iterator[list[int]]:
+        """Groups of two or more that neither kind of signature tells apart; a zone may be in several.
+
+        Zones that speak to each other as to themselves agree in all that flows say, zones that do not speak
+        to each other agree in what flows say of others.
+        """
+        found = list(zones)
+        for own in (False, True):
+            for group in split(found, partial(self._coarse, own=own)):
+                yield from split(group, partial(self._fine, own=own))
+
+    def _coarse(self, zone: int, own: bool) -> Hashable:
+        """With what the rest may exchange anything but ICMP, which is not the same in both families."""
+        families, cells = self.outline.families, self.outline.rests[zone]
+        reached = {(cell, side): self._cells(cell, side) for cell in cells.values() for side in (0, 1)}
+        return tuple(
+            (family, self._others(reached[cell, side] & families[family], zone, own))
+            for family, cell in cells.items()
+            for side in (0, 1)
+        )
+
+    def _others(self, mask: int, zone: int, own: bool) -> int:
+        return mask if own else mask & ~self.outline.masks[zone]
+
+    def _cells(self, cell: int, side: int) -> int:
+        mask = 0
+        for end in self._holders[cell]:
+            opened = self._of_end(end, side)
+            if opened is None:  # what denies leave hangs on the service
+                return union(mask for _, mask in self._stretches(cell, side, ICMP))
+            mask |= opened
+        return mask
+
+    def _of_end(self, end: End, side: int) -> int | None:
+        """What the flows of an end open together; None where one of them denies."""
+        known = self._reached[side]
+        if end not in known:
+            flows = [flow for flow in self._sides[side].get(end, ()) if self._holds(flow)]
+            masks = self.outline.open_to_all
+            open_to = (masks[flow.ends[1 - side]] for flow in flows if not _within(flow.services, ICMP))
+            known[end] = None if any(flow.action == "deny" for flow in flows) else union(open_to)
+        return known[end]
+
+    def _holds(self, flow: Flow) -> bool:
+        known = self._met.get(flow.conditions)
+        if known is None:
+            known = self._met[flow.conditions] = met(flow.conditions, NOW)
+        return known and not flow.staged
+
+    def _fine(self, zone: int, own: bool) -> Hashable:
+        """What the rest may exchange with each cell, by service."""
+        found = []
+        for family, cell in self.outline.rests[zone].items():
+            cells = self.outline.families[family]
+            for side in (0, 1):
+                stretches = self._stretches(cell, side, OTHER_FAMILY[family])
+                changes: list[tuple[int, int]] = [(0, 0)]
+                for start, mask in stretches:
+                    others = self._others(mask & cells, zone, own)
+                    if others != changes[-1][1]:
+                        changes.append((start, others))
+                found.append((family, tuple(changes)))
+        return tuple(found)
+
+    def _stretches(self, cell: int, side: int, left_out: frozenset[int]) -> Iterator[tuple[int, int]]:
+        """Services in order, protocol and value as one number, and what is open from each on."""
+        masks = self.outline.open_to_all
+        flips: dict[int, list[int]] = {}
+        active: dict[int, tuple[bool, int]] = {}
+        flows = [f for end in self._holders[cell] for f in self._sides[side].get(end, ()) if self._holds(f)]
+        for index, flow in enumerate(flows):
+            for protocol, values in flow.services.parts:
+                for first, last in values if protocol not in left_out else ():
+                    flips.setdefault(protocol << 16 | first, []).append(index)
+                    flips.setdefault((protocol << 16 | last) + 1, []).append(index)
+        for place in sorted(flips):
+            for index in flips[place]:
+                if active.pop(index, None) is None:
+                    flow = flows[index]
+                    active[index] = flow.action == "deny", masks[flow.ends[1 - side]]
+            denied = union(mask for deny, mask in active.values() if deny)
+            yield place, union(mask for deny, mask in active.values() if not deny) & ~denied
+
+
+def union(masks: Iterable[int]) -> int:
+    found = 0
+    for mask in masks:
+        found |= mask
+    return found
+
+
+def split(zones: Iterable[int], key: Callable[[int], Hashable]) -> Iterator[list[int]]:
+    """The zones by their key, those that share it with another."""
+    groups: dict[Hashable, list[int]] = {}
+    for zone in zones:
+        groups.setdefault(key(zone), []).append(zone)
+    return (group for group in groups.values() if len(group) > 1)
+
+
+def _within(services: ServiceSet, protocols: frozenset[int]) -> bool:
+    return all(protocol in protocols for protocol, _ in services.parts)

@@ -1,0 +1,102 @@
+"""Zones of a single host (`SEG403`), and zones too many for their hosts (`SEG404`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segc.analysis.segmentation.outline import Outline, allows
+from segc.analysis.segmentation.wording import some
+from segc.diagnostics.model import Diagnostic, Label, finding
+from segc.policy.model import Zone
+from segc.space import intervals
+from segc.space.prefixes import union
+
+FEW = 14  # a /28: small enough to count the addresses themselves
+
+
+def check_small(outline: Outline) -> Iterator[Diagnostic]:
+    counted = [(zone, hosts) for zone, hosts in populations(outline) if not outline.small_on_purpose(zone)]
+    most = outline.limits["zone-hosts"]
+    for zone, hosts in counted:
+        if hosts <= most:
+            yield _small(zone, hosts, most)
+    yield from _too_many(counted, outline)
+
+
+def populations(outline: Outline) -> Iterator[tuple[Zone, int]]:
+    """How many hosts zones have, where that is known.
+
+    It is where no flow to or from another zone speaks of any address but those of named hosts, or where
+    there are few addresses. A zone that the outside may enter is none of them: it is small to be safe.
+    """
+    for number in outline.inner:
+        flows = list(allows(outline.speaking_of(number)))
+        if not any(_crossing(flow.source.gateways, flow.destination.gateways) for flow in flows):
+            continue
+        mine, wide = outline.masks[number], outline.wide
+        if any(wide[f.source] & outline.external and wide[f.destination] & mine for f in flows):
+            continue
+        zone = outline.zones[number]
+        named = union(host.space for host in zone.hosts)
+        rest = sum(1 << cell for cell in outline.cells[number] if not outline.spaces[cell] <= named)
+        loose = any(
+            wide[end] & rest
+            for f in flows
+            if not (f.source.gateways or f.destination.gateways)
+            for end in f.ends
+        )
+        if zone.hosts and not loose:
+            yield zone, len(zone.hosts)
+        elif 0 < (room := _room(outline, zone)) <= FEW:
+            yield zone, room
+
+
+def _crossing(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return not one and not other
+
+
+def _room(outline: Outline, zone: Zone) -> int:
+    """Addresses for hosts; 0 where IPv6 has no end of them."""
+    space = zone.space - outline.own
+    count = intervals.count(space.v4)
+    ends = 2 if intervals.count(zone.space.v4) > 3 else 0  # a subnet's first and last address are no host's
+    return 0 if space.v6 else max(count - ends, 0)
+
+
+def _small(zone: Zone, hosts: int, most: int) -> Diagnostic:
+    return finding(
+        "SEG403",
+        f"zone `{zone.name}` is for {some(hosts, 'host')}",
+        zone.span,
+        f"zone-hosts is {most}",
+        notes=(
+            f"it costs a subnet{_vlan(zone)} and a row and a column of the matrix",
+            "a host can be named in flows wherever it stands; a zone of its own keeps its neighbours off it",
+        ),
+        help="move the host to a zone of its kind, or tag the zone if it is small on purpose",
+    )
+
+
+def _vlan(zone: Zone) -> str:
+    return "" if zone.vlan is None else f", VLAN {zone.vlan}"
+
+
+def _too_many(counted: list[tuple[Zone, int]], outline: Outline) -> Iterator[Diagnostic]:
+    zones, least = len(counted), outline.limits["hosts-per-zone"]
+    hosts = sum(each for _, each in counted)
+    if zones < max(outline.limits["small-zones"], 1) or hosts >= least * zones:
+        return
+    vlans = sum(zone.vlan is not None for zone, _ in counted)
+    first, *others = (zone for zone, _ in counted)
+    yield finding(
+        "SEG404",
+        f"{zones} zones hold {some(hosts, 'host')} between them",
+        first.span,
+        f"{hosts / zones:.1f} hosts a zone, and hosts-per-zone is {least}",
+        also=tuple(Label(zone.span, "such a zone") for zone in others[:3]),
+        notes=(
+            f"they cost {some(vlans, 'VLAN')}, {zones} subnets and {zones * (zones - 1)} pairs to decide on",
+            "what they are worth is that a host caught does not meet the others without a flow",
+        ),
+        help="put hosts of one kind into one zone; `intra deny` keeps them apart within it",
+    )

@@ -1,0 +1,159 @@
+"""The former state that `segc plan` compares with: a host, a build, or a Git revision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import click
+
+from segc import cache, workspace
+from segc.apply.ruleset import read_ruleset
+from segc.apply.state import State
+from segc.backends.artifact import Artifact
+from segc.cli.folder import MANIFEST
+from segc.compile import build
+from segc.diagnostics.model import Severity
+from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
+from segc.plan.make import Told
+from segc.plan.model import Action, Change, NodePlan
+from segc.plan.revision import RevisionError, read_revision
+from segc.policy.resolve import resolve
+from segc.workspace import Workspace
+
+SOURCES = "policy/"  # of a build: the texts that it was made from
+Files = Mapping[str, Mapping[str, str]]  # text by file name by node
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """`told` is None where no policy of it is known; `state` is its digest, `nodes` what changes."""
+
+    kind: str
+    name: str
+    told: Told | None
+    state: str
+    nodes: tuple[NodePlan, ...]
+
+
+def by_node(artifacts: Sequence[Artifact]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for artifact in artifacts:
+        found.setdefault(artifact.node, {})[artifact.name] = artifact.text
+    return found
+
+
+# -- a build or a revision -------------------------------------------------------------------------------
+
+
+def is_build(name: str) -> bool:
+    return Path(name).is_dir() and any(Path(name).glob(f"*/{MANIFEST}"))
+
+
+def former_build(folder: str, wanted: Files) -> Former:
+    """What `segc compile -o` wrote. ClickException where it cannot be read."""
+    found = {path.parent.name: _listed(path) for path in sorted(Path(folder).glob(f"*/{MANIFEST}"))}
+    texts = next((held for files in found.values() if (held := _policy(files))), None)
+    told = _told(workspace.of_texts(texts), f"the build `{folder}`") if texts else None
+    name = sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    return Former("build", folder, told, name, _nodes(found, wanted))
+
+
+def _listed(manifest: Path) -> dict[str, str]:
+    try:
+        names = json.loads(manifest.read_text("utf-8"))["files"]
+        return {str(name): (manifest.parent / name).read_text("utf-8") for name in names}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise click.ClickException(f"`{manifest.parent}` is not as `segc compile` wrote it") from None
+
+
+def _policy(files: Mapping[str, str]) -> dict[str, str]:
+    return {name.removeprefix(SOURCES): text for name, text in files.items() if name.startswith(SOURCES)}
+
+
+def former_revision(
+    revision: str, paths: Sequence[str], wanted: Files, tell: Callable[[str], None]
+) -> Former:
+    """What the policy was in a Git revision. ClickException where that cannot be read or compiled."""
+    tell(f"reading {revision}")
+    try:
+        commit, found = read_revision(revision, paths or ["."])
+    except RevisionError as error:
+        raise click.ClickException(str(error)) from None
+    told = _told(found, f"the policy of `{revision}`")
+    built = build(told.policy, found.files, found.memo, tell)
+    return Former("revision", revision, told, commit, _nodes(by_node(built.artifacts), wanted))
+
+
+def _told(found: Workspace, what: str) -> Told:
+    """A former policy has to be sound to be compared with, but what its checks say is of no interest now."""
+    policy, diagnostics = resolve([file for _, file in found.files], found.memo)
+    errors = [d for d in (*found.diagnostics, *diagnostics) if d.severity is Severity.ERROR]
+    if errors:
+        where = f" ({errors[0].primary.span.place})" if errors[0].primary else ""
+        raise click.ClickException(f"{what} has errors, the first: {errors[0].message}{where}")
+    return Told(policy, tuple(source for source, _ in found.files))
+
+
+def _nodes(former: Files, wanted: Files) -> tuple[NodePlan, ...]:
+    names = sorted(former.keys() | wanted.keys())
+    return tuple(NodePlan(name, _changes(former.get(name, {}), wanted.get(name, {}))) for name in names)
+
+
+def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
+    tables = [_text_items(files.get("ruleset.nft", "")) for files in (before, after)]
+    links = link_changes(before.get("links.json"), after.get("links.json"))
+    return (*table_changes(*tables), *links, *file_changes(before, after))
+
+
+def _text_items(ruleset: str) -> Items:
+    """The items of an emitted ruleset, without comments."""
+    read = read_ruleset(ruleset)
+    found = {(keyword, name, ""): body for (keyword, name), body in read.objects.items()}
+    for name, each in read.sets.items():
+        found[each.keyword, name, ""] = "; ".join(each.definition)
+        found |= {("element", name, element): "" for element in each.elements}
+    for name, chain in read.chains.items():
+        found["chain", name, ""] = chain.hook
+        found["rules", name, ""] = json.dumps(chain.meaning)
+    return found
+
+
+# -- a host ----------------------------------------------------------------------------------------------
+
+
+def former_host(name: str, state: State, node: str, wanted: Mapping[str, str]) -> Former:
+    """What stands in the network namespace that we are in: reads, and changes nothing there. ApplyError."""
+    from pyroute2 import IPRoute
+
+    from segc.apply import live
+    from segc.apply.links import link_steps, read_plan
+    from segc.apply.seen import observe
+
+    current = state.at("current")
+    had = current.artifact("links.json") if current else None
+    found = live.items()
+    with IPRoute() as links:
+        plan = read_plan(wanted["links.json"]) if "links.json" in wanted else None
+        steps = link_steps(plan, observe(links), read_plan(had) if had else None)[0] if plan else []
+    done = [f"{step.device} {step.what}" for step in steps]
+    changes = table_changes(found, _loaded(wanted["ruleset.nft"]))
+    changes += tuple(Change(Action.ADD, "link", step.device, "", step.what) for step in steps)
+    told = _told(workspace.of_texts(current.sources()), "the policy in force") if current else None
+    return Former("live", name, told, state_digest(found, done), (NodePlan(node, changes),))
+
+
+def _loaded(ruleset: str) -> Items:
+    """What nft would make of a ruleset here, kept between runs: it is the same for the same nft."""
+    from segc.apply import live
+    from segc.apply.host import nft
+
+    key = cache.key(nft("--version"), ruleset)
+    found: Items | None = cache.load("table", key)
+    if found is None:
+        found = live.items_of(ruleset)
+        cache.store("table", key, dict(found))
+    return found

@@ -1,0 +1,90 @@
+"""Changes that no set of packets shows: rates, what a posture asks for, how long a session is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from segc.plan.model import Alteration, Statement
+from segc.policy.model import Flow, Limit, Policy, Posture, SessionRule, Zone
+from segc.source import Span
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+T = TypeVar("T")
+State = Callable[[Span, str], Statement]
+
+
+def alterations(
+    before: Policy, after: Policy, same: Iterable[tuple[Flow, Flow]], statement: State
+) -> tuple[Alteration, ...]:
+    """`same` pairs the flows that mean the same but for their rate; `statement` words a span of `after`."""
+    found = [
+        Alteration("limit", new.id, _rate(old.limit), _rate(new.limit), _faster(old.limit, new.limit),
+                   statement(new.span, new.id))
+        for old, new in same
+        if old.limit != new.limit
+    ]  # fmt: skip
+    found += _named("posture", before.postures, after.postures, _facts, _asks_less)
+    was, now = ({rule.group: rule for rule in policy.sessions} for policy in (before, after))
+    found += _named("session", was, now, _bounds, _trusts_longer)
+    found += _named("refuse", before.zones, after.zones, _refusal, lambda was, now: False)
+    return tuple(found)
+
+
+def _named(
+    kind: str,
+    before: Mapping[str, T],
+    after: Mapping[str, T],
+    say: Callable[[T], str],
+    looser: Callable[[T | None, T | None], bool],
+) -> Iterator[Alteration]:
+    """What both have and say otherwise, and rules for sessions that come or go."""
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        old, new = ("" if each is None else say(each) for each in (was, now))
+        if old != new and (kind == "session" or (old and new)):
+            yield Alteration(kind, name, old, new, looser(was, now), None)
+
+
+def _rate(limit: Limit | None) -> str:
+    return f"{limit.rate}/{limit.unit}" if limit else "no limit"
+
+
+def _faster(was: Limit | None, now: Limit | None) -> bool:
+    if was is None or now is None:
+        return now is None
+    return now.rate * SECONDS[was.unit] > was.rate * SECONDS[now.unit]
+
+
+def _facts(posture: Posture) -> str:
+    return ", ".join(f"{fact.name} {fact.operator} {_value(fact.value)}" for fact in posture.facts)
+
+
+def _value(value: str | bool | int) -> str:
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else f'"{value}"'
+        if isinstance(value, str)
+        else str(value)
+    )
+
+
+def _asks_less(was: Posture | None, now: Posture | None) -> bool:
+    return was is not None and now is not None and not {*was.facts} <= {*now.facts}
+
+
+def _bounds(rule: SessionRule) -> str:
+    bounds = (("max", rule.max_age), ("idle", rule.idle))
+    return ", ".join(f"{name} {seconds} s" for name, seconds in bounds if seconds is not None)
+
+
+def _trusts_longer(was: SessionRule | None, now: SessionRule | None) -> bool:
+    if was is None or now is None:
+        return now is None
+    pairs = ((was.max_age, now.max_age), (was.idle, now.idle))
+    return any(old is not None and (new is None or new > old) for old, new in pairs)
+
+
+def _refusal(zone: Zone) -> str:
+    return zone.refuse

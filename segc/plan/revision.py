@@ -1,0 +1,134 @@
+"""The policy files of a Git revision, read from its objects: nothing is checked out, nothing is written.
+
+Names of files and revisions are never interpreted: Git gets them after `--end-of-options` or as object names
+on standard input, and gives paths as they are, ended by NUL.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segc import workspace
+from segc.syntax.tree import Import
+from segc.workspace import MAX_BYTES, Workspace, shown
+
+LINK = "120000"
+LINKS = 8  # followed one after the other
+
+
+class RevisionError(Exception):
+    """The revision or a file of it cannot be read; carries a sentence for the user."""
+
+
+def read_revision(revision: str, paths: Sequence[str]) -> tuple[str, Workspace]:
+    """The commit's name and the policy that `paths` (of the working tree) were in that revision.
+
+    Paths are those of today and may be gone by now; what is imported comes from the same revision.
+    RevisionError.
+    """
+    tree = _open(revision, paths[0])
+    wanted = [file for path in paths for file in tree.below(path)]
+    texts: dict[str, str] = {}
+    while wanted:
+        texts |= {path: tree.text(path) for path in wanted if path not in texts}
+        found = workspace.of_texts(texts)
+        wanted = [target for target in _imports(found) if target not in texts]
+    return tree.commit, workspace.of_texts(texts)
+
+
+def _imports(found: Workspace) -> Iterator[str]:
+    for source, file in found.files:
+        for statement in file.rest:
+            if isinstance(statement, Import):
+                yield posixpath.normpath(posixpath.join(posixpath.dirname(source.path), statement.path.text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """`top` is the working tree's folder, `entries` mode and object by path below it."""
+
+    revision: str
+    commit: str
+    top: str
+    entries: dict[str, tuple[str, str]]
+
+    def below(self, path: str) -> list[str]:
+        """A file, or the policy files of a folder, none of them hidden."""
+        inside = self.inside(path)
+        if inside in self.entries:
+            return [path]
+        prefix = "" if inside == "." else f"{inside}/"
+        rests = [name[len(prefix) :] for name in self.entries if name.startswith(prefix)]
+        hidden = (rest.startswith(".") or "/." in rest for rest in rests)
+        found = [
+            r for r, is_hidden in zip(rests, hidden, strict=True) if r.endswith(".seg") and not is_hidden
+        ]
+        if not found:
+            raise RevisionError(f"`{shown(path)}` held no policy in `{self.revision}`")
+        return [posixpath.join(path, rest) for rest in sorted(found)]
+
+    def inside(self, path: str) -> str:
+        folder, name = os.path.split(path.rstrip("/") or "/")
+        real = os.path.normpath(os.path.join(os.path.realpath(folder), name))  # noqa: PTH118
+        inside = os.path.relpath(real, self.top)
+        if inside.split("/")[0] == "..":
+            raise RevisionError(f"`{shown(path)}` lies outside the Git repository `{shown(self.top)}`")
+        return inside
+
+    def text(self, path: str) -> str:
+        inside = self.inside(path)
+        for _ in range(LINKS):
+            mode, name = self.entries.get(inside, ("", ""))
+            if mode != LINK:
+                break
+            target = _git(self.top, "cat-file", "blob", name).decode("utf-8", "surrogateescape")
+            inside = posixpath.normpath(posixpath.join(posixpath.dirname(inside), target))
+        if mode not in ("100644", "100755"):
+            raise RevisionError(f"`{shown(path)}` was no file in `{self.revision}`")
+        return self.decoded(path, _git(self.top, "cat-file", "blob", name))
+
+    def decoded(self, path: str, data: bytes) -> str:
+        if len(data) > MAX_BYTES:
+            raise RevisionError(f"`{shown(path)}` in `{self.revision}` is larger than {MAX_BYTES >> 20} MiB")
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise RevisionError(f"`{shown(path)}` in `{self.revision}` is not UTF-8") from None
+        if "\0" in text:
+            raise RevisionError(f"`{shown(path)}` in `{self.revision}` holds a NUL byte")
+        return text
+
+
+def _open(revision: str, path: str) -> _Tree:
+    folder = next(each for each in (Path(path), *Path(path).resolve().parents) if each.is_dir())
+    top = os.fsdecode(_git(str(folder), "rev-parse", "--show-toplevel").removesuffix(b"\n"))
+    try:
+        asked = f"{revision}^{{commit}}"
+        commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", asked).decode().strip()
+    except RevisionError:
+        raise RevisionError(
+            f"`{shown(revision)}` is neither a folder that `segc compile` wrote nor a Git revision"
+        ) from None
+    entries = {}
+    for line in _git(top, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+        about, _, name = line.partition(b"\t")
+        mode, _, rest = about.decode().partition(" ")
+        entries[os.fsdecode(name)] = mode, rest.split(" ")[1]
+    return _Tree(shown(revision), commit, os.path.realpath(top), entries)
+
+
+def _git(folder: str, *arguments: str) -> bytes:
+    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"}
+    try:
+        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, env=environment)
+    except FileNotFoundError:
+        raise RevisionError("`git` is not installed, and the former policy lies in a Git revision") from None
+    if done.returncode:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no such revision or object"]
+        raise RevisionError(f"git says: {words[0].removeprefix('fatal: ')}")
+    return done.stdout

@@ -1,0 +1,108 @@
+"""A plan as JSON, `segc/schemas/plan.schema.json`, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from segc.plan.model import (
+    VERSION,
+    Access,
+    Action,
+    Against,
+    Alteration,
+    Change,
+    Kind,
+    NodePlan,
+    Part,
+    Plan,
+    Statement,
+    WantedFile,
+    Witness,
+)
+
+Json = dict[str, Any]
+
+
+def plan_json(plan: Plan, whole: bool) -> str:
+    """Text of a plan; `whole` is what is saved, with the wanted files and the policy's texts."""
+    content = _plain(plan)
+    for name in () if whole else ("files", "sources"):
+        del content[name]
+    return json.dumps({"version": VERSION, "changed": plan.changes, **content}, indent=2) + "\n"
+
+
+def _plain(plan: Plan) -> Json:
+    found: Json = asdict(plan)
+    found["against"] = plan.against._asdict()
+    found["access"] = [_access(each) for each in plan.access]
+    found["alterations"] = [
+        {**each._asdict(), "statement": each.statement and each.statement._asdict()}
+        for each in plan.alterations
+    ]
+    found["nodes"] = [
+        {"node": each.node, "changes": [change._asdict() for change in each.changes]} for each in plan.nodes
+    ]
+    found["files"] = [each._asdict() for each in plan.files]
+    found["sources"] = dict(plan.sources)
+    return found
+
+
+def _access(access: Access) -> Json:
+    found: Json = asdict(access)
+    found["parts"] = [each._asdict() for each in access.parts]
+    found["statements"] = [each._asdict() for each in access.statements]
+    found["witness"] = access.witness._asdict()
+    return found
+
+
+def read_plan(text: str) -> Plan:
+    """The plan that `plan_json` saved whole. ValueError with a sentence for users."""
+    try:
+        found = json.loads(text)
+        version = found["version"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError("it is no plan that `segc plan --out` saved") from None
+    if version != VERSION:
+        raise ValueError(f"it has version {version}, and this segc reads version {VERSION}: plan again")
+    if "files" not in found:
+        raise ValueError("it is a plan for reading: save one with `segc plan --out plan.json`")
+    try:
+        return _plan(found)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ValueError("it is damaged: plan again") from None
+
+
+def _plan(found: Json) -> Plan:
+    return Plan(
+        policy=str(found["policy"]),
+        state=str(found["state"]),
+        against=Against(**found["against"]),
+        unchanged=int(found["unchanged"]),
+        access=tuple(map(_read_access, found["access"])),
+        alterations=tuple(map(_read_alteration, found["alterations"])),
+        nodes=tuple(NodePlan(n["node"], tuple(map(_read_change, n["changes"]))) for n in found["nodes"]),
+        files=tuple(WantedFile(**each) for each in found["files"]),
+        sources=tuple((str(path), str(text)) for path, text in found["sources"].items()),
+    )
+
+
+def _read_access(found: Json) -> Access:
+    lists = ("conditions", "from_zones", "to_zones", "from_tags", "to_tags")
+    content: Json = {**found, **{name: tuple(found[name]) for name in lists}}
+    content["kind"] = Kind(found["kind"])
+    parts = ((tuple(p["source"]), tuple(p["destination"]), p["services"]) for p in found["parts"])
+    content["parts"] = tuple(Part(*each) for each in parts)
+    content["statements"] = tuple(Statement(**each) for each in found["statements"])
+    witness: Json = {k: tuple(v) if isinstance(v, list) else v for k, v in found["witness"].items()}
+    return Access(**{**content, "witness": Witness(**witness)})
+
+
+def _read_alteration(found: Json) -> Alteration:
+    statement = found["statement"]
+    return Alteration(**{**found, "statement": Statement(**statement) if statement else None})
+
+
+def _read_change(found: Json) -> Change:
+    return Change(**{**found, "action": Action(found["action"])})

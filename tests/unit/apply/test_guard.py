@@ -1,0 +1,149 @@
+"""Who would be locked out, and by what."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+import pytest
+
+from segc.apply.guard import Login, lockouts, login
+from segc.apply.links import Step
+from segc.apply.seen import Link, Seen
+from segc.policy.model import Policy
+from segc.policy.resolve import resolve
+from segc.source import SourceFile
+from segc.syntax.parse import parse
+
+NET = """
+service ssh = tcp/22
+zone it { vlan 10  subnet 10.1.0.0/24, 2001:db8:1::/64 }
+zone lab { vlan 20  subnet 10.2.0.0/24 }
+zone net { external }
+group admins { user "ida@x.example" }
+gateway gw {
+  interface wan0 { zone net }
+  interface lan0 { trunk it, lab }
+  address it 10.1.0.1/24, 2001:db8:1::1/64
+  address lab 10.2.0.1/24
+  %s
+}
+"""
+MANAGE = "manage from it : ssh"
+HERE = Login(ip_address("10.1.0.9"), ip_address("10.1.0.1"), 22)
+
+
+def policy(in_gateway: str, statements: str = "") -> Policy:
+    tree, found = parse(SourceFile("net.seg", NET % in_gateway + statements))
+    made, diagnostics = resolve([tree])
+    assert not [*found, *diagnostics]
+    return made
+
+
+def link(name: str, master: str | None = None, parent: str | None = None) -> Link:
+    return Link(name, None, True, master, parent, None, False, 0, False)
+
+
+SEEN = Seen(
+    {each.name: each for each in (link("br0"), link("p1", "br0"), link("p2"), link("br0.10", parent="br0"))},
+    {},
+    {"br0.10": frozenset({"10.1.0.1/24"})},
+)
+
+
+def refused(
+    wanted: Policy, former: Policy | None = None, remote: Login | None = None, steps: Sequence[Step] = ()
+) -> list[str]:
+    return list(lockouts(wanted, former, "gw", remote, steps, SEEN))
+
+
+def test_nobody_is_locked_out_where_nothing_is_taken() -> None:
+    assert refused(policy(MANAGE), policy(MANAGE), HERE) == []
+
+
+@pytest.mark.parametrize(
+    "deny",
+    [
+        "deny it -> gateway gw : ssh",
+        "deny any -> gateway gw : tcp/20-30",
+        "deny group admins in it -> gateway gw : any",
+    ],
+)
+def test_a_deny_that_beats_a_manage(deny: str) -> None:
+    (told,) = refused(policy(MANAGE, deny))
+    assert told == "net.seg:12: `manage from it` is denied by net.seg:14"
+
+
+@pytest.mark.parametrize(
+    "deny",
+    ["deny lab -> gateway gw : ssh", "deny it -> gateway gw : tcp/80", "staged deny it -> gateway gw : ssh"],
+)
+def test_a_deny_beside_a_manage_is_none_of_its_business(deny: str) -> None:
+    assert refused(policy(MANAGE, deny)) == []
+
+
+def test_who_managed_until_now_must_still_be_let_in() -> None:
+    (told,) = refused(policy("manage from lab : ssh"), policy(MANAGE))
+    assert told == "`it` can manage `gw` now, and could no longer: for instance 10.1.0.0"
+    assert refused(policy("", "allow it -> gateway gw : any"), policy(MANAGE)) == []
+    half = policy("", "allow 10.1.0.0/25, 2001:db8:1::/64 -> gateway gw : ssh")
+    assert refused(half, policy(MANAGE)) == [
+        "`it` can manage `gw` now, and could no longer: for instance 10.1.0.128"
+    ]
+
+
+def test_access_that_hangs_on_a_session_or_an_hour_is_none_to_rely_on() -> None:
+    for flow in (
+        "allow group admins in it -> gateway gw : ssh",
+        "allow it -> gateway gw : ssh when mon 01:00-02:00",
+    ):
+        assert refused(policy("", flow), policy(MANAGE))
+
+
+def test_the_own_connection() -> None:
+    (told,) = refused(policy("manage from lab : ssh"), None, HERE)
+    assert told == "your own connection, 10.1.0.9 to 10.1.0.1 tcp/22, would be cut: no flow allows it"
+    elsewhere = Login(ip_address("192.0.2.1"), ip_address("192.0.2.2"), 22)
+    assert refused(policy(MANAGE), None, elsewhere) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "device"),
+    [
+        ("take VLAN 10 off p1", "p1"),
+        ("take VLAN 10 off br0", "br0"),
+        ("isolate p1", "p1"),
+        ("filter VLANs on br0", "br0"),
+        ("take 10.1.0.1/24 off br0.10", "br0.10"),
+        ("remove br0.10", "br0.10"),
+    ],
+)
+def test_a_step_on_the_way_one_came_in_by(what: str, device: str) -> None:
+    step = Step(what, device, lambda links: None, ())
+    assert refused(policy(MANAGE), None, HERE, [step]) == [
+        f"your own connection comes in by `{device}`: {what}"
+    ]
+    assert refused(policy(MANAGE), None, HERE, [step._replace(device="p2")]) == []
+
+
+def test_steps_that_take_nothing_away_are_fine() -> None:
+    steps = [Step(what, "p1", lambda links: None, ()) for what in ("put VLAN 30 on p1", "bring p1 up")]
+    assert refused(policy(MANAGE), None, HERE, steps) == []
+
+
+def test_the_connection_is_found_where_sudo_hid_it() -> None:
+    told = "2001:db8::7 50000 ::ffff:10.1.0.1 2222"
+    assert login({"SSH_CONNECTION": told}) == Login(ip_address("2001:db8::7"), ip_address("10.1.0.1"), 2222)
+    hidden = [*("env", "-u", "SSH_CONNECTION", sys.executable, "-c")]
+    program = "from segc.apply.guard import login; print(login())"
+    shell = ["sh", "-c", '"$@"; :', "sh", *hidden, program]
+    done = subprocess.run(shell, env=os.environ | {"SSH_CONNECTION": told}, capture_output=True, text=True)
+    assert "IPv6Address('2001:db8::7')" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("told", ["", "10.0.0.1 1", "a b c d", "10.0.0.1 1 10.0.0.2 x"])
+def test_nonsense_is_no_connection(told: str) -> None:
+    assert login({"SSH_CONNECTION": told}, process=1) is None
