@@ -22,6 +22,8 @@ from segc.syntax.store import AnyFile
 if TYPE_CHECKING:  # the backends load Jinja2, which checking does not need
     from segc.backends import Artifact
 
+POLICY = "policy/"  # the folder of a node's artifacts that holds the policy's own texts
+
 Parsed = Sequence[tuple[SourceFile, AnyFile]]
 Progress = Callable[[str], None]
 
@@ -82,6 +84,7 @@ def build(
             diagnostics += prove(policy, policy.gateways[artifact.node], artifact.text)
     if any(each.severity is Severity.ERROR for each in diagnostics):
         return Build((), tuple(diagnostics))
+    artifacts += _policies(artifacts, sources)
     artifacts += _manifests(artifacts, target.digest)
     return Build(tuple(sorted(artifacts)), tuple(diagnostics))
 
@@ -92,11 +95,29 @@ def digest(sources: Sequence[SourceFile]) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
-def place_namer(sources: Sequence[SourceFile]) -> Callable[[Span], str]:
-    """Words a span as `file:line`, the file named from the folder that all of the policy has in common."""
+def relative(sources: Sequence[SourceFile]) -> dict[str, str]:
+    """For each path, the one from the folder that all of the policy has in common."""
     folder = posixpath.commonpath([posixpath.dirname(source.path) or "." for source in sources] or ["."])
-    names = {source.path: posixpath.relpath(source.path, folder) for source in sources}
+    return {source.path: posixpath.relpath(source.path, folder) for source in sources}
+
+
+def place_namer(sources: Sequence[SourceFile]) -> Callable[[Span], str]:
+    """Words a span as `file:line`, the file named by `relative`."""
+    names = relative(sources)
     return lambda span: f"{names.get(span.path, span.path)}:{span.line}"
+
+
+def _policies(artifacts: Sequence[Artifact], sources: Sequence[SourceFile]) -> list[Artifact]:
+    """What the artifacts were made from, beside every ruleset: later builds are compared with it."""
+    from segc.backends import Artifact
+
+    names = relative(sources)
+    gateways = sorted(each.node for each in artifacts if each.name == "ruleset.nft")
+    return [
+        Artifact(node, f"{POLICY}{names[source.path]}", source.text)
+        for node in gateways
+        for source in sources
+    ]
 
 
 def _manifests(artifacts: Sequence[Artifact], policy_digest: str) -> list[Artifact]:

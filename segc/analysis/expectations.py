@@ -24,10 +24,11 @@ class Outcome(NamedTuple):
 def run_tests(policy: Policy) -> Iterator[Outcome]:
     for test in policy.tests:
         for expectation in test.expectations:
-            yield Outcome(test, expectation, tuple(_wrong(expectation, policy)))
+            yield Outcome(test, expectation, tuple(wrong(expectation, policy)))
 
 
-def _wrong(expectation: Expectation, policy: Policy) -> Iterator[Box]:
+def wrong(expectation: Expectation, policy: Policy) -> Iterator[Box]:
+    """The traffic of a line that gets the other verdict."""
     boxes = region(expectation.source, expectation.destination, expectation.services, policy)
     expects_allow = expectation.action == "allow"
     for source in claims_of(expectation.source, expectation.mfa, expectation.postures):

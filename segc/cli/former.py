@@ -15,7 +15,7 @@ from segc.apply.ruleset import read_ruleset
 from segc.apply.state import State
 from segc.backends.artifact import Artifact
 from segc.cli.folder import MANIFEST
-from segc.compile import build
+from segc.compile import POLICY, build
 from segc.diagnostics.model import Severity
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
 from segc.plan.make import Told
@@ -24,7 +24,6 @@ from segc.plan.revision import RevisionError, read_revision
 from segc.policy.resolve import resolve
 from segc.workspace import Workspace
 
-SOURCES = "policy/"  # of a build: the texts that it was made from
 Files = Mapping[str, Mapping[str, str]]  # text by file name by node
 
 
@@ -71,7 +70,7 @@ def _listed(manifest: Path) -> dict[str, str]:
 
 
 def _policy(files: Mapping[str, str]) -> dict[str, str]:
-    return {name.removeprefix(SOURCES): text for name, text in files.items() if name.startswith(SOURCES)}
+    return {name.removeprefix(POLICY): text for name, text in files.items() if name.startswith(POLICY)}
 
 
 def former_revision(

@@ -40,11 +40,18 @@ class Forbidden(click.ParamType[Condition]):
 
 @click.command("plan")
 @options.paths
-@click.option("--against", metavar="WHAT", help="A folder that `segc compile` wrote, or a Git revision. Default: this host.")  # fmt: skip
+@click.option("--against", metavar="WHAT", help="A build's folder, or a Git revision. Default: this host.")
 @click.option("--node", metavar="NAME", help="Against a host: which gateway of the policy it is.")
 @click.option("--out", metavar="FILE", help="Save the plan, for `segc apply`.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 3 where anything changes.")
-@click.option("--fail-on", "forbidden", type=Forbidden(), multiple=True, metavar="CONDITION", help="Exit 1 on gains, losses or changes; of one zone or tag with :from=, :to=, :from-tag=, :to-tag= or :tag=. Repeatable.")  # fmt: skip
+@click.option(
+    "--fail-on",
+    "forbidden",
+    type=Forbidden(),
+    multiple=True,
+    metavar="CONDITION",
+    help="Exit 1 on `gains`, `losses` or `changes`; with :to-tag=TAG and the like only there. Repeatable.",
+)
 @click.option("--all", "everything", is_flag=True, help="Show every change, however many.")
 @click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text")
 @on_host
@@ -118,8 +125,8 @@ def _check_names(forbidden: Sequence[Condition], wanted: Told, former: Former) -
     """A condition on a zone that no policy has would let everything pass."""
     policies = [told.policy for told in (wanted, former.told) if told]
     zones = frozenset(name for policy in policies for name in policy.zones)
-    places = [p for policy in policies for z in policy.zones.values() for p in (z, *z.hosts)]
-    tags = frozenset(tag for place in places for tag in place.tags)
+    found = [zone for policy in policies for zone in policy.zones.values()]
+    tags = frozenset[str]().union(*(z.tags for z in found), *(h.tags for z in found for h in z.hosts))
     for condition in forbidden:
         for name in unknown_names(condition, zones, tags):
             raise click.UsageError(f"`--fail-on {condition.text}`: no policy has a zone or tag `{name}`")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from segc.backends.artifact import Artifact
-from segc.compile import digest
+from segc.compile import digest, relative
 from segc.plan.access import access_changes, worded
 from segc.plan.alterations import alterations
 from segc.plan.model import Against, NodePlan, Plan, Statement, WantedFile
@@ -37,7 +36,7 @@ def make_plan(
     former_digest = digest(former.sources) if former else None
     plan = Plan(
         policy=digest(wanted.sources), state=state, against=Against(*against, former_digest), unchanged=0,
-        access=(), alterations=(), nodes=nodes, files=files, sources=relative(wanted.sources),
+        access=(), alterations=(), nodes=nodes, files=files, sources=_texts(wanted.sources),
     )  # fmt: skip
     return _with_access(plan, wanted, former) if former else plan
 
@@ -53,7 +52,6 @@ def _with_access(plan: Plan, wanted: Told, former: Told) -> Plan:
     return replace(plan, access=access, alterations=altered, unchanged=len(aligned.same))
 
 
-def relative(sources: Sequence[SourceFile]) -> tuple[tuple[str, str], ...]:
-    """The texts by their paths below the folder that they have in common."""
-    folder = posixpath.commonpath([posixpath.dirname(source.path) or "." for source in sources] or ["."])
-    return tuple(sorted((posixpath.relpath(source.path, folder), source.text) for source in sources))
+def _texts(sources: Sequence[SourceFile]) -> tuple[tuple[str, str], ...]:
+    names = relative(sources)
+    return tuple(sorted((names[source.path], source.text) for source in sources))

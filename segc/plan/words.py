@@ -16,6 +16,7 @@ from segc.space.intervals import Intervals
 from segc.space.prefixes import PrefixSet, union
 
 NAMED = 6
+EXCEPTED = 3
 
 
 class Names:
@@ -59,6 +60,10 @@ class Names:
             whole, here = zone.space - self.own, zone.space & space
             if whole <= here:
                 yield zone.name
+                continue
+            out = [h for h in zone.hosts if h.space and h.space <= whole - here]
+            if out and len(out) <= EXCEPTED and whole - here <= union(host.space for host in out):
+                yield f"{zone.name} except {', '.join(f'{zone.name}.{host.name}' for host in out)}"
                 continue
             hosts = [h for h in zone.hosts if h.space and h.space <= here]
             yield from (f"{zone.name}.{host.name}" for host in hosts)

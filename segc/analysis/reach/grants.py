@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,7 +14,6 @@ from segc.policy.model import End, Flow, Policy, Zone
 from segc.source import Span
 from segc.space.services import EMPTY, ServiceSet, domain
 
-Wanted = Callable[[Clause], bool]
 ONLY_IN = {4: ServiceSet(((1, domain(1)),)), 6: ServiceSet(((58, domain(58)),))}  # the ICMP of each family
 
 
@@ -60,10 +59,6 @@ class Grant(NamedTuple):
         return self.box.guard == 0 and not self.partly
 
 
-def everything(clause: Clause) -> bool:
-    return True
-
-
 def question(source: End, destination: End, services: ServiceSet, span: Span) -> Flow:
     """Something to be asked of a policy, as a flow that is never enforced."""
     return make_flow(
@@ -87,18 +82,18 @@ def box_of(clause: Clause, survey: Survey) -> Box:
     return Box(survey.masks[clause.source], survey.masks[clause.destination], services, clause.guard)
 
 
-def of_clause(clause: Clause, context: Context, wanted: Wanted = everything) -> Iterator[Grant]:
-    """What those denies that are `wanted` leave of an allow or an open zone."""
+def of_clause(clause: Clause, context: Context) -> Iterator[Grant]:
+    """What denies leave of an allow or an open zone."""
     if context.survey.matches(clause):
-        yield from _left(box_of(clause, context.survey), clause, context, wanted)
+        yield from _left(box_of(clause, context.survey), clause, context)
 
 
-def within(box: Box, clause: Clause, context: Context, wanted: Wanted = everything) -> Iterator[Grant]:
+def within(box: Box, clause: Clause, context: Context) -> Iterator[Grant]:
     """The part of that which lies in a box, under the conditions of both."""
     both = box_of(clause, context.survey) & box
     both = both._replace(guard=context.survey.join(box.guard, clause.guard))
     if real(both, context.survey):
-        yield from _left(both, clause, context, wanted)
+        yield from _left(both, clause, context)
 
 
 def real(box: Box, survey: Survey) -> bool:
@@ -114,9 +109,9 @@ def existing(box: Box, survey: Survey) -> ServiceSet:
     return box.services if shared else EMPTY
 
 
-def _left(box: Box, clause: Clause, context: Context, wanted: Wanted) -> Iterator[Grant]:
+def _left(box: Box, clause: Clause, context: Context) -> Iterator[Grant]:
     denies = context.denies.index
-    near = [each for each in denies.touching(clause) if wanted(each)] if denies.pairs else []
+    near = list(denies.touching(clause)) if denies.pairs else []
     if not near:
         yield Grant(clause.by, box)
         return
@@ -124,7 +119,7 @@ def _left(box: Box, clause: Clause, context: Context, wanted: Wanted) -> Iterato
     for piece, partly in _cut(box, near, survey):
         if not real(piece, survey):
             continue
-        if partly and gap_of(piece, context, wanted) is None:
+        if partly and gap_of(piece, context) is None:
             continue  # none of these denies takes all of it, but together they do
         yield Grant(
             clause.by, piece, tuple(dict.fromkeys(each.by for each in partly if isinstance(each.by, Flow)))
@@ -154,6 +149,6 @@ def _region(box: Box, survey: Survey) -> Region:
     return Region(box.source, box.destination, services, box.guard)
 
 
-def gap_of(box: Box, context: Context, wanted: Wanted = everything) -> Gap | None:
-    """One packet of a box that no wanted deny takes, with somebody who may send it."""
-    return context.denies.of_region(_region(box, context.survey), wanted)[0]
+def gap_of(box: Box, context: Context) -> Gap | None:
+    """One packet of a box that no deny takes, with somebody who may send it."""
+    return context.denies.of_region(_region(box, context.survey), lambda each: True)[0]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.survey import Clause
-from segc.analysis.reach.grants import ONLY_IN, Grant, Wanted, everything, of_clause
+from segc.analysis.reach.grants import ONLY_IN, Grant, of_clause
 from segc.space.services import ServiceSet
 
 
@@ -31,15 +31,15 @@ Reached = dict[int, Hop]  # by class: the last hop of a shortest chain to it, or
 
 
 class Hops:
-    """`wanted` chooses the denies that count; `more` are clauses that open beside those of the policy."""
+    """Searches in one policy; what statements open is worked out once for all of them."""
 
-    def __init__(self, context: Context, wanted: Wanted = everything, more: Iterable[Clause] = ()) -> None:
-        self.context, self.survey, self.wanted = context, context.survey, wanted
+    def __init__(self, context: Context) -> None:
+        self.context, self.survey = context, context.survey
         self.gateways = mask_of(list(self.survey.gateways))
         self._grants: dict[Clause, tuple[Grant, ...]] = {}
         self._by_end: tuple[dict[int, list[Clause]], ...] = (defaultdict(list), defaultdict(list))
         pairs = context.allows.pairs.values()
-        for clause in (*(each for inner in pairs for found in inner.values() for each in found), *more):
+        for clause in (each for inner in pairs for found in inner.values() for each in found):
             self._by_end[0][clause.source].append(clause)
             self._by_end[1][clause.destination].append(clause)
 
@@ -89,7 +89,7 @@ class Hops:
     def grants(self, clause: Clause) -> tuple[Grant, ...]:
         known = self._grants.get(clause)
         if known is None:
-            known = self._grants[clause] = tuple(of_clause(clause, self.context, self.wanted))
+            known = self._grants[clause] = tuple(of_clause(clause, self.context))
         return known
 
     def _clauses(self, node: int, back: bool) -> Iterator[Clause]:

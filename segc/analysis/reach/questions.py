@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from segc.analysis.conflicts.atoms import bits
+from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.conflicts.context import Context
+from segc.analysis.conflicts.cover import Index
 from segc.analysis.conflicts.people import Who
-from segc.analysis.conflicts.survey import Guard
-from segc.analysis.reach.grants import Box, Grant, Wanted, box_of, everything, within
+from segc.analysis.conflicts.survey import Clause, Guard
+from segc.analysis.reach.grants import Box, Grant, box_of, within
 from segc.analysis.reach.hops import Hop, Hops, chain_from, chain_to
 from segc.policy.model import Flow
 from segc.space.services import ANY_SERVICE
@@ -36,18 +37,22 @@ def question_of(context: Context, flow: Flow) -> Question:
     return Question(tuple(box_of(each, context.survey) for each in context.survey.by_flow[flow]))
 
 
-def one_hop(context: Context, asked: Question, wanted: Wanted = everything) -> Iterator[Grant]:
+def one_hop(context: Context, asked: Question) -> Iterator[Grant]:
     """All that is open of some traffic, by the statement that opens it."""
-    masks = context.survey.masks
     for box in asked.boxes:
-        for source, inner in context.allows.pairs.items():
-            if not masks[source] & box.source:
-                continue
-            for destination, clauses in inner.items():
-                if masks[destination] & box.destination:
-                    for clause in clauses:
-                        if _concerns(asked, box.guard, clause.guard, context):
-                            yield from within(box, clause, context, wanted)
+        for clause in around(context.allows, box.source, box.destination):
+            if _concerns(asked, box.guard, clause.guard, context):
+                yield from within(box, clause, context)
+
+
+def around(index: Index, source: int, destination: int) -> Iterator[Clause]:
+    """The clauses of an index that touch anything between two masks of classes."""
+    masks = index.survey.masks
+    for here, inner in index.pairs.items():
+        if masks[here] & source:
+            for there, clauses in inner.items():
+                if masks[there] & destination:
+                    yield from clauses
 
 
 def _concerns(asked: Question, mine: int, theirs: int, context: Context) -> bool:
@@ -90,7 +95,7 @@ def chains(context: Context, question: Question, hops: Hops | None = None) -> It
 def _back(context: Context, question: Question, hops: Hops) -> Iterator[Reached]:
     goal = _union(box.destination for box in question.boxes)
     boxes = tuple(box._replace(source=box.source & ~goal) for box in question.boxes)
-    reached = hops.back(one_hop(context, question._replace(boxes=boxes), hops.wanted), goal)
+    reached = hops.back(one_hop(context, question._replace(boxes=boxes)), goal)
     return (Reached(node, chain_from(reached, node)) for node in reached)
 
 
@@ -98,7 +103,7 @@ def _forth(context: Context, question: Question, hops: Hops) -> Iterator[Reached
     goal = 0 if question.to_all else _union(box.destination for box in question.boxes)
     question = question._replace(boxes=tuple(b._replace(source=b.source & ~goal) for b in question.boxes))
     boxes = question.boxes
-    first = one_hop(context, question._replace(boxes=tuple(_first(b, context) for b in boxes)), hops.wanted)
+    first = one_hop(context, question._replace(boxes=tuple(_first(b, context) for b in boxes)))
     if question.to_all and all(box.services == ANY_SERVICE for box in boxes):
         reached = hops.forth(first)
         yield from (Reached(node, chain_to(reached, node)) for node in reached)
@@ -119,15 +124,27 @@ def _last_hops(
     context: Context, question: Question, reached: Mapping[int, Hop], hops: Hops
 ) -> Iterator[tuple[int, Grant, bool]]:
     """What enters the destination: straight from the source, then from classes that chains lead to."""
-    for grant in one_hop(context, question, hops.wanted):
+    for grant in one_hop(context, question):
         for node in bits(grant.box.source):
             yield node, grant, True
     final = question._replace(boxes=tuple(_final(box, context) for box in question.boxes))
-    last = list(one_hop(context, final, hops.wanted))
+    last = list(one_hop(context, final))
     sources = _union(grant.box.source for grant in last) & ~hops.gateways
     for node in reached:
         if sources >> node & 1:
             yield from ((node, grant, False) for grant in last if grant.box.source >> node & 1)
+
+
+def horizon(question: Question, hops: Hops) -> tuple[int, int]:
+    """The classes that the source reaches or is, and those that the destination is or is reached from."""
+    context = hops.context
+    goal = _union(box.destination for box in question.boxes)
+    start = _union(box.source for box in question.boxes) & ~goal
+    first = question._replace(boxes=tuple(_first(box, context) for box in question.boxes))
+    last = question._replace(boxes=tuple(_final(box, context) for box in question.boxes))
+    reached = hops.forth(one_hop(context, first), goal)
+    leading = hops.back(one_hop(context, last), goal)
+    return start | mask_of(list(reached)), goal | mask_of(list(leading))
 
 
 def _first(box: Box, context: Context) -> Box:

@@ -1,0 +1,165 @@
+"""Which lines of a policy notice that a statement has changed: tests, promises and workflows.
+
+A line is run again only where the changed statement may touch it, and only on the statements that touch the
+line. A test that wants a denial, or a promise, can only notice that more is open; a test that wants access,
+or a workflow, only that less is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+from segc.analysis.adequacy.mutants import Mutant
+from segc.analysis.conflicts.cover import Gap, Index
+from segc.analysis.conflicts.survey import Clause
+from segc.analysis.expectations import wrong
+from segc.analysis.promises import check_nevers, check_workflows
+from segc.analysis.reach.grants import asked, question
+from segc.analysis.reach.hops import Hops
+from segc.analysis.reach.questions import around, horizon, question_of
+from segc.policy.model import Expectation, Flow, Never, Policy, Step, Workflow
+
+Masks = tuple[int, int]  # classes of the source, and of the destination
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """Something that holds of a policy, or not, with what it speaks of."""
+
+    asked: Flow
+    holds: Callable[[Policy], bool]
+    opens: bool  # whether it notices that more is open; else, that less is
+    far: bool = False  # whether statements count that do not touch it
+
+
+class Scene:
+    """A policy surveyed together with its mutants and the lines that might notice them."""
+
+    def __init__(self, policy: Policy, mutated: Iterable[Mutant]) -> None:
+        self.policy = policy
+        self.lines = tuple(_lines(policy))
+        shadows = {each: replace(each.into or each.flow, staged=True) for each in mutated}
+        self.context = asked(policy, [*(line.asked for line in self.lines), *shadows.values()])
+        self.survey = self.context.survey
+        self.clauses = {mutant: self.survey.by_flow[flow] for mutant, flow in shadows.items()}
+        self._small: dict[Masks, Policy] = {}
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index(self.survey, (c for line in self.lines for c in self.survey.by_flow[line.asked]))
+
+    @cached_property
+    def _by_question(self) -> dict[Flow, Line]:
+        return {line.asked: line for line in self.lines}
+
+    def difference(self, mutant: Mutant) -> Gap | None:
+        """Traffic that the mutant decides otherwise; None where it means the same."""
+        flow, context = mutant.flow, self.context
+        deleted = mutant.into is None
+        for clause in self.clauses[mutant]:
+            if flow.action == "allow":
+                gap, _ = context.decisions.of_clause(clause, lambda each: not (deleted and each.by is flow))
+                if gap is not None:
+                    return gap
+                continue
+            region = self.survey.region(clause)
+            for other in context.allows.touching(clause):
+                both = self.survey.meet(region, other)
+                if both is not None:
+                    gap, _ = context.denies.of_region(both, lambda each: not (deleted and each.by is flow))
+                    if gap is not None:
+                        return gap
+        return None
+
+    def noticed(self, mutant: Mutant) -> bool:
+        """Whether any line that holds of the policy does not hold of the mutant."""
+        return any(not self.holds(line, mutant) for line in self._near(mutant))
+
+    def _near(self, mutant: Mutant) -> Iterator[Line]:
+        source, destination = self.masks(self.clauses[mutant])
+        touching = dict.fromkeys(each.by for each in around(self._index, source, destination))
+        for by in touching:
+            line = self._by_question.get(by) if isinstance(by, Flow) else None
+            if line is not None and line.opens == mutant.opens and not line.far:
+                yield line
+        for line in self.lines:
+            if line.far and mutant.opens and self._may_lead(line, source, destination):
+                yield line
+
+    def holds(self, line: Line, mutant: Mutant) -> bool:
+        if line.far:
+            return line.holds(mutated(self.policy, mutant))
+        masks = self.masks(self.survey.by_flow[line.asked])
+        return line.holds(mutated(self.around(masks), mutant))
+
+    def _may_lead(self, line: Line, source: int, destination: int) -> bool:
+        """Whether a chain could pass from `source` to `destination`: what is reached now, and what leads to
+        the end of the line now, both without the mutant."""
+        start, goal = self._chains[line]
+        return bool(source & start and destination & goal)
+
+    @cached_property
+    def _chains(self) -> dict[Line, Masks]:
+        hops = Hops(self.context)
+        return {line: horizon(question_of(self.context, line.asked), hops) for line in self.lines if line.far}
+
+    def masks(self, clauses: Iterable[Clause]) -> Masks:
+        """The classes of each side, of all clauses together."""
+        source = destination = 0
+        for each in clauses:
+            source |= self.survey.masks[each.source]
+            destination |= self.survey.masks[each.destination]
+        return source, destination
+
+    def around(self, masks: Masks) -> Policy:
+        """The policy, as far as it speaks of anything between some classes."""
+        if masks not in self._small:
+            clauses = around(self.context.decisions.index, *masks)
+            by = dict.fromkeys(each.by for each in clauses)
+            flows = tuple(each for each in by if isinstance(each, Flow))
+            either = masks[0] | masks[1]
+            zones = {
+                name: zone
+                for name, zone in self.policy.zones.items()
+                if name in self.survey.zones and self.survey.masks[self.survey.zones[name]] & either
+            }
+            self._small[masks] = replace(self.policy, flows=flows, zones=zones, tests=())
+        return self._small[masks]
+
+
+def mutated(policy: Policy, mutant: Mutant) -> Policy:
+    """The policy with the mutant in place of the statement."""
+    flows = [flow for flow in policy.flows if flow is not mutant.flow]
+    if mutant.into is not None:
+        flows.append(mutant.into)
+    return replace(policy, flows=tuple(flows))
+
+
+def _lines(policy: Policy) -> Iterator[Line]:
+    for test in policy.tests:
+        for each in test.expectations:
+            yield Line(_question(each), partial(passes, each), each.action == "deny")
+    for never in policy.nevers:
+        yield Line(_question(never), partial(_kept, never), opens=True, far=never.transitive)
+    for workflow in policy.workflows:
+        for step in workflow.steps:
+            yield Line(_question(step), partial(_open, workflow, step), opens=False)
+
+
+def _question(line: Expectation | Never | Step) -> Flow:
+    return question(line.source, line.destination, line.services, line.span)
+
+
+def passes(expectation: Expectation, policy: Policy) -> bool:
+    return next(wrong(expectation, policy), None) is None
+
+
+def _kept(never: Never, policy: Policy) -> bool:
+    return next(check_nevers(replace(policy, nevers=(never,))), None) is None
+
+
+def _open(workflow: Workflow, step: Step, policy: Policy) -> bool:
+    alone = replace(workflow, steps=(step,))
+    return next(check_workflows(replace(policy, workflows=(alone,))), None) is None
