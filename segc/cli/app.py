@@ -21,6 +21,7 @@ COMMANDS = (
     "reach",
     "test",
     "explain",
+    "suggest",
     "plan",
     "apply",
     "confirm",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from segc.cli import options
 from segc.cli.findings import FORMATS, brief, closing, counted, failed, print_report
+from segc.cli.fix import fixes
 from segc.cli.progress import progress
-from segc.cli.reading import read
-from segc.cli.terminal import say
+from segc.cli.reading import Reading, read
+from segc.cli.suggest import write_texts
+from segc.cli.terminal import complain, say
 from segc.diagnostics.model import Report
 
 
@@ -22,9 +25,10 @@ from segc.diagnostics.model import Report
     "--format", "format_", type=click.Choice(FORMATS), default="text", help="How findings are shown."
 )
 @click.option("--notes", is_flag=True, help="Show notes in full, not only their number.")
+@click.option("--fix", is_flag=True, help="First make the edits that are proved to change no verdict.")
 @options.strict
 @options.color
-def command(paths: tuple[str, ...], format_: str, notes: bool, strict: bool, color: str) -> None:
+def command(paths: tuple[str, ...], format_: str, notes: bool, fix: bool, strict: bool, color: str) -> None:
     """Say what is wrong with a policy.
 
     PATH is a file, or a folder whose `.seg` files are read together; several make one policy.
@@ -34,6 +38,8 @@ def command(paths: tuple[str, ...], format_: str, notes: bool, strict: bool, col
     started = time.monotonic()
     with progress() as tell:
         reading = read(paths, tell)
+        if fix:
+            reading = _fixed(paths, reading, tell)
         report = reading.report
     shown = report if notes or format_ != "text" else brief(report)
     print_report(shown, format_, color, strict)
@@ -43,6 +49,15 @@ def command(paths: tuple[str, ...], format_: str, notes: bool, strict: bool, col
         say(f"{counted(hidden, 'note')} not shown: see `segc check --notes`\n" if hidden else "")
         say(f"{closing(shown, reading, started, strict)}\n{_rest(paths, report)}")
     sys.exit(1 if failed(report, strict) else 0)
+
+
+def _fixed(paths: tuple[str, ...], reading: Reading, tell: Callable[[str], None]) -> Reading:
+    """The policy as read again after all edits."""
+    while (found := fixes(reading))[0]:
+        write_texts(reading.workspace.files, found[0], complain)
+        complain("".join(f"{each}; proved to change no verdict\n" for each in found[1]))
+        reading = read(paths, tell)
+    return reading
 
 
 def _rest(paths: tuple[str, ...], report: Report) -> str:

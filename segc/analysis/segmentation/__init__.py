@@ -14,7 +14,8 @@ from segc.analysis.segmentation.broad import check_broad
 from segc.analysis.segmentation.decorative import check_decorative
 from segc.analysis.segmentation.equivalent import same_zones, told
 from segc.analysis.segmentation.exceptions import check_exceptions
-from segc.analysis.segmentation.near import check_near
+from segc.analysis.segmentation.merging import Merger
+from segc.analysis.segmentation.near import check_near, nearly_same
 from segc.analysis.segmentation.outline import Outline
 from segc.analysis.segmentation.persons import check_persons
 from segc.analysis.segmentation.repeated import check_repeated
@@ -45,3 +46,11 @@ def check_segmentation(policy: Policy) -> Iterator[Diagnostic]:
     yield from check_near(outline, {merged.second.name for merged in same})
     for check in CHECKS:
         yield from check(outline)
+
+
+def suggestions(outline: Outline) -> Iterator[tuple[str, Merger]]:
+    """The zones of `SEG401` and `SEG402`, each pair with what tells them apart."""
+    same = list(same_zones(outline))
+    yield from (("the same", merged) for merged in same)
+    for merged, statements in nearly_same(outline, {each.second.name for each in same}):
+        yield f"nearly the same, {statements} said of one only", merged

@@ -19,7 +19,7 @@ def check_blast(outline: Outline) -> Iterator[Diagnostic]:
     if others + 1 < FEWEST:
         return
     reach, told = Reach(outline), 0
-    bounds = {zone: len(reach.zones(reach.most(zone), but=zone)) for zone in outline.inner}
+    bounds = {zone: _bound(reach, zone, most * others) for zone in outline.inner}
     for zone in sorted(outline.inner, key=lambda each: (-bounds[each], each)):
         if told == TOLD or bounds[zone] * 100 <= most * others:
             return
@@ -27,6 +27,13 @@ def check_blast(outline: Outline) -> Iterator[Diagnostic]:
         if len(reached) * 100 > most * others:
             told += 1
             yield _told(outline, reach, zone, reached)
+
+
+def _bound(reach: Reach, zone: int, enough: int) -> int:
+    """No less than the number of zones that are one hop away; cells are counted first, for there are more."""
+    cells = reach.most(zone)
+    count = cells.bit_count()
+    return len(reach.zones(cells, but=zone)) if count * 100 > enough else count
 
 
 def _told(outline: Outline, reach: Reach, zone: int, reached: list[int]) -> Diagnostic:

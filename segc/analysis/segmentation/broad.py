@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segc.analysis.segmentation.outline import Outline, allows
+from segc.analysis.segmentation.outline import Outline, allows, ports
 from segc.analysis.segmentation.wording import many
 from segc.diagnostics.model import Diagnostic, finding
 from segc.policy.model import End, Flow
 from segc.space import intervals
 from segc.space.services import ANY_SERVICE, ServiceSet
-
-PORTED = (6, 17, 132)  # TCP, UDP, SCTP
 
 
 class Breadth:
@@ -19,12 +17,25 @@ class Breadth:
 
     def __init__(self, outline: Outline) -> None:
         self.outline = outline
-        self._ports: dict[int, str] = {}
         self._inward: dict[tuple[End, End], str] = {}
         self._outside = [
             outline.rests[i] for i, zone in enumerate(outline.zones) if zone.external and outline.rests[i]
         ]
         self._everywhere = sum(1 << cell for cell in range(len(outline.spaces)))
+
+    def suspects(self) -> Iterator[Flow]:
+        """The flows that may have a reason, each once: by their services, or by an end."""
+        outline = self.outline
+        found = dict.fromkeys(outline.wide_open)
+        for end, flows in outline.by_source.items():
+            if any(
+                outline.open_to_all[end] >> cell & 1 for cells in self._outside for cell in cells.values()
+            ):
+                found.update(dict.fromkeys(flows))
+        for end, flows in outline.by_destination.items():
+            if outline.wide[end] & self._everywhere == self._everywhere:
+                found.update(dict.fromkeys(flows))
+        return (flow for flow in allows(found) if flow.kind == "flow")
 
     def reasons(self, flow: Flow) -> tuple[str, ...]:
         return tuple(
@@ -32,15 +43,10 @@ class Breadth:
         )
 
     def _services(self, services: ServiceSet) -> str:
-        known = self._ports.get(id(services))
-        if known is None:
-            most, count = self.outline.limits["flow-ports"], ports(services)
-            if services == ANY_SERVICE:
-                known = "every service, whatever a host comes to offer"
-            else:
-                known = f"{count:,} ports, and flow-ports is {most:,}" if count > most else ""
-            self._ports[id(services)] = known
-        return known
+        most, count = self.outline.limits["flow-ports"], ports(services)
+        if services == ANY_SERVICE:
+            return "every service, whatever a host comes to offer"
+        return f"{count:,} ports, and flow-ports is {most:,}" if count > most else ""
 
     def _entering(self, flow: Flow) -> str:
         """The internet, into more addresses than are meant for the public."""
@@ -73,8 +79,8 @@ class Breadth:
 
 def check_broad(outline: Outline) -> Iterator[Diagnostic]:
     breadth = Breadth(outline)
-    for flow in allows(outline.policy.flows):
-        reasons = breadth.reasons(flow) if flow.kind == "flow" else ()
+    for flow in breadth.suspects():
+        reasons = breadth.reasons(flow)
         if reasons:
             yield finding(
                 "SEG411",
@@ -87,8 +93,3 @@ def check_broad(outline: Outline) -> Iterator[Diagnostic]:
                 ),
                 help="name the services and ends that are needed; `staged deny` counts what else is used",
             )
-
-
-def ports(services: ServiceSet) -> int:
-    """TCP, UDP and SCTP ports."""
-    return sum(intervals.count(services.values(protocol)) for protocol in PORTED)

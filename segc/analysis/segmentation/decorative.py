@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from itertools import product
 
-from segc.analysis.segmentation.broad import ports
-from segc.analysis.segmentation.outline import Outline, allows
+from segc.analysis.segmentation.outline import BOUNDARY, WHOLE, Outline, ports
 from segc.analysis.segmentation.wording import listing
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Conditions, End, Flow
 from segc.space.services import EMPTY, ServiceSet
 
-WHOLE = 3 << 16  # the ports of TCP, UDP and SCTP
-COUNTED = WHOLE // 100  # flows of fewer ports open no boundary
 PLAIN = Conditions()
 
 
 def check_decorative(outline: Outline) -> Iterator[Diagnostic]:
     """For each pair of kinds of zones, one finding: zones of a kind are alike to the flows that count."""
-    flows = [flow for flow in allows(outline.policy.flows) if _counts(flow)]
+    flows = [flow for flow in outline.wide_open if _counts(flow)]
     if not flows:
         return
     kinds = _kinds(outline, flows)
@@ -41,8 +38,8 @@ def check_decorative(outline: Outline) -> Iterator[Diagnostic]:
 
 
 def _counts(flow: Flow) -> bool:
-    """Whether a flow opens many ports, to everybody and always."""
-    return flow.conditions == PLAIN and flow.limit is None and ports(flow.services) >= COUNTED
+    """Whether a flow opens much of a boundary, to everybody and always."""
+    return flow.conditions == PLAIN and flow.limit is None and ports(flow.services) >= BOUNDARY
 
 
 def _kinds(outline: Outline, flows: list[Flow]) -> list[list[int]]:

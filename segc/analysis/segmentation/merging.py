@@ -49,7 +49,7 @@ def merger(first: Zone, second: Zone, flows: Iterable[Flow], policy: Policy, res
     comparison = Comparison(before, after, first.space | second.space)
     opened, leaking = _parted(comparison.gains(), comparison)
     closed, missing = _parted(comparison.losses(), comparison)
-    spared = len(before.flows) - len({_said(flow) for flow in after.flows})
+    spared = len(before.flows) - len({said(flow) for flow in after.flows})
     return Merger(first, second, comparison, opened, closed, leaking, missing, spared)
 
 
@@ -63,7 +63,8 @@ def _joined(first: Zone, second: Zone) -> Zone:
     )
 
 
-def _said(flow: Flow) -> object:
+def said(flow: Flow) -> object:
+    """What makes two flows the same but for their name and place."""
     ends = tuple((end.parts, end.gateways) for end in flow.ends)
     return flow.action, flow.staged, ends, flow.services, flow.conditions, flow.limit, flow.log
 

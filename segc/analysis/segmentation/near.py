@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from segc.analysis.segmentation.alike import kinds, merge, parted
 from segc.analysis.segmentation.merging import Merger
 from segc.analysis.segmentation.outline import Outline
 from segc.analysis.segmentation.wording import certificate
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import End, Flow
+from segc.policy.model import Conditions, End, Flow
 
+PLAIN = Conditions()
 TOLD = 50  # pairs
 SHARING = 32  # zones with a rare statement in common, at most
 
 
 def check_near(outline: Outline, taken: Collection[str]) -> Iterator[Diagnostic]:
     """`taken` are the zones that may go altogether."""
-    pairs = (
-        (one, other, n)
-        for one, other, n in near_zones(outline)
-        if not {outline.zones[one].name, outline.zones[other].name} & set(taken)
-    )
-    for one, other, statements in islice(pairs, TOLD):
-        yield _near(merge(outline, one, other), statements)
+    return (_near(merged, statements) for merged, statements in nearly_same(outline, taken))
+
+
+def nearly_same(outline: Outline, taken: Collection[str]) -> Iterator[tuple[Merger, int]]:
+    """Mergers, with how many statements they would blur."""
+    told = 0
+    for one, other, statements in near_zones(outline):
+        if told < TOLD and not {outline.zones[one].name, outline.zones[other].name} & set(taken):
+            told += 1
+            yield merge(outline, one, other), statements
 
 
 def near_zones(outline: Outline) -> Iterator[tuple[int, int, int]]:
@@ -35,7 +39,7 @@ def near_zones(outline: Outline) -> Iterator[tuple[int, int, int]]:
     and Srikant, Scaling Up All Pairs Similarity Search, 2007), so only those that do are compared.
     """
     most, share = outline.limits["near-statements"], outline.limits["near-share"]
-    said = _statements(outline)
+    said = _statements(outline, most)
     often = Counter(chain.from_iterable(said.values()))
     likely = {zone: items for zone, items in said.items() if sum(often[i] == 1 for i in items) <= most}
     pairs: dict[tuple[int, int], None] = {}
@@ -55,28 +59,36 @@ def near_zones(outline: Outline) -> Iterator[tuple[int, int, int]]:
     return ((one, other, apart) for apart, one, other in sorted(found))
 
 
-def _statements(outline: Outline) -> dict[int, set[int]]:
-    """What is said of the rest of each zone, numbered: flows without the end that the zone is on."""
+def _statements(outline: Outline, most: int) -> dict[int, set[int]]:
+    """What is said of the rest of each zone, numbered: flows without the end that the zone is on.
+
+    Zones of which more than `most` flows say what none says elsewhere are left out: nothing is near them.
+    """
+    what = {flow: _what(flow) for flow in outline.policy.flows}
+    often = Counter(what.values())
+    lone = Counter(end for flow, said in what.items() if often[said] == 1 for end in flow.ends)
     numbers: dict[object, int] = {}
-    said: dict[int, set[int]] = {}
-    of_end: dict[tuple[End, int], list[int]] = {}
+    by_end: dict[End, set[int]] = {}
+    found: dict[int, set[int]] = {}
     for zone in outline.inner:
-        items = said[zone] = set()
-        for cell in set(outline.rests[zone].values()):
-            for end in outline.holders[cell]:
-                for side, flows in enumerate((outline.by_source, outline.by_destination)):
-                    if (end, side) not in of_end:
-                        of_end[end, side] = [
-                            numbers.setdefault(_said(flow, side), len(numbers)) for flow in flows.get(end, ())
-                        ]
-                    items.update(of_end[end, side])
-    return said
+        ends = {end for cell in outline.rests[zone].values() for end in outline.holders[cell]}
+        if sum(lone[end] for end in ends) > most:
+            continue
+        found[zone] = set()
+        for end in ends:
+            if end not in by_end:
+                who = tuple((part.subject, part.unless) for part in end.parts)
+                items = [(0, who, f.destination, what[f]) for f in outline.by_source.get(end, ())]
+                items += [(1, who, f.source, what[f]) for f in outline.by_destination.get(end, ())]
+                by_end[end] = {numbers.setdefault(item, len(numbers)) for item in items}
+            found[zone] |= by_end[end]
+    return found
 
 
-def _said(flow: Flow, side: int) -> object:
-    who = tuple((part.subject, part.unless) for part in flow.ends[side].parts)
-    other = flow.ends[1 - side]
-    return side, who, other, flow.services, flow.action, flow.staged, flow.conditions, flow.limit, flow.log
+def _what(flow: Flow) -> object:
+    if flow.conditions == PLAIN and not (flow.staged or flow.limit or flow.log):
+        return flow.services, flow.action
+    return flow.services, flow.action, flow.staged, flow.conditions, flow.limit, flow.log
 
 
 def _near(merged: Merger, statements: int) -> Diagnostic:

@@ -18,7 +18,11 @@ from segc.policy.model import End, Flow, Policy, Zone
 from segc.space import intervals
 from segc.space.partition import partition
 from segc.space.prefixes import PrefixSet, union
+from segc.space.services import ServiceSet
 
+WHOLE = 3 << 16  # the ports of TCP, UDP and SCTP
+BOUNDARY = WHOLE // 100  # what opens fewer is no part of an open boundary
+PORTED = (6, 17, 132)  # TCP, UDP, SCTP
 SMALL_ON_PURPOSE = frozenset({"regulated", "guest", "mgmt", "ot"})
 
 
@@ -106,6 +110,12 @@ class Outline:
             for end, numbers in self._parts.items()
         }
 
+    @cached_property
+    def wide_open(self) -> list[Flow]:
+        """The allows of many ports."""
+        many = min(self.limits["flow-ports"], BOUNDARY - 1)
+        return [flow for flow in allows(self.policy.flows) if ports(flow.services) > many]
+
     def by_part(self, end: End) -> list[int]:
         """The cells of each part of an end."""
         return [self.masks[number] for number in self._parts[end]]
@@ -153,3 +163,13 @@ class Outline:
 def allows(flows: Iterable[Flow]) -> Iterator[Flow]:
     """Those that open anything."""
     return (flow for flow in flows if flow.action == "allow" and not flow.staged)
+
+
+def ports(services: ServiceSet) -> int:
+    """TCP, UDP and SCTP ports."""
+    count = 0
+    for protocol, values in services.parts:
+        if protocol in PORTED:
+            for first, last in values:
+                count += last - first + 1
+    return count

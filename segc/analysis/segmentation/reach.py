@@ -15,7 +15,7 @@ from segc.analysis.conflicts.atoms import bits
 from segc.analysis.conflicts.survey import Survey
 from segc.analysis.segmentation.difference import Uncovered
 from segc.analysis.segmentation.outline import Outline, allows
-from segc.analysis.segmentation.signature import OTHER_FAMILY, union
+from segc.analysis.segmentation.signature import ICMP, OTHER_FAMILY, union, within
 from segc.policy.model import End, Flow, Subject, Zone
 from segc.source import Span
 from segc.space.prefixes import PrefixSet
@@ -29,6 +29,7 @@ class Reach:
         self._hops: dict[int, int] = {}
         self._opened: dict[End, tuple[int, int]] = {}
         self._possible: dict[object, bool] = {}
+        self._cuts: dict[End, bool] = {}
 
     # -- what is asked ---------------------------------------------------------------------------------
 
@@ -99,23 +100,35 @@ class Reach:
         """What the allows of an end open, by family, where somebody may use them."""
         known = self._opened.get(end)
         if known is None:
-            flows = [flow for flow in allows(self.outline.by_source.get(end, ())) if self._usable(flow)]
-            wide = self.outline.wide
-            v4, v6 = (
-                union(wide[flow.destination] for flow in flows if _exists(flow, family)) for family in (4, 6)
-            )
-            known = self._opened[end] = v4, v6
+            wide, either, v4, v6 = self.outline.wide, 0, 0, 0
+            for flow in self.outline.by_source.get(end, ()):
+                if flow.action != "allow" or flow.staged or not self._usable(flow):
+                    continue
+                mask = wide[flow.destination]
+                if within(flow.services, ICMP):
+                    v4 |= mask * _exists(flow, 4)
+                    v6 |= mask * _exists(flow, 6)
+                else:
+                    either |= mask
+            known = self._opened[end] = either | v4, either | v6
         return known
 
     def _usable(self, flow: Flow) -> bool:
         """Whether there is a moment, and somebody, for whom a flow holds."""
-        if flow.conditions.timed or any(part.unless for end in flow.ends for part in end.parts):
+        if self._cut(flow.source) or self._cut(flow.destination) or flow.conditions.timed:
             key = (flow.conditions, *(tuple((p.subject, p.unless) for p in end.parts) for end in flow.ends))
             if key not in self._possible:
                 survey = self._survey([flow])
                 self._possible[key] = any(map(survey.matches, survey.clauses))
             return self._possible[key]
         return True
+
+    def _cut(self, end: End) -> bool:
+        """Whether an end takes people out."""
+        known = self._cuts.get(end)
+        if known is None:
+            known = self._cuts[end] = any(part.unless for part in end.parts)
+        return known
 
     def _denied(self, cell: int) -> int:
         wide = self.outline.wide

@@ -15,6 +15,7 @@ from segc.policy.claims import Situation, met
 from segc.policy.model import Conditions, End, Flow
 from segc.space.services import ServiceSet
 
+PLAIN = Conditions()
 NOW = Situation(at=0)  # any moment will do
 ICMP = frozenset({1, 58})
 OTHER_FAMILY = {4: frozenset({58}), 6: frozenset({1})}  # the ICMP that a family does not have
@@ -65,13 +66,21 @@ class Signatures:
         """What the flows of an end open together; None where one of them denies."""
         known = self._reached[side]
         if end not in known:
-            flows = [flow for flow in self._sides[side].get(end, ()) if self._holds(flow)]
-            masks = self.outline.open_to_all
-            open_to = (masks[flow.ends[1 - side]] for flow in flows if not _within(flow.services, ICMP))
-            known[end] = None if any(flow.action == "deny" for flow in flows) else union(open_to)
+            masks, mask = self.outline.open_to_all, 0
+            for flow in self._sides[side].get(end, ()):
+                if not self._holds(flow):
+                    continue
+                if flow.action == "deny":
+                    known[end] = None
+                    return None
+                if not within(flow.services, ICMP):
+                    mask |= masks[flow.destination if side == 0 else flow.source]
+            known[end] = mask
         return known[end]
 
     def _holds(self, flow: Flow) -> bool:
+        if flow.conditions == PLAIN:
+            return not flow.staged
         known = self._met.get(flow.conditions)
         if known is None:
             known = self._met[flow.conditions] = met(flow.conditions, NOW)
@@ -127,5 +136,6 @@ def split(zones: Iterable[int], key: Callable[[int], Hashable]) -> Iterator[list
     return (group for group in groups.values() if len(group) > 1)
 
 
-def _within(services: ServiceSet, protocols: frozenset[int]) -> bool:
-    return all(protocol in protocols for protocol, _ in services.parts)
+def within(services: ServiceSet, protocols: frozenset[int]) -> bool:
+    """Whether a set has no other protocol; the last of them tells most apart."""
+    return services.parts[-1][0] in protocols and all(protocol in protocols for protocol, _ in services.parts)

@@ -1,0 +1,223 @@
+"""Changes to the text of a policy: pieces replaced, everything else as it was, comments too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from segc.source import SourceFile, Span
+from segc.syntax import tree
+from segc.syntax.format import format_source
+from segc.syntax.parse import parse
+from segc.syntax.store import AnyFile
+
+Files = Sequence[tuple[SourceFile, AnyFile]]
+OPENING = re.compile(r"(?:\s|#[^\n]*)*\{")
+LEFT_BEHIND = ("vlan", "about", "external", "refuse", "intra", "tag")  # what the zone that stays says itself
+
+
+class Edit(NamedTuple):
+    path: str
+    start: int
+    end: int
+    text: str = ""
+
+
+def apply(files: Files, edits: Iterable[Edit]) -> dict[str, str]:
+    """The new text of every file that changes. One that had the one layout keeps it."""
+    by_path: dict[str, list[Edit]] = {}
+    for edit in dict.fromkeys(edits):
+        by_path.setdefault(edit.path, []).append(edit)
+    found = {}
+    for source, _ in files:
+        text = source.text
+        for edit in sorted(by_path.get(source.path, ()), reverse=True):
+            text = text[: edit.start] + edit.text + text[edit.end :]
+        if text != source.text:
+            laid_out = format_source(source) == source.text
+            found[source.path] = format_source(SourceFile(source.path, text)) if laid_out else text
+    return found
+
+
+def reread(files: Files, texts: Mapping[str, str]) -> list[tuple[SourceFile, AnyFile]]:
+    """The files with new texts in the place of old ones."""
+    return [
+        (changed, parse(changed)[0])
+        if source.path in texts and (changed := SourceFile(source.path, texts[source.path]))
+        else (source, file)
+        for source, file in files
+    ]
+
+
+def deletion(source: SourceFile, span: Span) -> Edit:
+    """A statement with its lines, and with the comment behind it, where nothing else is on them."""
+    text, start, end = source.text, span.start, span.end
+    line = text.rfind("\n", 0, start) + 1
+    tail = re.compile(r"[ \t;]*(?:#[^\n]*)?(?:\n|$)").match(text, end)
+    if not text[line:start].strip() and tail:
+        return Edit(source.path, line, tail.end())
+    return Edit(source.path, start, end)
+
+
+def deletions(files: Files, names: Iterable[tuple[str, str]]) -> Iterator[Edit]:
+    """The definitions of sets, services, groups and postures; a group's sessions go with it."""
+    wanted = set(names)
+    kinds = {
+        tree.SetDef: "set",
+        tree.ServiceDef: "service",
+        tree.GroupDef: "group",
+        tree.PostureDef: "posture",
+    }
+    for source, file in files:
+        for statement in file.rest:
+            kind = "group" if isinstance(statement, tree.SessionDef) else kinds.get(type(statement))
+            if kind and (kind, statement.name.text) in wanted:  # type: ignore[union-attr]
+                yield deletion(source, statement.span)
+
+
+def merged(files: Files, kept: str, gone: str) -> dict[str, str]:
+    """New texts in which zone `kept` takes in zone `gone`: its subnets, its hosts, and what is said of it.
+
+    The VLAN, the description and the rest of what `kept` says of itself stay. Statements that have become
+    the same as others are left out.
+    """
+    texts = apply(files, _Merging(files, kept, gone).edits())
+    again = reread(files, texts)
+    return {**texts, **apply(again, _superfluous(again, kept))}
+
+
+class _Merging:
+    def __init__(self, files: Files, kept: str, gone: str) -> None:
+        self.files, self.kept, self.gone = files, kept, gone
+        zones = [(s, each) for s, f in files for each in f.rest if isinstance(each, tree.ZoneDef)]
+        self.into = next(each for each in zones if each[1].name.text == kept)
+        self.out = next(each for each in zones if each[1].name.text == gone)
+        taken = {host.name.text for host in self.into[1].hosts}
+        self.hosts = {host.name.text: _free(host.name.text, gone, taken) for host in self.out[1].hosts}
+
+    def edits(self) -> Iterator[Edit]:
+        yield deletion(self.out[0], self.out[1].span)
+        source, zone = self.into
+        brace = zone.span.end - 1
+        alone = not source.text[source.text.rfind("\n", 0, brace) + 1 : brace].strip()
+        yield Edit(source.path, brace, brace, f"{'' if alone else chr(10)}{self._brought()}\n")
+        for source, file in self.files:
+            for statement in file.statements:
+                if statement is not self.out[1]:
+                    yield from self._within(source, statement)
+
+    def _brought(self) -> str:
+        """The block of the zone that goes, without what is said of the other one already."""
+        source, zone = self.out
+        opening = OPENING.match(source.text, zone.name.span.end)
+        assert opening is not None, "a zone has a block"
+        cuts = [each.span for each in zone.settings if each.key.text in LEFT_BEHIND]
+        edits = [(span.start, span.end, "") for span in cuts]
+        edits += [(h.name.span.start, h.name.span.end, self.hosts[h.name.text]) for h in zone.hosts]
+        text, end = "", opening.end()
+        for start, stop, instead in sorted(edits):
+            text, end = text + source.text[end:start] + instead, stop
+        lines = (text + source.text[end : zone.span.end - 1]).splitlines()
+        kept = [line.rstrip() for line in lines if line.strip(" \t;")]
+        return "\n".join([*kept, *self._more()])
+
+    def _more(self) -> Iterator[str]:
+        """Tags that only the zone that goes has, and its isolation."""
+        here, there = (
+            {word.text for each in zone.settings if each.key.text == "tag" for word in each.values}
+            for _, zone in (self.into, self.out)
+        )
+        if there - here:
+            yield f"  tag {', '.join(sorted(there - here))}"
+        isolated = [
+            any(each.key.text == "intra" and each.values[0].text == "deny" for each in zone.settings)
+            for _, zone in (self.into, self.out)
+        ]
+        if isolated == [False, True]:
+            yield "  intra deny"
+
+    def _within(self, source: SourceFile, node: object) -> Iterator[Edit]:
+        """Every mention of the zone below a node; lists as a whole, so as not to repeat."""
+        if isinstance(node, tree.NameTerm):
+            yield from self._term(source, node)
+        elif isinstance(node, tree.GatewayAddress):
+            yield from self._words(source, (node.zone,))
+        elif isinstance(node, tuple):
+            yield from self._list(source, node)
+        elif is_dataclass(node):
+            for field in fields(node):
+                value = getattr(node, field.name)
+                if isinstance(node, tree.GroupTerm | tree.UserTerm | tree.Port | tree.Interface) and (
+                    field.name in ("zones", "trunk")
+                ):
+                    yield from self._words(source, value)
+                elif isinstance(value, tuple) or is_dataclass(value):
+                    yield from self._within(source, value)
+
+    def _list(self, source: SourceFile, nodes: tuple[object, ...]) -> Iterator[Edit]:
+        whole = [n for n in nodes if isinstance(n, tree.NameTerm) and n.host is None]
+        names = [each.name.text for each in whole]
+        if self.gone in names and self.kept in names:
+            spans = [n.span for n in nodes]  # type: ignore[attr-defined]
+            yield from _left_out(source, spans, [n.span for n in whole if n.name.text == self.gone])
+            nodes = tuple(n for n in nodes if n not in whole)
+        for node in nodes:
+            yield from self._within(source, node)
+
+    def _words(self, source: SourceFile, words: tuple[tree.Word, ...]) -> Iterator[Edit]:
+        named = [word for word in words if word.text == self.gone]
+        if any(word.text == self.kept for word in words):
+            yield from _left_out(source, [word.span for word in words], [word.span for word in named])
+        else:
+            yield from (Edit(source.path, word.span.start, word.span.end, self.kept) for word in named)
+
+    def _term(self, source: SourceFile, term: tree.NameTerm) -> Iterator[Edit]:
+        if term.name.text == self.gone:
+            host = f".{self.hosts.get(term.host.text, term.host.text)}" if term.host else ""
+            yield Edit(source.path, term.span.start, term.span.end, self.kept + host)
+
+
+def _free(name: str, zone: str, taken: set[str]) -> str:
+    """A name that no host of the other zone has."""
+    while name in taken:
+        name = f"{zone}-{name}"
+    taken.add(name)
+    return name
+
+
+def _left_out(source: SourceFile, spans: Sequence[Span], gone: Sequence[Span]) -> Iterator[Edit]:
+    """Elements of a list, each with the comma before it, or the one behind it where it is the first."""
+    places = [(span.start, span.end) for span in spans]
+    taken = {(span.start, span.end) for span in gone}
+    for before, place in pairwise(places):
+        if place in taken:
+            yield Edit(source.path, before[1], place[1])
+    if places[0] in taken:
+        yield Edit(source.path, places[0][0], places[1][0])
+
+
+def _superfluous(files: Files, zone: str) -> Iterator[Edit]:
+    """Flows that are said twice now, and flows within a zone whose hosts may talk anyway."""
+    isolated = any(
+        each.key.text == "intra" and each.values[0].text == "deny"
+        for _, file in files
+        for node in file.rest
+        if isinstance(node, tree.ZoneDef) and node.name.text == zone
+        for each in node.settings
+    )
+    seen: set[tree.Flow] = set()
+    for source, file in files:
+        for flow in file.flows:
+            alone = all(_only(end, zone) for end in (flow.source, flow.destination))
+            plain = flow.action == "allow" and not flow.staged and flow.options == tree.Options()
+            if flow in seen or (alone and plain and not isolated):
+                yield deletion(source, flow.span)
+            seen.add(flow)
+
+
+def _only(end: tree.End, zone: str) -> bool:
+    terms = [(t.name.text, t.host) if isinstance(t, tree.NameTerm) else None for t in end.terms]
+    return terms == [(zone, None)] and not end.excepted

@@ -1,0 +1,171 @@
+"""`segc suggest`."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+import click
+
+from segc.analysis.segmentation import suggestions
+from segc.analysis.segmentation.alike import merge
+from segc.analysis.segmentation.edits import Files, apply, deletions, merged
+from segc.analysis.segmentation.outline import Outline
+from segc.analysis.segmentation.proof import prove
+from segc.analysis.segmentation.reach import Reach
+from segc.analysis.segmentation.wording import certificate, some
+from segc.cli import options
+from segc.cli.file import replace_file
+from segc.cli.findings import show
+from segc.cli.progress import progress
+from segc.cli.reading import Reading, read
+from segc.cli.terminal import colored, say
+from segc.diagnostics.measure import printable
+from segc.diagnostics.suggest import did_you_mean
+from segc.policy.model import Policy
+
+STYLES = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
+
+policy_option = click.option(
+    "-p", "--policy", "paths", multiple=True, metavar="PATH", type=click.Path(),
+    help="The policy, a file or a folder; repeatable. Default: the current folder.",
+)  # fmt: skip
+write_option = click.option("--write", is_flag=True, help="Change the files instead of printing a diff.")
+
+
+@click.group("suggest")
+def command() -> None:
+    """Edits that make a policy simpler, each with a proof of what it changes."""
+
+
+@command.command("merge")
+@click.argument("zones", nargs=-1, metavar="[ZONE ZONE]")
+@policy_option
+@write_option
+@options.color
+def merge_zones(zones: tuple[str, ...], paths: tuple[str, ...], write: bool, color: str) -> None:
+    """Make one zone of two: the second goes into the first.
+
+    Without names, all zones that are the same to the policy, or nearly, with what merging them would
+    expose, open and save.
+    """
+    if len(zones) not in (0, 2) or len(set(zones)) != len(zones):
+        raise click.UsageError("name two zones, or none to see which could be merged")
+    reading, policy = _read(paths, color)
+    outline = Outline(policy)
+    if not zones:
+        say(_overview(outline))
+        return
+    numbers = {zone.name: number for number, zone in enumerate(outline.zones)}
+    for name in zones:
+        if name not in numbers:
+            near = did_you_mean(name, numbers)
+            raise click.ClickException(f"there is no zone `{printable(name)}`{near and f': {near}'}")
+        if policy.zones[name].external:
+            raise click.ClickException(f"`{name}` is the external zone: it is all that no other zone claims")
+    for note in certificate(merge(outline, numbers[zones[0]], numbers[zones[1]])):
+        say(f"# {note}\n")
+    files = reading.workspace.files
+    _offer(policy, files, merged(files, *zones), write, color)
+
+
+@command.command("delete")
+@policy_option
+@write_option
+@options.color
+def delete_unused(paths: tuple[str, ...], write: bool, color: str) -> None:
+    """Delete the sets, services, groups and postures that nothing needs."""
+    reading, policy = _read(paths, color)
+    files = reading.workspace.files
+    edits = list(deletions(files, ((each.kind, each.name) for each in policy.unused)))
+    if not edits:
+        say("every name is used\n")
+        return
+    _offer(policy, files, apply(files, edits), write, color)
+
+
+@command.command("exposure")
+@policy_option
+@options.color
+def exposure(paths: tuple[str, ...], color: str) -> None:
+    """How far somebody comes who takes over a host of a zone, or an account of a group.
+
+    Zones that have anything in reach: in one hop, in two, in any number. The score is the share of
+    zones that stay out of reach, on average: 100 means that nothing leads anywhere.
+    """
+    _, policy = _read(paths, color)
+    say(_exposure(Outline(policy)))
+
+
+def _read(paths: tuple[str, ...], color: str) -> tuple[Reading, Policy]:
+    with progress() as tell:
+        reading = read(paths, tell, checks=False)
+    if reading.policy is None or reading.report.errors:
+        show(reading.report, color)
+        sys.exit(1)
+    return reading, reading.policy
+
+
+def _overview(outline: Outline) -> str:
+    lines: list[str] = []
+    for kind, found in suggestions(outline):
+        lines.append(f"{found.first.name} {found.second.name}: {kind}")
+        lines += [f"  {note}" for note in certificate(found)]
+    return "".join(f"{line}\n" for line in lines or ["no two zones are the same to the policy, or nearly"])
+
+
+def _exposure(outline: Outline) -> str:
+    reach = Reach(outline)
+    rows: list[tuple[str, ...]] = [("", "one hop", "two", "any number")]
+    for zone in outline.inner:
+        counts = (len(reach.zones(cells, but=zone)) for cells in reach.of_zone(zone))
+        rows.append((outline.zones[zone].name, *map(str, counts)))
+    for name in outline.policy.groups:
+        counts = (len(reach.zones(cells)) for cells in reach.of_group(name))
+        rows.append((f"group {name}", *map(str, counts)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    table = (
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in rows
+    )
+    score = f"least privilege: {reach.score():.0f} of 100, over {some(len(outline.inner), 'zone')}"
+    return "".join(f"{line.rstrip()}\n" for line in [*table, "", score])
+
+
+def _offer(policy: Policy, files: Files, texts: Mapping[str, str], write: bool, color: str) -> None:
+    """The edit with its proof, or the edit done; nothing is written that would not compile."""
+    proof = prove(policy, files, texts)
+    for line in proof.lines():
+        say(f"# {line}\n")
+    if not write:
+        say("".join(difference(files, texts, colored(color, sys.stdout))))
+    elif not proof.errors:
+        write_texts(files, texts)
+    sys.exit(1 if proof.errors else 0)
+
+
+def difference(files: Files, texts: Mapping[str, str], color: bool) -> Iterator[str]:
+    """A unified diff that `patch -p0` takes."""
+    for source, _ in files:
+        if source.path in texts:
+            before, after = source.text.splitlines(), texts[source.path].splitlines()
+            for line in difflib.unified_diff(before, after, source.path, source.path, lineterm=""):
+                shown = printable(line)
+                yield f"{STYLES[line[0]]}{shown}\x1b[0m\n" if color and line[:1] in STYLES else f"{shown}\n"
+
+
+def write_texts(files: Files, texts: Mapping[str, str], tell: Callable[[str], None] = say) -> None:
+    """Each file whole or not at all. ClickException if one cannot be written."""
+    for source, _ in files:
+        if source.path in texts:
+            try:
+                replace_file(source.path, source.text, texts[source.path])
+            except OSError as error:
+                reason = (error.strerror or "input/output error").lower()
+                raise click.ClickException(
+                    f"`{printable(source.path)}` cannot be written: {reason}"
+                ) from None
+            tell(f"changed {printable(source.path)}\n")
