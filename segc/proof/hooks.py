@@ -85,9 +85,13 @@ class HookProof:
             arrival = "arrival" if self.meaning.position.by_interface else "known saddr"
             yield from self._refused(arrival, SPOOFED)
             yield from self._refused(arrival, UNKNOWN)
+            if not self.meaning.seen:
+                yield EVERY, UNKNOWN
         yield from self._standing(hook)
         if FRESH[hook].destination:
             yield from self._refused("known daddr", UNKNOWN)
+            if not self.meaning.seen:
+                yield EVERY, UNKNOWN
         yield EVERY, FRESH[hook]
 
     def _refused(self, field: str, refusal: Refusal, box: Box = EVERY) -> Iterator[Row]:

@@ -10,7 +10,7 @@ from segc.space.intervals import Intervals, normalize, subtract, union
 from segc.space.prefixes import EVERYTHING, PrefixSet
 from segc.space.words import quote
 
-SIDES = {"saddr": {"ip saddr": 4, "ip6 saddr": 6}, "daddr": {"ip daddr": 4, "ip6 daddr": 6}}
+SIDES = {side: {f"ip {side}": 4, f"ip6 {side}": 6} for side in ("saddr", "daddr")}
 Reached = dict[str, Intervals]
 
 
@@ -19,7 +19,7 @@ def target_spaces(rules: Ruleset, chain: Chain, side: str) -> dict[str, PrefixSe
     taken: dict[int, Intervals] = {4: (), 6: ()}
     found: dict[str, dict[int, Intervals]] = {}
     for rule in chain.rules:
-        for family, reached in _reached(rules, chain, rule, SIDES[side]):
+        for family, reached in _reached(rules, chain, rule, SIDES.get(side, {})):
             for target, wanted in reached.items():
                 by_family = found.setdefault(target, {4: (), 6: ()})
                 by_family[family] = union(by_family[family], subtract(wanted, taken[family]))

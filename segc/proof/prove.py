@@ -7,7 +7,7 @@ is shared with what wrote the ruleset. Linear in elements and in flows x places 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from segc.policy.model import Gateway, Policy
 from segc.proof.atoms import members
@@ -20,17 +20,19 @@ from segc.proof.meaning import FRESH, Meaning, Role
 from segc.proof.model import (
     ALL_BITS,
     Chain,
+    Mark,
     Problem,
     Ruleset,
     UnreadableError,
 )
 from segc.proof.nat import prove_nat
-from segc.proof.numbers import Numbers, numbered, values, written
+from segc.proof.numbers import Numbers, numbered, written
 from segc.proof.refusals import Refusals
 from segc.proof.still import judge_still
 from segc.proof.times import Clock
-from segc.proof.walk import End, Ended, Place, Placing, State, Walker
+from segc.proof.walk import EITHER, End, Ended, Place, Placing, State, Walker
 from segc.space.intervals import normalize
+from segc.space.prefixes import EVERYTHING
 from segc.space.words import quote
 
 FILTERS = {name: ("filter", name, "filter", "drop") for name in FRESH}
@@ -65,14 +67,12 @@ class _Proof:
             ways = ended.pop(hook, []) or [UNTOUCHED]
             self.problems += prove_nat(self.policy, self.gateway, self.walker, hook, ways)
         placed = self.walker.placed
-        if not placed:
-            raise UnreadableError("no chain looks addresses up")
-        first, *more = placed.values()
-        classes = [place.space for place in first]
+        first, *more = placed.values() or [()]
+        classes = [place.space for place in first] or [EVERYTHING]
         self.meaning = Meaning(
             self.policy, self.gateway, classes, (p.space for places in more for p in places)
         )
-        self.keep = self._keep(placed.values())
+        self.keep = self._keep()
         self._limits()
         for name, places in placed.items():
             self._places(name, places)
@@ -96,16 +96,19 @@ class _Proof:
             raise UnreadableError(f"no chain stands at the hook `{lacking[0]}`")
         return found
 
-    def _keep(self, placed: Iterable[tuple[Place, ...]]) -> int:
-        """The bits of the mark that are not ours; the others must be granted."""
-        keeps = {keep for keep, _, _ in map(values, placed)} - {ALL_BITS}
-        if len(keeps) != 1:
-            raise UnreadableError("the chains of places clear different bits of the mark")
-        keep = keeps.pop()
+    def _keep(self) -> int:
+        """The bits of the mark that are not ours: every rule keeps the same, and the others are granted."""
+        lines: dict[int, list[int]] = {}
+        for chain in self.rules.chains.values():
+            for rule in chain.rules:
+                for item in rule.items:
+                    if isinstance(item, Mark) and item.keep != ALL_BITS:
+                        lines.setdefault(item.keep, []).append(rule.line)
+        keep, *odd = sorted(lines, key=lambda each: -len(lines[each])) or [ALL_BITS]
+        if odd:
+            raise UnreadableError("it keeps other bits of the mark than the other rules do", lines[odd[0]][0])
         if ALL_BITS & ~keep & ~self.gateway.mark:
-            self.problems.append(
-                Problem("bits of the packet mark are written that the gateway does not grant")
-            )
+            self.problems.append(Problem("bits of the packet mark are written that are not granted"))
         return keep
 
     def _limits(self) -> None:
@@ -180,8 +183,8 @@ class _Proof:
     def _numbers(self, role: Role, way: Ended) -> Numbers:
         """The places that stand in the mark for the two ends of a packet."""
         keep, add, placings = written(way.state.mark, self.walker.placed)
-        by_side = {placing.side: placing for placing in placings}
         sides = [side for side in (role.source, role.destination) if side]
+        by_side = dict(_sided(placings, sides))
         if sorted(by_side) != sorted(sides) or len(placings) != len(sides) or keep != self.keep:
             raise UnreadableError("the mark does not hold the two places of a packet", way.end.line)
         if bool(add) != (len(sides) == 1):
@@ -194,3 +197,10 @@ class _Proof:
 
     def _values(self, placing: Placing) -> dict[int, int]:
         return numbered(self.walker.placed[placing.chain], self.meaning.atoms)
+
+
+def _sided(placings: Iterable[Placing], sides: Iterable[str]) -> Iterator[tuple[str, Placing]]:
+    """The look-up of each address; one that places all addresses alike serves whichever is left."""
+    free = [side for side in sides if side not in {placing.side for placing in placings}]
+    for placing in placings:
+        yield (free.pop(0) if placing.side == EITHER and free else placing.side), placing

@@ -111,9 +111,15 @@ class Refusals:
         sources, destinations = self._named(source), self._named(destination)
         if len(sources) != 1:
             return []
-        (a,) = sources
-        texts = [f"segc deny {a}>", *(f"segc deny {a}>{b}" for b in destinations if len(destinations) == 1)]
+        ends = self._called(destinations.pop()) if len(destinations) == 1 else []
+        texts = [f"segc deny {a}>{b}" for a in self._called(sources.pop()) for b in ("", *ends)]
         return [(LOG_RATE, Effect("log", text[:PREFIX] + " ")) for text in texts]
+
+    def _called(self, name: str) -> list[str]:
+        """A gateway whose addresses are seen on several devices has a name with a number for each."""
+        if name in self.meaning.zones or name == "gateway":
+            return [name]
+        return [name, *(f"{name}.{number}" for number in range(2, len(self.meaning.devices) + 1))]
 
     def _named(self, bits: int) -> set[str]:
         own = {"gateway"} if bits & self.meaning.atoms.own else set()

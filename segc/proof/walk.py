@@ -35,6 +35,7 @@ from segc.space.prefixes import PrefixSet
 from segc.space.protocols import PORT_PROTOCOLS
 from segc.space.words import quote
 
+EITHER = "address"
 MAX_DEPTH = 16  # NFT_JUMP_STACK_SIZE
 ADDRESSES = {"ip saddr": "saddr4", "ip daddr": "daddr4", "ip6 saddr": "saddr6", "ip6 daddr": "daddr6"}
 PLAIN = {
@@ -51,7 +52,7 @@ class Placing(NamedTuple):
     """A chain of address look-ups that a packet went through, and the address that was looked up."""
 
     chain: str
-    side: str  # saddr, daddr
+    side: str  # saddr, daddr, or EITHER
 
 
 class State(NamedTuple):
@@ -139,7 +140,7 @@ class Walker:
     def follow(self, name: str, state: State, depth: int = 0) -> Way:
         chain = self.chain(name, depth)
         way = Way([], [], depth)
-        if side := _placing(chain):
+        if side := self._placing(chain):
             self._place(chain, side, state, way)
             return way
         states = [state]
@@ -276,8 +277,18 @@ class Walker:
             if met := state.within({name: ((number, number),)}):
                 effects = (*state.effects, *each.state.effects)
                 way.ended.append(Ended(met._replace(effects=effects), each.end))
-        if met := state.within({name: ((0, 0),)}):
+        if any(place.write for place in places) and (met := state.within({name: ((0, 0),)})):
             way.out.append(met._replace(mark=(*state.mark, Placing(chain.name, side))))
+
+    def _placing(self, chain: Chain) -> str:
+        """Which address a chain looks up, if it does: either where it places all addresses alike."""
+        match chain.rules[0].items if chain.rules else ():
+            case (Lookup((asked,), _, False),) if asked.name in ADDRESSES:
+                return ADDRESSES[asked.name][:-1]
+            case (Verdict("goto", target),) if len(chain.rules) == 1 and target in self.rules.chains:
+                last = self.rules.chains[target].rules[-1:]
+                return EITHER if last and isinstance(last[0].items[-1], Mark) else ""
+        return ""
 
     def places(self, chain: Chain, side: str, depth: int) -> tuple[Place, ...]:
         found = self.placed.get(chain.name)
@@ -305,14 +316,6 @@ class Walker:
 def known(side: str, places: tuple[Place, ...]) -> str:
     """The name of the field: `arrival` where the device matters."""
     return "arrival" if any(place.devices not in ((), WHOLE) for place in places) else f"known {side}"
-
-
-def _placing(chain: Chain) -> str:
-    """Which address a chain looks up, if it does."""
-    for item in chain.rules[0].items if chain.rules else ():
-        if isinstance(item, Lookup) and item.fields[0].name in ADDRESSES:
-            return ADDRESSES[item.fields[0].name][:-1]
-    return ""
 
 
 def asks_mark(rule: Rule) -> bool:
