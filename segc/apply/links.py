@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_interface
 from typing import Any, NamedTuple
 
 from pyroute2 import IPRoute
@@ -232,6 +233,27 @@ def _address(links: IPRoute, verb: str, name: str, address: str) -> None:
     links.addr(verb, index=_index(links, name), address=host, prefixlen=int(length))
 
 
+def extra_addresses(plan: LinkPlan, seen: Seen) -> Iterator[Step]:
+    """Steps that take away addresses which somebody gave to a device of the plan. Those that the kernel makes
+    itself (RFC 4291 2.5.6) and those of devices that ask by DHCP are nobody's doing."""
+    for device in plan.devices:
+        if device.dhcp:
+            continue
+        for address in sorted(seen.addresses.get(device.name, ())):
+            if address not in device.addresses and not ip_interface(address).is_link_local:
+                yield _withdrawal(device.name, address)
+
+
+def _withdrawal(name: str, address: str) -> Step:
+    return Step(
+        f"take {address} off {name}",
+        name,
+        lambda links: _address(links, "del", name, address),
+        (f"ip address add {address} dev {name}",),
+        late=True,
+    )
+
+
 # -- what a former plan had and this one has not ------------------------------------------------------
 
 
@@ -248,13 +270,7 @@ def _former_steps(plan: LinkPlan, former: LinkPlan, seen: Seen) -> Iterator[Step
         kept = wanted[device.name].addresses if device.name in wanted else ()
         for address in present:
             if address not in kept:
-                yield Step(
-                    f"take {address} off {device.name}",
-                    device.name,
-                    lambda links, name=device.name, address=address: _address(links, "del", name, address),  # type: ignore[misc]
-                    (f"ip address add {address} dev {device.name}",),
-                    late=True,
-                )
+                yield _withdrawal(device.name, address)
 
 
 def _removal(device: Device, addresses: list[str]) -> Step:

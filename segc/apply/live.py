@@ -21,7 +21,7 @@ from segc.apply.transaction import MARKER
 NETLINK_NETFILTER = 12
 GETGEN = 10 << 8 | 16  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN
 REQUEST = struct.pack("=IHHIIBBH", 20, GETGEN, 1, 1, 0, 0, 0, 0)
-LIST = ("-j", "-s", "list", "table", "inet", "segc")
+LIST = ("-j", "-s", "-n", "list", "table", "inet", "segc")
 
 Key = tuple[str, str, str]  # kind, the name of the chain, set or object, and an element's key
 Items = Mapping[Key, str]  # each with its content

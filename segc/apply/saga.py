@@ -123,6 +123,13 @@ def _marked(transactions: tuple[Commands, ...], swap: str) -> tuple[str, ...]:
     return first + swap, *rest
 
 
+def whole_or_rebuilt(generation: Generation, found: live.Held) -> str:
+    """The transaction after which the kernel holds the generation, whatever it holds now."""
+    if not found.present:
+        return _whole(generation)
+    return _rebuilt(generation.ruleset) + _mark(generation.number, generation.meta.policy)
+
+
 def _rebuilt(text: str) -> str:
     """In place if the table can be read: counters and sessions stay."""
     with suppress(ValueError):

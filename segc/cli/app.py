@@ -28,6 +28,7 @@ COMMANDS = (
     "rollback",
     "history",
     "status",
+    "verify",
     "install",
 )
 INTERRUPTED, CLOSED = 128 + 2, 128 + 13  # as a shell reports SIGINT and SIGPIPE

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-import posixpath
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from segc.cli import options
 from segc.cli.findings import brief, failed, show
+from segc.cli.former import by_node
 from segc.cli.progress import progress
 from segc.cli.reading import Reading, read
 from segc.cli.standing import Seconds, at_work, on_host
 from segc.cli.terminal import emit, say
-from segc.compile import Build, build, digest
+from segc.compile import Build, build, digest, relative
 from segc.policy.model import Policy
-from segc.source import SourceFile
 
 if TYPE_CHECKING:
     from segc.apply.saga import Applied, Wanted
     from segc.apply.state import State
+    from segc.plan.model import Plan
 
 REMOTE = 60  # seconds to confirm in, where somebody types from afar
 
@@ -31,7 +32,14 @@ REMOTE = 60  # seconds to confirm in, where somebody types from afar
 @click.command("apply")
 @options.paths
 @click.option("--node", metavar="NAME", help="Which gateway of the policy this host is.")
-@click.option("--confirm", "window", type=Seconds(), metavar="TIME", help="Undo it all unless `segc confirm` comes within TIME, such as 60s. The default on a terminal by SSH: 60s.")  # fmt: skip
+@click.option(
+    "--confirm",
+    "window",
+    type=Seconds(),
+    metavar="TIME",
+    help="Undo it all unless `segc confirm` comes within TIME, such as 60s. That is the default on a "
+    "terminal by SSH.",
+)
 @click.option("--no-confirm", is_flag=True, help="Let it stand without a confirmation.")
 @click.option("--why", metavar="TEXT", default="", help="Kept in the history.")
 @click.option("--allow-lockout", is_flag=True, help="Apply even what the lockout guard refuses.")
@@ -52,28 +60,66 @@ def command(
     strict: bool,
     color: str,
 ) -> None:
-    """Make this gateway enforce a policy.
+    """Make this gateway enforce a policy, or do what `segc plan --out` saved.
 
     Only what differs is touched, and all of it or nothing. Exit code 4: the guard refused, because
-    somebody would be locked out; 5: something failed, and all has been put back.
+    somebody would be locked out; 5: something failed, and all has been put back; 6: the plan is stale.
     """
     if window is not None and no_confirm:
         raise click.UsageError("`--confirm` and `--no-confirm` exclude each other")
+    plan = _saved(paths)
+    made = None if plan else _made(paths, strict, color)
+    with at_work(netns, state_dir) as state:
+        policy, wanted = _planned(state, plan, netns, why) if plan else _compiled(state, made, node, why)
+        if window is None and not no_confirm:
+            window = _default_window()
+        applied = carry_out(state, policy, wanted, window, netns, allow_lockout)
+    print_applied(wanted.node, applied, format_)
+
+
+def _saved(paths: tuple[str, ...]) -> Plan | None:
+    """The plan that `segc plan --out` saved, if that is what is to be applied."""
+    if len(paths) != 1 or not paths[0].endswith(".json"):
+        return None
+    from segc.plan.saved import read_plan
+
+    try:
+        return read_plan(Path(paths[0]).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or "input/output error").lower() if isinstance(error, OSError) else error
+        raise click.ClickException(f"`{paths[0]}` cannot be applied: {reason}") from None
+
+
+def _planned(state: State, plan: Plan, netns: str, why: str) -> tuple[Policy, Wanted]:
+    """What was planned, if this host is still as it was then; StaleError if not."""
+    from segc.apply.connections import policy_of
+    from segc.apply.errors import ApplyError, StaleError
+    from segc.apply.saga import Wanted
+    from segc.cli.former import former_host
+
+    if plan.against.kind != "live":
+        raise ApplyError(
+            f"the plan compares with `{plan.against.name}`, not with a host: plan again without `--against`"
+        )
+    node = plan.nodes[0].node
+    artifacts = {each.name: each.text for each in plan.files if each.node == node}
+    if former_host(netns, state, node, artifacts).state != plan.state:
+        raise StaleError("this host has changed since the plan was made: plan again; nothing was changed")
+    sources = dict(plan.sources)
+    return policy_of(sources), Wanted(node, plan.policy, sources, artifacts, why)
+
+
+def _made(paths: tuple[str, ...], strict: bool, color: str) -> tuple[Reading, Policy, Build]:
     with progress() as tell:
         reading = read(paths, tell)
         report, built = reading.report, None
         if reading.policy is not None and not failed(report, strict):
-            built = build(reading.policy, reading.workspace.files, progress=tell)
+            built = build(reading.policy, reading.workspace.files, reading.workspace.memo, tell)
             report = reading.with_more(built.diagnostics)
     show(brief(report), color)
     if built is None or reading.policy is None or failed(report, strict):
         sys.exit(1)
-    with at_work(netns, state_dir) as state:
-        wanted = _wanted(state, reading, built, node, why)
-        if window is None and not no_confirm:
-            window = _default_window()
-        applied = carry_out(state, reading.policy, wanted, window, netns, allow_lockout)
-    print_applied(wanted.node, applied, format_)
+    return reading, reading.policy, built
 
 
 def _default_window() -> int | None:
@@ -82,16 +128,19 @@ def _default_window() -> int | None:
     return REMOTE if sys.stdin.isatty() and login() is not None else None
 
 
-def _wanted(state: State, reading: Reading, built: Build, node: str | None, why: str) -> Wanted:
+def _compiled(
+    state: State, made: tuple[Reading, Policy, Build] | None, node: str | None, why: str
+) -> tuple[Policy, Wanted]:
     from segc.apply.saga import Wanted
 
-    gateways: dict[str, dict[str, str]] = {}
-    for artifact in built.artifacts:
-        gateways.setdefault(artifact.node, {})[artifact.name] = artifact.text
-    gateways = {name: files for name, files in gateways.items() if "ruleset.nft" in files}
+    assert made is not None
+    reading, policy, built = made
+    gateways = {name: files for name, files in by_node(built.artifacts).items() if "ruleset.nft" in files}
     chosen = this_node(gateways, node, state)
     sources = [source for source, _ in reading.workspace.files]
-    return Wanted(chosen, digest(sources), _relative(sources), gateways[chosen], why)
+    names = relative(sources)
+    texts = {names[source.path]: source.text for source in sources}
+    return policy, Wanted(chosen, digest(sources), texts, gateways[chosen], why)
 
 
 def this_node(gateways: Mapping[str, object], asked: str | None, state: State) -> str:
@@ -110,12 +159,6 @@ def this_node(gateways: Mapping[str, object], asked: str | None, state: State) -
         if name in gateways:
             return name
     raise click.UsageError(f"which gateway is this host? Say it with `--node`, one of {listed}")
-
-
-def _relative(sources: list[SourceFile]) -> dict[str, str]:
-    """The policy's texts by their paths below the folder that they have in common."""
-    folder = posixpath.commonpath([posixpath.dirname(source.path) or "." for source in sources])
-    return {posixpath.relpath(source.path, folder): source.text for source in sources}
 
 
 def carry_out(

@@ -11,7 +11,13 @@ from segc.cli.terminal import say
 
 @click.command("rollback")
 @click.argument("number", required=False, type=click.IntRange(1), metavar="[N]")
-@click.option("--confirm", "window", type=Seconds(), metavar="TIME", help="Undo the rollback unless `segc confirm` comes within TIME.")  # fmt: skip
+@click.option(
+    "--confirm",
+    "window",
+    type=Seconds(),
+    metavar="TIME",
+    help="Undo the rollback unless `segc confirm` comes within TIME.",
+)
 @click.option("--allow-lockout", is_flag=True, help="Go back even where the lockout guard refuses.")
 @on_host
 def command(number: int | None, window: int | None, allow_lockout: bool, netns: str, state_dir: str) -> None:

@@ -1,0 +1,27 @@
+"""Make a host again what its generation says, after somebody has changed it by hand."""
+
+from __future__ import annotations
+
+from pyroute2 import IPRoute
+
+from segc.apply import host, live
+from segc.apply.links import extra_addresses, link_steps, read_plan
+from segc.apply.saga import as_left, whole_or_rebuilt
+from segc.apply.seen import observe
+from segc.apply.state import Generation, State
+from segc.apply.sysctl import sysctl_steps
+
+
+def heal(state: State, generation: Generation, links: IPRoute) -> None:
+    """First the table, in one transaction, so that no link opens before it. Counters and sessions stay where
+    they can. The state must be locked. ApplyError, NetlinkError.
+    """
+    found = live.held()
+    if not found.present or not as_left(state, generation, found):
+        host.load(whole_or_rebuilt(generation, found))
+    text = generation.artifact("links.json")
+    plan = read_plan(text) if text else None
+    seen = observe(links)
+    steps = [*link_steps(plan, seen)[0], *extra_addresses(plan, seen)] if plan else []
+    for step in (*steps, *sysctl_steps(generation.artifact("sysctl.conf") or "")):
+        step.take(links)

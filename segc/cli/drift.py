@@ -1,0 +1,94 @@
+"""The live half of `segc verify`: the kernel against what was confirmed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from segc.cli.standing import at_work, standing
+from segc.cli.terminal import emit, say
+from segc.diagnostics.measure import printable
+
+if TYPE_CHECKING:
+    from segc.apply.drift import Drift
+    from segc.apply.state import Generation, State
+
+DRIFTED = 3
+SHOWN = 20
+
+
+def verify_host(netns: str, state_dir: str, heal: bool, format_: str) -> int:
+    """Tell in what the host differs from the generation that stands, and with `heal` put it right; the
+    exit code. ClickException where nothing was applied."""
+    with (at_work if heal else standing)(netns, state_dir) as state:
+        generation = _standing(state)
+        found = _drift(generation)
+        if found and heal:
+            _heal(state, generation)
+    if format_ == "json":
+        emit(json.dumps(_document(generation, found, heal), indent=2) + "\n")
+    else:
+        say(_text(generation, found, heal))
+    return DRIFTED if found and not heal else 0
+
+
+def _standing(state: State) -> Generation:
+    """What was confirmed, or what waits for that."""
+    from segc.apply.errors import ApplyError
+
+    generation = state.at("current") or state.at("confirmed")
+    if generation is None:
+        raise ApplyError("nothing has been applied here: there is nothing to compare with")
+    return generation
+
+
+def _drift(generation: Generation) -> Drift:
+    from pyroute2 import IPRoute
+
+    from segc.apply.connections import policy_of
+    from segc.apply.drift import drift
+
+    with IPRoute() as links:
+        return drift(generation, policy_of(generation.sources()), links)
+
+
+def _heal(state: State, generation: Generation) -> None:
+    from pyroute2 import IPRoute
+
+    from segc.apply.connections import at_home, cut, policy_of
+    from segc.apply.heal import heal
+
+    with IPRoute() as links:
+        heal(state, generation, links)
+        cut(at_home(policy_of(generation.sources()), generation.meta.node, links))
+
+
+def _text(generation: Generation, found: Drift, healed: bool) -> str:
+    from segc.apply.drift import change_words
+
+    name = f"{generation.meta.node}: "
+    if not found:
+        return f"{name}the kernel is as generation {generation.number} left it\n"
+    lines = [f"{name}the kernel is not as generation {generation.number} left it"]
+    lines += [f"  {each}" for each in found.meaning[:SHOWN]]
+    details = [change_words(each) for each in found.changes]
+    details += [f"links: {each.what}" for each in found.steps]
+    lines += [f"  {printable(each)}" for each in details[:SHOWN]]
+    if len(details) > SHOWN:
+        lines.append(f"  and {len(details) - SHOWN} more; `--format json` has them")
+    lines.append("all of it has been put right" if healed else "`segc verify --heal` puts it right")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _document(generation: Generation, found: Drift, healed: bool) -> dict[str, Any]:
+    """See `segc/schemas/verify.schema.json`."""
+    return {
+        "node": generation.meta.node,
+        "generation": generation.number,
+        "table": found.table,
+        "drift": bool(found),
+        "healed": bool(found) and healed,
+        "meaning": list(found.meaning),
+        "changes": [each._asdict() for each in found.changes],
+        "links": [{"device": each.device, "step": each.what} for each in found.steps],
+    }

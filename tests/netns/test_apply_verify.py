@@ -1,0 +1,130 @@
+"""What somebody changes by hand is found, told in terms of the policy, and put right."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.netns.applying import Host
+from tests.netns.namespace import nft, run
+
+POLICY = """
+allow as web a -> b : tcp/443
+allow as mail a -> c : tcp/25, tcp/1000-1010
+allow as slow b -> c : udp/5 limit 10/second
+allow as staff-only group staff in a -> c : tcp/443
+"""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    with Host(folder=tmp_path) as host:
+        host.apply(POLICY)
+        yield host
+
+
+def key(host: Host, port: int) -> str:
+    """The key of an element of `allow_tcp` with this port."""
+    text = host.nft("list", "map", "inet", "segc", "allow_tcp")
+    found = re.search(rf"(0x[0-9a-f]+ \. {port})\b", text)
+    assert found, text
+    return found[1]
+
+
+def test_nothing_has_been_changed(host: Host) -> None:
+    host.bind("a.5", "ana@x.example", timeout="1h")
+    host.check("a.5 -> b.7 : tcp/443 yes\nb.5 -> c.7 : udp/5 yes\na.5 -> c.7 : tcp/443 yes")
+    host.inside(lambda: nft("add table inet other"))
+    before = host.transactions()
+    done = host.segc("verify")
+    assert (done.returncode, done.stdout) == (0, "gw: the kernel is as generation 1 left it\n"), done.stderr
+    assert host.segc("verify", "--heal").returncode == 0
+    assert host.transactions() == before
+
+
+def test_access_by_an_element_is_told_and_taken_back(host: Host) -> None:
+    opened = key(host, 443).replace("443", "445")
+    host.inside(lambda: nft(f'add element inet segc allow_tcp {{ {opened} : "flow_web" }}'))
+    done = host.segc("verify")
+    assert done.returncode == 3
+    assert re.search(r"10\.1\.0\.\d+ -> 10\.2\.0\.\d+ tcp/445", done.stdout), done.stdout
+    assert f'element `{opened} : "flow_web"` of `allow_tcp` was added by hand' in done.stdout
+    healed = host.segc("verify", "--heal")
+    assert healed.returncode == 0, healed.stderr
+    assert "all of it has been put right" in healed.stdout
+    assert host.segc("verify").returncode == 0
+    host.check("a.5 -> b.7 : tcp/445 no\na.5 -> b.7 : tcp/443 yes")
+
+
+def test_access_that_is_gone_is_told_and_given_back(host: Host) -> None:
+    closed = key(host, 25)
+    host.inside(lambda: nft(f"delete element inet segc allow_tcp {{ {closed} }}"))
+    done = host.segc("verify")
+    assert done.returncode == 3
+    assert "flow_mail" in done.stdout
+    assert re.search(r"10\.1\.0\.\d+ -> 10\.3\.0\.\d+ tcp/25", done.stdout), done.stdout
+    assert host.segc("verify", "--heal").returncode == 0
+    host.check("a.5 -> c.7 : tcp/25 yes")
+
+
+CHANGES = {
+    "a rule is added": "insert rule inet segc on_forward accept",
+    "rules are gone": "flush chain inet segc refuse",
+    "a chain is added": "add chain inet segc mine",
+    "a base chain is added": "add chain inet segc mine { type filter hook forward priority -5; }",
+    "a policy is changed": "chain inet segc on_forward { policy accept; }",
+    "a set is added": "add set inet segc mine { type ipv4_addr; }",
+    "an address is added": "add element inet segc own4 { 10.9.9.9 }",
+    "an address is gone": "delete element inet segc own4 { 10.1.0.1 }",
+    "a counter is added": "add counter inet segc mine",
+    "all is gone": "delete table inet segc",
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_each_change_is_found_and_put_right(host: Host, how: str) -> None:
+    host.bind("a.5", "ana@x.example", timeout="1h")
+    host.check("a.5 -> b.7 : tcp/443 yes")
+    host.inside(lambda: nft(CHANGES[how]))
+    done = host.segc("verify", "--format", "json")
+    assert done.returncode == 3, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["drift"]
+    assert told["changes"] or not told["table"]
+    healed = host.segc("verify", "--heal")
+    assert healed.returncode == 0, healed.stderr
+    assert host.segc("verify").returncode == 0
+    session = "yes" if told["table"] else "no"
+    host.check("a.5 -> b.7 : tcp/443 yes\na.5 -> b.7 : tcp/80 no")
+    if session == "yes":
+        host.check("a.5 -> c.7 : tcp/443 yes")
+        assert host.count("web") == 4
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("ip address add 10.1.0.77/32 dev a0", "links: take 10.1.0.77/32 off a0"),
+        ("ip address del 10.1.0.1/24 dev a0", "links: add 10.1.0.1/24 to a0"),
+        ("ip link set a0 down", "links: bring a0 up"),
+        ("echo 0 >/proc/sys/net/ipv4/ip_forward", "links: set net.ipv4.ip_forward to 1"),
+    ],
+)
+def test_links_changed_by_hand(host: Host, how: str, told: str) -> None:
+    run(host.gateway.namespace, ["sh", "-ec", how])
+    done = host.segc("verify")
+    assert done.returncode == 3
+    assert told in done.stdout
+    assert host.segc("verify", "--heal").returncode == 0
+    assert host.segc("verify").returncode == 0
+
+
+def test_where_nothing_was_applied_there_is_nothing_to_verify(host: Host) -> None:
+    host.state_dir = host.folder / "another"
+    done = host.segc("verify")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing has been applied here" in done.stderr
