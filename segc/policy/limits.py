@@ -19,14 +19,14 @@ GREATEST = 10**6
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """`default` in `unit`; a finding of `code` needs more than it, or less where `floor` is set."""
+    """`default` in `unit`; a finding of `check` needs more than that, or as `sense` says."""
 
     default: int
     unit: str
-    code: str
+    check: int  # 402 for SEG402
     source: str
     why: str
-    floor: bool = False
+    sense: str = "more than"
 
 
 NIST_207 = "NIST SP 800-207 (2020), 2.1 and 3.1.2"
@@ -40,83 +40,88 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "near-statements": Threshold(
         2,
         "statements",
-        "SEG402",
+        402,
         CISCO,
         "segments are for what differs in policy; two lines are no difference",
     ),
     "near-share": Threshold(
         75,
         "percent",
-        "SEG402",
+        402,
         CISCO,
         "a quarter of what is said of a zone is character, less is an accident",
-        True,
+        "at least",
     ),
     "zone-hosts": Threshold(
         1,
         "hosts",
-        "SEG403",
+        403,
         NIST_125B,
         "a segment holds machines of one kind; one machine is a rule, not a zone",
-        True,
+        "at most",
     ),
     "hosts-per-zone": Threshold(
-        3, "hosts", "SEG404", NIST_125B, "a VLAN, a subnet and a row of the matrix for every two hosts", True
+        3,
+        "hosts",
+        404,
+        NIST_125B,
+        "a VLAN, a subnet and a row of the matrix for every two hosts",
+        "fewer than",
     ),
-    "small-zones": Threshold(5, "zones", "SEG404", NIST_125B, "below that, averages say nothing", True),
+    "small-zones": Threshold(5, "zones", 404, NIST_125B, "below that, averages say nothing", "at least"),
     "workflow-crossings": Threshold(
         8,
         "crossings",
-        "SEG405",
+        405,
         f"{CIS}, 12.2 (availability)",
         "each enforcement point on the way can stop the work",
     ),
     "workflow-flows": Threshold(
-        12, "flows", "SEG405", WOOL, "what takes more statements than a page shows is changed by guessing"
+        12, "flows", 405, WOOL, "what takes more statements than a page shows is changed by guessing"
     ),
     "open-ports": Threshold(
         90,
         "percent",
-        "SEG406",
+        406,
         f"{CIS}, 13.4",
         "filtering that lets nine in ten ports pass both ways filters nothing",
-        True,
+        "at least",
     ),
     "exceptions": Threshold(
         100,
         "percent",
-        "SEG408",
+        408,
         WOOL,
         "errors grow with the complexity of a rule set; an exception reads two rules",
     ),
     "person-zones": Threshold(
-        5, "zones", "SEG409", NIST_207, "access follows the person and the device, not the place they sit in"
+        5, "zones", 409, NIST_207, "access follows the person and the device, not the place they sit in"
     ),
     "flows-per-service-set": Threshold(
         20,
         "flows",
-        "SEG410",
+        410,
         f"{PCI}, 1.2.7",
         "every statement is reviewed twice a year, the same words or not",
     ),
     "flow-ports": Threshold(
         1024,
         "ports",
-        "SEG411",
+        411,
         f"{PCI}, 1.2.5; {WOOL}",
         "more ports than the well-known ones is no service with a need",
     ),
     "inward-addresses": Threshold(
         16,
         "addresses",
-        "SEG411",
+        411,
         f"{PCI}, 1.4.2",
         "what is meant for the public is a few systems, not a network",
     ),
     "blast-radius": Threshold(
         50,
         "percent",
-        "SEG412",
+        412,
         NIST_207,
         "a zone from which half of all others is one step away contains nothing",
     ),

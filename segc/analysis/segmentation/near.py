@@ -66,7 +66,13 @@ def _statements(outline: Outline, most: int) -> dict[int, set[int]]:
     """
     what = {flow: _what(flow) for flow in outline.policy.flows}
     often = Counter(what.values())
-    lone = Counter(end for flow, said in what.items() if often[said] == 1 for end in flow.ends)
+    lone = Counter(
+        end
+        for flow, said in what.items()
+        if often[said] == 1
+        for end in flow.ends
+        if not _shared(outline, end)
+    )
     numbers: dict[object, int] = {}
     by_end: dict[End, set[int]] = {}
     found: dict[int, set[int]] = {}
@@ -83,6 +89,13 @@ def _statements(outline: Outline, most: int) -> dict[int, set[int]]:
                 by_end[end] = {numbers.setdefault(item, len(numbers)) for item in items}
             found[zone] |= by_end[end]
     return found
+
+
+def _shared(outline: Outline, end: End) -> bool:
+    """Whether an end may hold more than one zone."""
+    mask = outline.wide[end]
+    first = (mask & -mask).bit_length() - 1
+    return bool(mask and first in outline.zone_at and mask & ~outline.masks[outline.zone_at[first]])
 
 
 def _what(flow: Flow) -> object:

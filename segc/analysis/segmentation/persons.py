@@ -29,7 +29,7 @@ def check_persons(outline: Outline) -> Iterator[Diagnostic]:
                 "each zone is one more place to sign in at, and one more address that may be taken over",
                 "what they are worth is that a session counts only where it is expected",
             ),
-            help="let the flows say the group alone: who it is matters, and where they sit does not",
+            help="keep the zones that they work from; who it is matters more than where they sit",
         )
 
 

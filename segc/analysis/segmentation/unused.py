@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from segc.analysis.segmentation.outline import Outline
 from segc.diagnostics.model import Diagnostic, finding
 from segc.policy.model import Unused
+from segc.space.prefixes import union
 
 CARRIED_ALONG = "every name is read by whoever reviews the policy, and may come to mean something else"
 
@@ -17,13 +18,15 @@ def check_unused(outline: Outline) -> Iterator[Diagnostic]:
         return
     for each in outline.policy.unused:
         yield _unused(each, "no statement needs it", "delete it")
+    promised = union(end.space for each in outline.policy.nevers for end in (each.source, each.destination))
     attached = Counter(a.zone for g in outline.policy.gateways.values() for a in {*g.attachments})
     for number in outline.inner:
-        if attached[outline.zones[number].name] > 1:  # it joins gateways
+        zone = outline.zones[number]
+        if attached[zone.name] > 1 or zone.space.overlaps(
+            promised
+        ):  # it joins gateways, or is shut on purpose
             continue
-        flows = outline.speaking_of(number)
-        if not any(flow.action == "allow" for flow in flows):
-            zone = outline.zones[number]
+        if not any(flow.action == "allow" for flow in outline.speaking_of(number)):
             unused = Unused("zone", zone.name, zone.span)
             yield _unused(
                 unused, "nothing may enter or leave it", "delete it, or write the flows that it is for"
