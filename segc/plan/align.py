@@ -8,18 +8,18 @@ that is a gateway's in one policy only is told apart from both.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from segc.analysis.conflicts.people import ANYBODY, Who
 from segc.analysis.relation import own_addresses
-from segc.enforcement.places import AreaIndex
 from segc.plan.guards import PLAIN, Guard, guard_of
 from segc.plan.subjects import Subjects
 from segc.policy.model import Conditions, End, Flow, Part, Policy, Subject, Zone
 from segc.space.partition import partition
-from segc.space.prefixes import EMPTY, PrefixSet, union
+from segc.space.prefixes import EMPTY, PrefixSet
 from segc.space.services import ANY_SERVICE, ServiceSet
 
 BEFORE, AFTER = 0, 1
@@ -36,7 +36,9 @@ class Place(NamedTuple):
 Sides = tuple[tuple[Place, Who], ...]  # of an end, each with who must sit there
 
 
-Meaning = tuple[int, int, int, Conditions, tuple[str, bool, bool]]  # ends and services by number
+Rest = tuple[Conditions, str, bool, bool]  # of a flow, beside its ends and services: action, staged, log
+BITS = 32
+LOW = (1 << BITS) - 1
 
 
 class Effect(NamedTuple):
@@ -70,35 +72,51 @@ class Aligned:
 
 def align(before: Policy, after: Policy) -> Aligned:
     """O(n) in the flows of both policies, and what the changed ones meet."""
-    subjects, numbers = Subjects(before, after), dict[Sides | ServiceSet, int]()
+    subjects, numbers = Subjects(before, after), _Numbers()
     sides = [_Side(n, *pair, subjects, numbers) for n, pair in enumerate(((before, after), (after, before)))]
-    was, now = meanings = [side.meanings() for side in sides]
+    was, now = (side.meanings() for side in sides)
     clauses: list[Clause] = []
-    for side, mine, theirs in zip(sides, meanings, reversed(meanings), strict=True):
-        for by in (by for key, by in mine.items() if key not in theirs):
+    for side, mine, theirs in ((sides[BEFORE], was, now), (sides[AFTER], now, was)):
+        changed = [mine[key] for key in set(mine).difference(theirs)]  # which asks for no hash again
+        for by in sorted(changed, key=lambda by: (by.span.path, by.span.start, by.span.end)):
             clauses += side.clauses(by, changed=True)
+    same = set(was).intersection(now)
     if clauses:
-        near = _Near(clauses, list(numbers))
-        same = [key for key in was if key in now and near.meets(key)]
-        clauses += [c for n, side in enumerate(sides) for key in same for c in side.clauses(meanings[n][key])]
-    flows = [(was[key], by) for key, by in now.items() if key in was]
-    pairs = [(one, other) for one, other in flows if isinstance(one, Flow) and isinstance(other, Flow)]
+        near = _Near(clauses, numbers.ends)
+        for key in [key for key in was if near.meets(key) and key in same]:
+            clauses += sides[BEFORE].clauses(was[key])
+            clauses += sides[AFTER].clauses(now[key])
+    pairs = [(was[key], now[key]) for key in same]
+    flows = [(one, other) for one, other in pairs if isinstance(one, Flow) and isinstance(other, Flow)]
     shared = before.gateways.keys() & after.gateways.keys()
     own = {name: before.gateways[name].own & after.gateways[name].own for name in sorted(shared)}
-    return Aligned(clauses, pairs, subjects, own)
+    return Aligned(clauses, flows, subjects, own)
+
+
+@dataclass
+class _Numbers:
+    """Numbers for what statements are made of; equal things of both policies have equal numbers."""
+
+    ends: dict[Sides, int] = field(default_factory=dict)
+    services: dict[ServiceSet, int] = field(default_factory=dict)
+    rest: dict[Rest, int] = field(default_factory=dict)
+
+    def meaning(self, source: int, destination: int, services: int, rest: Rest) -> int:
+        number = self.rest.setdefault(rest, len(self.rest))
+        return ((number << BITS | services) << BITS | destination) << BITS | source
 
 
 @dataclass
 class _Side:
-    """One policy in common terms. `numbers` counts what both have: equal things have equal numbers."""
+    """One policy in common terms."""
 
     number: int
     policy: Policy
     other: Policy
     subjects: Subjects
-    numbers: dict[Sides | ServiceSet, int]
-    _ends: dict[int, tuple[int, Sides]] = field(default_factory=dict)
-    _services: dict[int, int] = field(default_factory=dict)
+    numbers: _Numbers
+    _ends: dict[End, Sides] = field(default_factory=dict)
+    _whos: dict[Subject, Who] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.own = own_addresses(self.policy)
@@ -107,38 +125,36 @@ class _Side:
             for name, gateway in self.policy.gateways.items()
         }
 
-    def meanings(self) -> dict[Meaning, Flow | Zone]:
+    def meanings(self) -> dict[int, Flow | Zone]:
         """The first of all statements that decide, log or count the same."""
-        found: dict[Meaning, Flow | Zone] = {}
-        ends, services = self._ends, self._services
-        for flow in self.policy.flows:
-            source = ends.get(id(flow.source)) or self.end(flow.source)
-            destination = ends.get(id(flow.destination)) or self.end(flow.destination)
-            held = services.get(id(flow.services))
-            if held is None:
-                held = services[id(flow.services)] = self._number(flow.services)
-            said = flow.action, flow.staged, flow.log
-            found.setdefault((source[0], destination[0], held, flow.conditions, said), flow)
-        everything = self._number(ANY_SERVICE)
+        found: dict[int, Flow | Zone] = {}
+        flows = self.policy.flows
+        ends, held = self.numbers.ends, self.numbers.services
+        numbers = {
+            end: ends.setdefault(self.sides(end), len(ends))
+            for end in dict.fromkeys([f.source for f in flows] + [f.destination for f in flows])
+        }
+        distinct = {id(flow.services): flow.services for flow in flows}
+        services = {name: held.setdefault(each, len(held)) for name, each in distinct.items()}
+        meaning = self.numbers.meaning
+        for flow in flows:
+            rest = flow.conditions, flow.action, flow.staged, flow.log
+            key = meaning(numbers[flow.source], numbers[flow.destination], services[id(flow.services)], rest)
+            found.setdefault(key, flow)
+        everything = held.setdefault(ANY_SERVICE, len(held))
         for zone in self.policy.zones.values():
             if not zone.isolated and (space := zone.space - self.own):
-                place = self._number(((Place(space), ANYBODY),))
-                found.setdefault((place, place, everything, NO_CONDITIONS, ("allow", False, False)), zone)
+                place = ends.setdefault(((Place(space), ANYBODY),), len(ends))
+                rest = NO_CONDITIONS, "allow", False, False
+                found.setdefault(meaning(place, place, everything, rest), zone)
         return found
 
-    def _number(self, thing: Sides | ServiceSet) -> int:
-        return self.numbers.setdefault(thing, len(self.numbers))
-
-    def end(self, end: End) -> tuple[int, Sides]:
-        """An end by its number, and as places with who must sit there."""
-        found = self._ends.get(id(end))
+    def sides(self, end: End) -> Sides:
+        """An end as places with who must sit there."""
+        found = self._ends.get(end)
         if found is None:
-            parts = end.parts
-            if len(parts) == 1 and not (end.gateways or parts[0].unless or parts[0].subject or self.own):
-                sides: Sides = ((Place(parts[0].space), ANYBODY),)  # most are so
-            else:
-                sides = tuple(dict.fromkeys(self._split(end)))
-            found = self._ends[id(end)] = self._number(sides), sides
+            found = tuple(self._split(end))
+            found = self._ends[end] = found if len(found) == 1 else tuple(dict.fromkeys(found))
         return found
 
     def _split(self, end: End) -> Iterator[tuple[Place, Who]]:
@@ -151,16 +167,19 @@ class _Side:
 
     def _cut(self, part: Part) -> list[tuple[PrefixSet, Who]]:
         """A part cut along the spaces in which an `except` of people applies."""
-        who = Who(frozenset((self._named(part.subject),))) if part.subject else ANYBODY
-        cut = [(part.space - self.own if part.space.overlaps(self.own) else part.space, who)]
+        who = self._who(part.subject) if part.subject else ANYBODY
+        cut = [(part.space - self.own if self.own else part.space, who)]
         for subject, space in part.unless:
-            out = frozenset((self._named(subject),))
+            out = self._who(subject).subjects
             inside = [(s & space, Who(who.subjects, who.without | out)) for s, who in cut]
             cut = inside + [(s - space, who) for s, who in cut]
         return cut
 
-    def _named(self, subject: Subject) -> Subject:
-        return self.subjects.of(subject, self.number)
+    def _who(self, subject: Subject) -> Who:
+        found = self._whos.get(subject)
+        if found is None:
+            found = self._whos[subject] = Who(frozenset((self.subjects.of(subject, self.number),)))
+        return found
 
     def clauses(self, by: Flow | Zone, changed: bool = False) -> Iterator[Clause]:
         if isinstance(by, Zone):
@@ -169,8 +188,8 @@ class _Side:
             yield Clause(self.number, place, place, ANY_SERVICE, PLAIN, effect, changed, by)
             return
         effect = Effect(by.action, by.staged, by.log)
-        for source, sender in self.end(by.source)[1]:
-            for destination, receiver in self.end(by.destination)[1]:
+        for source, sender in self.sides(by.source):
+            for destination, receiver in self.sides(by.destination):
                 guard = guard_of(by.conditions, sender, receiver)
                 yield Clause(self.number, source, destination, by.services, guard, effect, changed, by)
 
@@ -178,45 +197,49 @@ class _Side:
 class _Near:
     """Finds which statements may meet a changed clause: bit masks of the clauses that each end touches."""
 
-    def __init__(self, clauses: list[Clause], numbered: list[Sides | ServiceSet]) -> None:
-        self._numbered = numbered
-        self._sources = _Touch([clause.source for clause in clauses])
-        self._destinations = _Touch([clause.destination for clause in clauses])
+    def __init__(self, clauses: list[Clause], ends: dict[Sides, int]) -> None:
+        sources = _Touch([clause.source for clause in clauses])
+        destinations = _Touch([clause.destination for clause in clauses])
+        self._sources = [sources.mask(end) for end in ends]
+        self._destinations = [
+            destinations.mask(end) if mask else 0 for mask, end in zip(self._sources, ends, strict=True)
+        ]
 
-    def meets(self, meaning: Meaning) -> bool:
-        source, destination = meaning[:2]
-        near = self._sources.of(source, self._numbered)
-        return bool(near and near & self._destinations.of(destination, self._numbered))
+    def meets(self, meaning: int) -> bool:
+        near = self._sources[meaning & LOW]
+        return bool(near and near & self._destinations[meaning >> BITS & LOW])
 
 
 class _Touch:
-    """One end of the changed clauses."""
+    """One end of the changed clauses, as stretches of addresses that the same clauses hold."""
 
     def __init__(self, places: list[Place]) -> None:
         cells = partition([place.space for place in places])
-        self._all = union(place.space for place in places)
-        self._index = AreaIndex([cell.space for cell in cells])
-        self._members = [sum(1 << each for each in cell.members) for cell in cells]
+        self._stretches = []
+        for family in (4, 6):
+            found = [(pair, _bits(cell.members)) for cell in cells for pair in cell.space.ranges(family)]
+            found.sort()
+            lasts = [last for (_, last), _ in found]
+            self._stretches.append((family, lasts, found))
         self._gateways: dict[str, int] = {}
         for number, place in enumerate(places):
             if place.gateway:
                 self._gateways[place.gateway] = self._gateways.get(place.gateway, 0) | 1 << number
-        self._known: dict[int, int] = {}
 
-    def of(self, number: int, numbered: list[Sides | ServiceSet]) -> int:
-        """The clauses that an end touches; ends are asked for again and again."""
-        found = self._known.get(number)
-        if found is None:
-            found = 0
-            sides = numbered[number]
-            for place, _ in () if isinstance(sides, ServiceSet) else sides:
-                found |= self._at(place)
-            self._known[number] = found
+    def mask(self, sides: Sides) -> int:
+        """The clauses that an end touches."""
+        found = 0
+        for place, _ in sides:
+            if place.gateway:
+                found |= self._gateways.get(place.gateway, 0)
+            for family, lasts, stretches in self._stretches:
+                for first, last in place.space.ranges(family):
+                    at = bisect_left(lasts, first)
+                    while at < len(stretches) and stretches[at][0][0] <= last:
+                        found |= stretches[at][1]
+                        at += 1
         return found
 
-    def _at(self, place: Place) -> int:
-        found = self._gateways.get(place.gateway, 0)
-        if place.space and place.space.overlaps(self._all):
-            for each in self._index.touching(place.space & self._all):
-                found |= self._members[each]
-        return found
+
+def _bits(members: frozenset[int]) -> int:
+    return sum(1 << each for each in members)
