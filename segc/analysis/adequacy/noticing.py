@@ -20,6 +20,7 @@ from segc.analysis.reach.grants import asked, question
 from segc.analysis.reach.hops import Hops
 from segc.analysis.reach.questions import around, horizon, question_of
 from segc.policy.model import Expectation, Flow, Never, Policy, Step, Workflow
+from segc.space.services import ServiceSet
 
 Masks = tuple[int, int]  # classes of the source, and of the destination
 
@@ -44,7 +45,7 @@ class Scene:
         self.context = asked(policy, [*(line.asked for line in self.lines), *shadows.values()])
         self.survey = self.context.survey
         self.clauses = {mutant: self.survey.by_flow[flow] for mutant, flow in shadows.items()}
-        self._small: dict[Masks, Policy] = {}
+        self._small: dict[tuple[Masks, ServiceSet], Policy] = {}
 
     @cached_property
     def _index(self) -> Index:
@@ -92,7 +93,7 @@ class Scene:
         if line.far:
             return line.holds(mutated(self.policy, mutant))
         masks = self.masks(self.survey.by_flow[line.asked])
-        return line.holds(mutated(self.around(masks), mutant))
+        return line.holds(mutated(self.around(masks, line.asked.services), mutant))
 
     def _may_lead(self, line: Line, source: int, destination: int) -> bool:
         """Whether a chain could pass from `source` to `destination`: what is reached now, and what leads to
@@ -113,20 +114,20 @@ class Scene:
             destination |= self.survey.masks[each.destination]
         return source, destination
 
-    def around(self, masks: Masks) -> Policy:
-        """The policy, as far as it speaks of anything between some classes."""
-        if masks not in self._small:
-            clauses = around(self.context.decisions.index, *masks)
-            by = dict.fromkeys(each.by for each in clauses)
-            flows = tuple(each for each in by if isinstance(each, Flow))
+    def around(self, masks: Masks, services: ServiceSet) -> Policy:
+        """The policy, as far as it speaks of some services between some classes."""
+        key = masks, services
+        if key not in self._small:
+            by = dict.fromkeys(each.by for each in around(self.context.decisions.index, *masks))
+            flows = tuple(f for f in by if isinstance(f, Flow) and f.services.overlaps(services))
             either = masks[0] | masks[1]
             zones = {
                 name: zone
                 for name, zone in self.policy.zones.items()
                 if name in self.survey.zones and self.survey.masks[self.survey.zones[name]] & either
             }
-            self._small[masks] = replace(self.policy, flows=flows, zones=zones, tests=())
-        return self._small[masks]
+            self._small[key] = replace(self.policy, flows=flows, zones=zones, tests=())
+        return self._small[key]
 
 
 def mutated(policy: Policy, mutant: Mutant) -> Policy:

@@ -55,7 +55,7 @@ def propose(mutant: Mutant, gap: Gap, scene: Scene, names: Names) -> Proposal | 
 
 def tells(proposal: Proposal, mutant: Mutant, scene: Scene) -> bool:
     """Whether a line holds of the policy and not of a mutant."""
-    policy = scene.around(proposal.masks)
+    policy = scene.around(proposal.masks, proposal.line.services)
     return passes(proposal.line, policy) and not passes(proposal.line, mutated(policy, mutant))
 
 

@@ -17,8 +17,8 @@ def schema(name):
     def load(each):
         return json.loads(files("segc").joinpath("schemas", each).read_text("utf-8"))
 
-    findings = "diagnostics.schema.json"
-    registry = Registry().with_resource(findings, Resource.from_contents(load(findings)))
+    shared = ("diagnostics.schema.json", "reach.schema.json")
+    registry = Registry().with_resources((each, Resource.from_contents(load(each))) for each in shared)
     return Draft202012Validator(load(f"{name}.schema.json"), registry=registry)
 
 
