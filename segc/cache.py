@@ -87,16 +87,21 @@ class Memo:
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._keys = keys
+        self.kept = 0  # results that were found
+        self.made = 0  # results that were worked out
 
     def get(self, path: str, kind: str, context: str) -> Any:
         """What was `put`, or None."""
         data = get(kind, key(self._keys[path], context)) if context and self._keys.get(path) else None
         try:
-            return None if data is None else marshal.loads(data)
+            found = None if data is None else marshal.loads(data)
         except (ValueError, EOFError, TypeError):
             return None
+        self.kept += found is not None
+        return found
 
     def put(self, path: str, kind: str, context: str, value: Any) -> None:
+        self.made += 1
         if context and self._keys.get(path):
             put(kind, key(self._keys[path], context), marshal.dumps(value))
 

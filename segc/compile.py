@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,10 +42,14 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Every file that the nodes need; empty where a target could not express the policy."""
+    """Every file that the nodes need; empty where a target could not express the policy.
+
+    `proved` says whether the rulesets were read back and proved to mean the policy.
+    """
 
     artifacts: tuple[Artifact, ...]
     diagnostics: tuple[Diagnostic, ...]
+    proved: bool
 
 
 def check(files: Parsed, memo: Memo = FORGETFUL, progress: Progress = lambda stage: None) -> Checked:
@@ -62,11 +66,18 @@ def check(files: Parsed, memo: Memo = FORGETFUL, progress: Progress = lambda sta
 
 
 def build(
-    policy: Policy, files: Parsed, memo: Memo = FORGETFUL, progress: Progress = lambda stage: None
+    policy: Policy,
+    files: Parsed,
+    memo: Memo = FORGETFUL,
+    progress: Progress = lambda stage: None,
+    proving: bool | None = True,
 ) -> Build:
-    """The artifacts of every node, each node with a manifest of what it was made from."""
+    """The artifacts of every node, each node with a manifest of what it was made from.
+
+    With `proving` every ruleset is read back and held to the policy; None does that where most of the policy
+    was worked out anew, as the proof would else take longer than all the rest.
+    """
     from segc.backends import BACKENDS, Target
-    from segc.proof.findings import prove
 
     sources = [source for source, _ in files]
     among = context([file for _, file in files], memo)
@@ -78,15 +89,24 @@ def build(
         output = backend(target)
         artifacts += output.artifacts
         diagnostics += output.diagnostics
-    progress("proving the rulesets")
-    for artifact in artifacts:
-        if artifact.name == "ruleset.nft":
-            diagnostics += prove(policy, policy.gateways[artifact.node], artifact.text)
+    if proving is None:
+        proving = memo.made >= memo.kept
+    if proving:
+        progress("proving the rulesets")
+        diagnostics += _proved(policy, artifacts)
     if any(each.severity is Severity.ERROR for each in diagnostics):
-        return Build((), tuple(diagnostics))
+        return Build((), tuple(diagnostics), proving)
     artifacts += _policies(artifacts, sources)
     artifacts += _manifests(artifacts, target.digest)
-    return Build(tuple(sorted(artifacts)), tuple(diagnostics))
+    return Build(tuple(sorted(artifacts)), tuple(diagnostics), proving)
+
+
+def _proved(policy: Policy, artifacts: Sequence[Artifact]) -> Iterator[Diagnostic]:
+    from segc.proof.findings import prove
+
+    for artifact in artifacts:
+        if artifact.name == "ruleset.nft":
+            yield from prove(policy, policy.gateways[artifact.node], artifact.text)
 
 
 def digest(sources: Sequence[SourceFile]) -> str:

@@ -20,6 +20,7 @@ from segc.compile import build
 from segc.diagnostics.json_format import render_json, scalars
 from segc.diagnostics.model import Report
 
+NOT_PROVED = "not proved again, as most files were compiled before: `--prove` does it\n"
 Nodes = dict[str, dict[str, str]]  # text by file name by node
 
 
@@ -27,11 +28,23 @@ Nodes = dict[str, dict[str, str]]  # text by file name by node
 @options.paths
 @click.option("-o", "--output", metavar="DIR", help="Where to write (required); - prints one node's ruleset.")
 @click.option("--node", metavar="NAME", help="With `-o -`: the gateway whose ruleset is printed.")
+@click.option(
+    "--prove/--no-prove",
+    default=None,
+    help="Read every ruleset back and prove that it says what the policy says, or do not. Without this, it "
+    "is done unless most files were compiled before; what `segc apply` loads is always proved.",
+)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 @options.strict
 @options.color
 def command(
-    paths: tuple[str, ...], output: str | None, node: str | None, format_: str, strict: bool, color: str
+    paths: tuple[str, ...],
+    output: str | None,
+    node: str | None,
+    prove: bool | None,
+    format_: str,
+    strict: bool,
+    color: str,
 ) -> None:
     """Write what every gateway and switch needs to enforce a policy.
 
@@ -44,9 +57,11 @@ def command(
         reading = read(paths, tell)
         report = reading.report
         artifacts: tuple[Artifact, ...] = ()
+        skipped = False
         if reading.policy is not None and not failed(report, strict):
-            built = build(reading.policy, reading.workspace.files, reading.workspace.memo, tell)
+            built = build(reading.policy, reading.workspace.files, reading.workspace.memo, tell, prove)
             artifacts, report = built.artifacts, reading.with_more(built.diagnostics)
+            skipped = prove is None and not built.proved
     if node is not None and output != "-":
         raise click.UsageError("`--node` goes with `-o -`, which prints one ruleset")
     ends_here = failed(report, strict)
@@ -61,7 +76,7 @@ def command(
         if format_ == "json":
             emit(_json(output, nodes, report))
         else:
-            say(_table(output, nodes))
+            say(_table(output, nodes) + NOT_PROVED * (skipped and not ends_here))
     sys.exit(1 if ends_here else 0)
 
 

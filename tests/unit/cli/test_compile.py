@@ -244,3 +244,13 @@ def test_names_that_no_chain_can_have(tmp_path):
     assert f"the name of zone `{'z' * 59}…` is too long for nftables" in done.stderr + done.stdout
     assert f"the name of host `{host}` is too long for nftables" in done.stderr + done.stdout
     assert not (tmp_path / "build").exists()
+
+
+def test_what_was_compiled_before_is_proved_on_demand(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("SEGC_CACHE", "1")
+    path, out = policy(tmp_path, CLEAN), tmp_path / "out"
+    said = [
+        segc("compile", path, "-o", out, *more).stdout for more in ((), (), ("--prove",), ("--no-prove",))
+    ]
+    assert ["not proved again" in each for each in said] == [False, True, False, False]
