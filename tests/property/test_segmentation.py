@@ -26,7 +26,6 @@ from segc.syntax.parse import parse
 from segc.trace import trace
 from tests.property.policies import (
     MOMENTS,
-    SERVICES,
     Address,
     EndSpec,
     FlowSpec,

@@ -1,0 +1,191 @@
+"""Findings of segmentation: when they speak up, when they keep still, and with which figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from segc.analysis.segmentation import check_segmentation
+from segc.analysis.segmentation.outline import Outline
+from segc.analysis.segmentation.reach import Reach
+from segc.diagnostics.codes import RULES
+from segc.diagnostics.explain import explanation
+from segc.diagnostics.model import Diagnostic
+from segc.policy.limits import THRESHOLDS
+from segc.policy.model import Policy
+from segc.policy.resolve import resolve
+from segc.source import SourceFile
+from segc.syntax.parse import parse
+
+TWINS = """
+zone desks { subnet 10.0.1.0/24 }
+zone printers { vlan 2; subnet 10.0.2.0/24; host p1 = 10.0.2.9; host p2 = 10.0.2.8 }
+zone scanners { vlan 3; subnet 10.0.3.0/24; host s1 = 10.0.3.9 }
+zone mail { subnet 10.0.4.0/24 }
+allow desks -> printers : tcp/631
+allow desks -> scanners : tcp/631
+allow printers -> mail : tcp/587
+allow scanners -> mail : tcp/500-587
+deny scanners -> mail : tcp/500-586
+"""
+
+
+def policy_of(text: str) -> Policy:
+    file, broken = parse(SourceFile("p.seg", text))
+    policy, findings = resolve([file])
+    assert not broken
+    assert not [each for each in findings if each.severity.value == "error"]
+    return policy
+
+
+def found(text: str, code: str) -> list[Diagnostic]:
+    return [each for each in check_segmentation(policy_of(text)) if each.code == code]
+
+
+def test_zones_are_the_same_however_it_is_written() -> None:
+    (finding,) = found(TWINS, "SEG401")
+    assert finding.message == "zones `printers` and `scanners` are the same to the policy"
+    assert "exposes 2 x 1 hosts to each other" in finding.notes[0]
+    assert "VLAN 3" in finding.notes[0]
+    assert finding.notes[1] == "for instance: 10.0.3.0 -> 10.0.2.0 tcp/445 is denied today"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "allow scanners -> mail : tcp/25",
+        "staged allow desks -> desks : any allow group g in scanners -> mail : tcp/25 group g { }",
+        "deny desks -> scanners : tcp/631 when mon-fri",
+        "allow printers -> scanners : tcp/9100",
+        "never printers -> scanners",
+        "never desks ~> scanners never scanners ~> printers",
+    ],
+)
+def test_what_tells_them_apart(more: str) -> None:
+    assert not found(f"{TWINS}\n{more}", "SEG401")
+
+
+@pytest.mark.parametrize("change", ["tag pii", "intra deny", "refuse drop"])
+def test_zones_of_different_kinds_are_not_compared(change: str) -> None:
+    assert not found(TWINS.replace("zone scanners {", f"zone scanners {{ {change};"), "SEG401")
+
+
+def test_isolated_zones_expose_nothing() -> None:
+    text = TWINS.replace("zone printers {", "zone printers { intra deny;")
+    (finding,) = found(text.replace("zone scanners {", "zone scanners { intra deny;"), "SEG401")
+    assert finding.notes == ("merging them exposes nothing within and removes 1 flow and VLAN 3",)
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0, 0), (1, 1), (9, 1)])
+def test_nearly_the_same_is_a_matter_of_statements(limit: int, count: int) -> None:
+    flows = "\n".join(f"allow a, b -> c : tcp/{port}" for port in range(1, 8))
+    zones = "zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } zone c { subnet 10.0.3.0/24 }"
+    text = f"{zones} limits {{ near-statements {limit} }}\n{flows}\nallow a -> c : udp/9"
+    near = found(text, "SEG402")
+    assert len(near) == count
+    assert all(
+        "it also opens 10.0.2.0/24 -> c : udp/9" in " ".join(f.notes) or "b -> c : udp/9" in " ".join(f.notes)
+        for f in near
+    )
+
+
+SMALL = """
+zone desks { subnet 10.0.1.0/24 }
+zone wiki { subnet 10.0.2.0/24; host w = 10.0.2.9 }
+zone internet { external }
+allow desks -> wiki.w : tcp/443
+"""
+
+
+def test_a_zone_for_one_host_is_small() -> None:
+    assert [each.message for each in found(SMALL, "SEG403")] == ["zone `wiki` is for 1 host"]
+
+
+@pytest.mark.parametrize("tag", ["regulated", "guest", "mgmt", "ot"])
+def test_some_zones_are_small_on_purpose(tag: str) -> None:
+    assert not found(SMALL.replace("host w", f"tag {tag}; host w"), "SEG403")
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["allow wiki -> internet : tcp/443", "allow internet -> wiki.w : tcp/443", "limits { zone-hosts 0 }"],
+)
+def test_a_zone_with_more_than_its_hosts_or_that_the_outside_enters_is_not(more: str) -> None:
+    assert not found(f"{SMALL}\n{more}", "SEG403")
+
+
+def test_an_open_boundary_counts_denies() -> None:
+    text = "zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } allow a -> b : any allow b -> a : any"
+    (finding,) = found(text, "SEG406")
+    assert "100% of all ports are open both ways" in finding.message
+    assert not found(f"{text} deny a -> b : tcp/1-40000", "SEG406")
+    assert not found(text.replace("allow b -> a : any", "allow b -> a : tcp"), "SEG406")
+
+
+def test_names_used_only_by_unused_names_are_unused() -> None:
+    text = """
+    service x = tcp/1 service y = x service z = tcp/2
+    posture fit { edr = true } group g { user "a@x.example" } group h { group g }
+    zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } set s = a, b set t = s
+    allow a -> b : z
+    """
+    unused = sorted(each.message for each in found(text, "SEG407"))
+    assert unused == [
+        f"the {kind} `{name}` is unused"
+        for kind, name in [
+            ("group", "g"), ("group", "h"), ("posture", "fit"), ("service", "x"), ("service", "y"),
+            ("set", "s"), ("set", "t"),
+        ]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flow", "words"),
+    [
+        ("allow a -> b : any", "every service"),
+        ("allow a -> b : tcp/1-1025", "1,025 ports"),
+        ("allow internet -> b : tcp/443", "anybody outside reaches 256 addresses"),
+        ("allow a -> any : tcp/443", "the destination is every zone"),
+        ("allow a -> b : tcp/1-1024", ""),
+        ("allow internet -> b.h : tcp/443", ""),
+        ("allow 198.51.100.0/24 -> b : tcp/443", ""),
+        ("allow internet -> gateway gateway : tcp/443", ""),
+        ("staged allow a -> b : any", ""),
+        ("deny a -> b : any", ""),
+    ],
+)
+def test_broad_flows(flow: str, words: str) -> None:
+    text = "zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24; host h = 10.0.2.9 }"
+    told = found(f"{text} zone internet {{ external }}\n{flow}", "SEG411")
+    assert [words in each.primary.text for each in told if each.primary] == [True] * bool(words)
+
+
+def test_reach_of_groups_is_what_membership_opens() -> None:
+    policy = policy_of("""
+    zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } zone c { subnet 10.0.3.0/24 }
+    group g { user "x@x.example" } group other { user "y@x.example" }
+    allow group g in a -> b : tcp/22
+    allow b -> c : tcp/22
+    deny a -> b : tcp/1-21
+    """)
+    outline = Outline(policy)
+    reach = Reach(outline)
+    names = [[outline.zones[zone].name for zone in reach.zones(cells)] for cells in reach.of_group("g")]
+    assert names == [["b"], ["b", "c"], ["b", "c"]]
+    assert reach.of_group("other") == (0, 0, 0)
+    assert round(reach.score()) == 50  # a reaches b and c, b reaches c, c nothing: 3 of 6
+
+
+def test_a_policy_sets_its_own_limits() -> None:
+    zones = "\n".join(f"zone z{n} {{ subnet 10.0.{n}.0/24; tag t{n} }}" for n in range(6))
+    text = f"{zones}\nallow z0 -> z1, z2 : tcp/443"
+    assert not found(text, "SEG412")
+    (finding,) = found(f"{text} limits {{ blast-radius 30 }}", "SEG412")
+    assert "2 of 5 other zones are one hop away" in finding.message
+
+
+def test_every_threshold_belongs_to_a_finding_that_explains_it() -> None:
+    for name, threshold in THRESHOLDS.items():
+        code = f"SEG{threshold.check}"
+        assert code in RULES
+        assert f"`{name}` ({threshold.default})" in (explanation(code) or "").replace("\n", " "), name
+        assert threshold.source

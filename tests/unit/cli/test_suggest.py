@@ -1,0 +1,144 @@
+"""`segc suggest` and `segc check --fix`: what they print is what they do, and what they do is proved."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+POLICY = """\
+zone desks { vlan 41; subnet 10.0.41.0/24 }
+# Two printers.
+zone printers {
+  vlan 42
+  subnet 10.0.42.0/24
+  host a = 10.0.42.10  # near the stairs
+  intra deny
+}
+zone scanners {
+  vlan 43
+  subnet 10.0.43.0/24
+  # donated
+  host a = 10.0.43.10
+  intra deny
+  about "Scanners"
+}
+zone mail { vlan 44; subnet 10.0.44.0/24 }
+service print = tcp/631
+service left-over = tcp/1  # not needed
+
+allow desks -> printers, scanners : print
+allow printers -> mail : tcp/587
+allow scanners -> mail : tcp/587
+allow desks -> scanners.a : tcp/22
+"""
+
+
+def segc(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "segc", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    path = tmp_path / "p.seg"
+    path.write_text(POLICY)
+    return path
+
+
+def test_a_merger_moves_hosts_and_keeps_comments(policy: Path) -> None:
+    done = segc("suggest", "merge", "printers", "scanners", "--write", cwd=policy.parent)
+    assert done.returncode == 0, done.stderr
+    assert "proved: the edited policy means the same" in done.stdout
+    text = policy.read_text()
+    assert "  # donated\n  host scanners-a = 10.0.43.10\n" in text
+    assert "host a = 10.0.42.10  # near the stairs" in text
+    assert (
+        "\nallow desks -> printers : print\nallow printers -> mail : tcp/587\n"
+        "allow desks -> printers.scanners-a : tcp/22\n" in text
+    )
+    assert "zone scanners" not in text
+    assert "vlan 43" not in text
+    assert segc("fmt", "--check", cwd=policy.parent).returncode == 0
+
+
+def test_the_diff_is_what_patch_takes(policy: Path, tmp_path: Path) -> None:
+    diff = segc("suggest", "merge", "printers", "scanners", "--color", "never", cwd=tmp_path).stdout
+    assert policy.read_text() == POLICY
+    done = subprocess.run(
+        ["patch", "-p0"], cwd=tmp_path, input=diff, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    patched = policy.read_text()
+    policy.write_text(POLICY)
+    segc("suggest", "merge", "printers", "scanners", "--write", cwd=tmp_path)
+    assert policy.read_text() == patched
+
+
+def test_a_merger_that_changes_something_says_all_of_it(policy: Path) -> None:
+    done = segc("suggest", "merge", "desks", "mail", cwd=policy.parent)
+    assert "proved: it opens" in done.stdout
+    assert "and nothing else" in done.stdout
+    shown = re.search(r"proved: it opens .*\(such as (\S+) -> (\S+) (\S+?)\)", done.stdout)
+    assert shown is not None
+    asked = segc("trace", "p.seg", *shown.groups(), "--format", "json", cwd=policy.parent)
+    assert '"verdict": "deny"' in asked.stdout
+    segc("suggest", "merge", "desks", "mail", "--write", cwd=policy.parent)
+    asked = segc("trace", "p.seg", *shown.groups(), "--format", "json", cwd=policy.parent)
+    assert '"verdict": "allow"' in asked.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("merge", "printers"), 2, "name two zones"),
+        (("merge", "printers", "printers"), 2, "name two zones"),
+        (("merge", "printers", "scaners"), 1, "did you mean `scanners`?"),
+        (("merge", "printers", "x\x1b[31m"), 1, "there is no zone"),
+        (("merge", "-p", "missing.seg"), 1, "missing.seg"),
+    ],
+)
+def test_wrong_words(policy: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+    done = segc("suggest", *arguments, cwd=policy.parent)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "\x1b" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_fix_makes_what_changes_nothing_and_no_more(policy: Path) -> None:
+    done = segc("check", "--fix", "--notes", "--format", "json", cwd=policy.parent)
+    assert done.returncode == 0, done.stderr
+    text = policy.read_text()
+    assert "left-over" not in text
+    assert "zone scanners" not in text
+    assert "SEG401" not in done.stdout
+    assert "SEG407" not in done.stdout
+    assert "deleted service `left-over`" in done.stderr
+
+
+def test_fix_leaves_what_was_accepted(policy: Path) -> None:
+    accepted = POLICY.replace("# not needed", "# segc: accept SEG407 -- for the audit").replace(
+        "zone scanners {", "zone scanners {  # segc: accept SEG401 -- they move out in spring"
+    )
+    policy.write_text(accepted)
+    assert segc("check", "--fix", cwd=policy.parent).returncode == 0
+    assert policy.read_text() == accepted
+
+
+def test_the_guide_shows_what_is_printed(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "segmentation.md").read_text()
+    (block,) = re.findall(r"^```seg\n(.*?)^```$", guide, re.M | re.S)
+    (tmp_path / "printers.seg").write_text(block)
+    (session,) = re.findall(r"^```\n(\$ segc suggest merge\n.*?)^```$", guide, re.M | re.S)
+    printed = ""
+    for line in session.splitlines():
+        if line.startswith("$ segc "):
+            printed = segc(*line.removeprefix("$ segc ").split(), cwd=tmp_path).stdout
+        elif line not in ("", "…"):
+            assert line in printed.splitlines()
+    assert segc("suggest", "exposure", cwd=tmp_path).returncode == 0
