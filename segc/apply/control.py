@@ -56,7 +56,7 @@ def _undo(state: State, generation: Generation, why: str, words: str) -> str:
 
 
 def confirm(state: State) -> Generation:
-    """Let the pending generation stand. RolledBackError where it has been undone, ApplyError if there is none."""
+    """Let the pending generation stand. RolledBackError where it was undone, ApplyError if there is none."""
     told = recover(state)
     generation = state.at("pending")
     if generation is None:
@@ -77,7 +77,8 @@ def refuse_while_pending(state: State) -> None:
     number = state.pointer("pending")
     if number is not None:
         raise ApplyError(
-            f"generation {number} waits to be confirmed: `segc confirm` or `segc rollback` first; nothing was changed"
+            f"generation {number} waits to be confirmed; nothing was changed: "
+            "`segc confirm` or `segc rollback` first"
         )
 
 

@@ -130,7 +130,7 @@ def element(key: Any, types: Sequence[str]) -> str:
         return f"{key['prefix']['addr']}/{key['prefix']['len']}"
     if isinstance(key, dict) and "range" in key:
         return "-".join(element(part, types) for part in key["range"])
-    if isinstance(key, int) and (not types or types[0] in ("mark", "meta mark")) and key > 0xFFFF:
+    if isinstance(key, int) and key > 0xFFFF and (types or ("",))[0] in ("", "mark", "meta mark"):
         return f"0x{key:08x}"
     return f'"{key}"' if types and types[0] in ("ifname", "iifname", "oifname") else f"{key}"
 

@@ -143,7 +143,8 @@ def _cut_off(policy: Policy, remote: Login) -> Iterator[str]:
     decision = trace(policy, packet, Situation(at=int(time.time())))
     if decision.verdict == "deny":
         why = ", ".join(_place(each) for each in decision.statements) or "no flow allows it"
-        yield f"your own connection, {remote.client} to {remote.server} tcp/{remote.port}, would be cut: {why}"
+        ends = f"{remote.client} to {remote.server} tcp/{remote.port}"
+        yield f"your own connection, {ends}, would be cut: {why}"
 
 
 def _unplugged(remote: Login, steps: Sequence[Step], seen: Seen) -> Iterator[str]:

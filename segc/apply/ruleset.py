@@ -17,7 +17,7 @@ _ELEMENT = re.compile(r'(?P<key>.*?)(?: comment "[^"]*")?(?: : (?P<data>.*))?')
 
 @dataclass(frozen=True, slots=True)
 class SetText:
-    """A set or map. `definition` is its type and flags; `elements` are lines by what they are without comment."""
+    """A set or map. `definition` is its type and flags; `elements` are by what they are without comment."""
 
     keyword: str
     definition: tuple[str, ...]

@@ -212,9 +212,16 @@ def apply(
 def _prepare(state: State, wanted: Wanted, work: Work, number: int, netns: str) -> Generation:
     """Write everything down. From here on a crash is found and undone."""
     meta = Meta(
-        number, state.pointer("current"), wanted.node, wanted.policy, host.who(), int(time.time()), wanted.why,
-        __version__, host.boot(),
-    )  # fmt: skip
+        number=number,
+        former=state.pointer("current"),
+        node=wanted.node,
+        policy=wanted.policy,
+        who=host.who(),
+        when=int(time.time()),
+        why=wanted.why,
+        segc=__version__,
+        boot=host.boot(),
+    )
     contents = {f"policy/{name}": text for name, text in wanted.sources.items()}
     contents |= {f"build/{name}": text for name, text in wanted.artifacts.items()}
     load = replacement(wanted.artifacts["ruleset.nft"], _mark(number, wanted.policy))

@@ -16,7 +16,7 @@ Vlans = Mapping[int, int]  # number to flags
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`parent` and `vlan` are a sub-interface's, `filtering` and `default_pvid` a bridge's, `isolated` a port's."""
+    """`parent` and `vlan` are of sub-interfaces, `filtering` and `default_pvid` of bridges, `isolated` of ports."""
 
     name: str
     kind: str | None

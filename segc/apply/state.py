@@ -33,7 +33,7 @@ KEPT = 20  # generations, beside those that stand
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """`when` in Unix seconds; `former` is the generation that was there before, `policy` the policy's digest."""
+    """`when` in Unix seconds; `former` is the generation before it, `policy` the policy's digest."""
 
     number: int
     former: int | None
@@ -161,9 +161,8 @@ class State:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise ApplyError(
-                    f"another segc is at work on `{self.root}`: nothing was changed, try again when it is done"
-                ) from None
+                words = f"another segc is at work on `{self.root}`; nothing was changed: try again later"
+                raise ApplyError(words) from None
             yield
         finally:
             with suppress(OSError):

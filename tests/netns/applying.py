@@ -63,6 +63,10 @@ class Host(Site):
     def state(self) -> State:
         return State(self.state_dir / "netns" / self.name)
 
+    @property
+    def where(self) -> list[str]:
+        return ["--netns", self.name, "--state-dir", str(self.state_dir)]
+
     def standing(self) -> tuple[int | None, int | None, int | None]:
         """The generations that are current, confirmed and pending."""
         current, confirmed, pending = map(self.state.pointer, ("current", "confirmed", "pending"))
@@ -83,8 +87,7 @@ class Host(Site):
 
     def segc(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run the command line from outside, as a pipeline would."""
-        where = ["--netns", self.name, "--state-dir", str(self.state_dir)]
-        argv = [sys.executable, "-m", "segc", *arguments, *where]
+        argv = [sys.executable, "-m", "segc", *arguments, *self.where]
         return subprocess.run(
             argv, capture_output=True, text=True, env=more or None, stdin=subprocess.DEVNULL
         )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from segc.apply.errors import RolledBackError
 from tests.netns.applying import Host
 from tests.netns.namespace import nft
 from tests.netns.policy import counter
 
+SCHEMAS = Path(__file__).parents[2] / "segc/schemas"
 WEB = "allow as web a -> b : tcp/443"
 MORE = (
     f"{WEB}\nallow as mail a -> c : tcp/25, tcp/100-200\nallow as staff-only group staff in a -> c : tcp/443"
@@ -140,12 +146,30 @@ def test_a_refused_ruleset_changes_nothing(host: Host) -> None:
     host.apply(WEB)
     wanted = host.wanted(MORE)
     spoilt = wanted.artifacts["ruleset.nft"].replace("tcp dport", "tcp dprot")
-    from dataclasses import replace
-
-    from segc.apply.errors import RolledBackError
-
     before = host.nft("list", "table", "inet", "segc")
     with pytest.raises(RolledBackError, match="put back as it was"):
         host.apply_here(replace(wanted, artifacts={**wanted.artifacts, "ruleset.nft": spoilt + "nonsense"}))
     assert host.nft("list", "table", "inet", "segc") == before
     assert host.standing() == (1, 1, None)
+
+
+def test_what_is_printed_for_programs_follows_its_schema(host: Host) -> None:
+    def told(name: str, *arguments: str) -> Any:
+        printed = json.loads(host.segc(*arguments, "--format", "json").stdout)
+        schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+        Draft202012Validator.check_schema(schema)
+        Draft202012Validator(schema).validate(printed)
+        return printed
+
+    assert told("status", "status")["current"] is None
+    assert told("history", "history") == {"generations": []}
+    policy = host.write(WEB)
+    assert told("apply", "apply", policy, "--why", "first")["generation"] == 1
+    assert told("apply", "apply", policy) == {"node": "gw", "changed": False}
+    assert told("apply", "apply", host.write(MORE), "--confirm", "1h")["confirm_within"] == 3600
+    assert told("status", "status")["pending"] == 2
+    host.segc("rollback")
+    assert [each["state"] for each in told("history", "history")["generations"]] == ["undone", "confirmed"]
+    assert told("verify", "verify")["drift"] is False
+    host.inside(lambda: nft("add chain inet segc mine\nflush chain inet segc refuse"))
+    assert told("verify", "verify")["changes"]

@@ -21,8 +21,10 @@ from tests.netns.namespace import run
 OLD = "allow as web a -> b : tcp/443\nallow as mail a -> c : tcp/25"
 NEW = "allow as web a -> b : tcp/443\nallow as files b -> c : tcp/445, tcp/1000-1010"
 SHOWN = {
-    OLD: "a.5 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/25 yes\nb.5 -> c.7 : tcp/445 no\nb.5 -> c.7 : tcp/1005 no",
-    NEW: "a.5 -> b.7 : tcp/443 yes\na.5 -> c.7 : tcp/25 no\nb.5 -> c.7 : tcp/445 yes\nb.5 -> c.7 : tcp/1005 yes",
+    OLD: "a.5 -> b.7 : tcp/443 yes\n"
+    "a.5 -> c.7 : tcp/25 yes\nb.5 -> c.7 : tcp/445 no\nb.5 -> c.7 : tcp/1005 no",
+    NEW: "a.5 -> b.7 : tcp/443 yes\n"
+    "a.5 -> c.7 : tcp/25 no\nb.5 -> c.7 : tcp/445 yes\nb.5 -> c.7 : tcp/1005 yes",
 }
 # Applies a saved policy in a process of its own, which kills itself just before the step that it is told of,
 # or, for `ruleset!`, just after nft has been handed the transaction.
@@ -156,7 +158,7 @@ def test_two_at_once(host: Host) -> None:
         assert "another segc is at work" in done.stderr
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "segc", "apply", host.write(NEW), "--netns", host.name, "--state-dir", str(host.state_dir)],
+            [sys.executable, "-m", "segc", "apply", host.write(NEW), *host.where],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         for _ in range(4)
@@ -222,7 +224,7 @@ def test_a_disk_that_fills_up_midway_is_no_half_state(host: Host) -> None:
 
 
 def test_the_window_ends_on_time_whatever_the_clock_says(host: Host) -> None:
-    """Deadlines are monotonic, so a clock that jumps a day moves nothing. The wall clock stays in `when` only."""
+    """Deadlines are monotonic, so a clock that jumps a day moves nothing."""
     host.apply(NEW, "--confirm", "4s")
     window = host.state.read("window.json")
     now = time.clock_gettime(time.CLOCK_MONOTONIC)

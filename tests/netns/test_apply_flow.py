@@ -21,7 +21,8 @@ from tests.netns.namespace import Namespace
 APPLIES = int(os.environ.get("SEGC_APPLIES", "200"))
 ALWAYS = "allow as stream a -> b : udp/5000"
 FIRST = f"{ALWAYS}\nallow as one a -> c : tcp/1-100, tcp/443\nallow as two b -> c : udp/7"
-SECOND = f"{ALWAYS}\nallow as one a -> c : tcp/1-90\nallow as three c -> a : tcp/25\ndeny as shut a.two -> b : tcp/9"
+LESS = "allow as one a -> c : tcp/1-90\nallow as three c -> a : tcp/25\ndeny as shut a.two -> b : tcp/9"
+SECOND = f"{ALWAYS}\n{LESS}"
 PAUSE = 0.001
 
 

@@ -1,0 +1,148 @@
+"""`segc apply` on a whole machine: VLANs, systemd's timer, and what nftables.service flushes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.guest.net import Namespace, cable, namespaces, sh
+from tests.lab.guest.test_systemd import eventually
+
+pytestmark = pytest.mark.systemd
+
+POLICY = """
+service ping = icmp/echo-request
+zone hr  { vlan 10  subnet 10.1.0.0/24 }
+zone lab { vlan 20  subnet 10.2.0.0/24 }
+zone new { vlan 30  subnet 10.3.0.0/24 }
+gateway gw {
+  interface lan0 { trunk %s }
+  interface mgt0 { zone new-mgt }
+  address hr 10.1.0.1/24
+  address lab 10.2.0.1/24
+  %s
+  manage from hr : tcp/22
+}
+zone new-mgt { subnet 10.9.0.0/24 }
+allow hr -> gateway gw : ping
+%s
+"""
+NARROW = POLICY % ("hr, lab", "", "allow hr -> lab : ping")
+WIDE = POLICY % ("hr, lab, new", "address new 10.3.0.1/24", "allow hr -> lab : ping\nallow hr -> new : ping")
+STATE = Path("/var/lib/segc")
+
+
+def segc(*arguments: str, policy: str = "", code: int = 0) -> str:
+    if policy:
+        Path("/run/policy.seg").write_text(policy)
+        arguments = (*arguments, "/run/policy.seg")
+    done = subprocess.run([sys.executable, "-m", "segc", *arguments], capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[dict[str, Namespace]]:
+    """A host in each VLAN of a trunk that ends at this machine's `lan0`."""
+    with namespaces("switch", "hr", "lab", "new") as (switch, *hosts):
+        sh("ip link add lan0 type veth peer name trunk netns switch; ip link add mgt0 type dummy")
+        switch.run("ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 0; ip link set br0 up")
+        switch.run("ip link set trunk master br0 up")
+        for number, host in enumerate(hosts, start=1):
+            cable(switch, f"p{number}", host, "eth0")
+            switch.run(
+                f"""ip link set p{number} master br0 up
+                bridge vlan add dev p{number} vid {number}0 pvid untagged
+                bridge vlan add dev trunk vid {number}0"""
+            )
+            host.host("eth0", f"10.{number}.0.5/24", gateways=(f"10.{number}.0.1",))
+        yield {host.name: host for host in hosts}
+        sh("ip link del lan0; ip link del mgt0")
+
+
+def test_vlans_and_rules_come_and_go_together(hosts: dict[str, Namespace]) -> None:
+    told = segc("apply", "--no-confirm", policy=NARROW)
+    assert "add lan0.10" in told
+    assert hosts["hr"].reaches("10.2.0.5")
+    assert hosts["lab"].cut_off_from("10.1.0.5")
+    told = segc("apply", "--confirm", "1h", policy=WIDE)
+    assert "add lan0.30" in told
+    assert hosts["hr"].reaches("10.3.0.5")
+    assert hosts["hr"].reaches("10.2.0.5")
+    assert "segc-revert-" in sh("systemctl list-timers --all --no-pager")
+    segc("rollback")
+    assert "lan0.30" not in sh("ip -brief link")
+    assert hosts["hr"].reaches("10.2.0.5")
+    assert hosts["hr"].cut_off_from("10.3.0.5")
+    assert not eventually(lambda: "segc-revert-" in sh("systemctl list-timers --all --no-pager"), 1)
+
+
+def test_a_vlan_that_the_policy_gives_up_is_taken_down_and_back(hosts: dict[str, Namespace]) -> None:
+    segc("apply", "--no-confirm", policy=WIDE)
+    assert hosts["hr"].reaches("10.3.0.5")
+    assert "remove lan0.30" in segc("apply", "--no-confirm", policy=NARROW)
+    assert "lan0.30" not in sh("ip -brief link")
+    segc("rollback")
+    assert hosts["hr"].reaches("10.3.0.5")
+
+
+def test_systemd_undoes_what_nobody_confirms_though_the_session_is_gone(hosts: dict[str, Namespace]) -> None:
+    segc("apply", "--no-confirm", policy=WIDE)
+    Path("/run/policy.seg").write_text(NARROW)
+    command = f"{sys.executable} -m segc apply --confirm 20s /run/policy.seg"
+    sh(f"systemd-run --quiet --collect --unit=session sh -c '{command}; sleep 600'")
+    assert eventually(
+        lambda: (STATE / "window.json").exists() and '"seconds": 20,' in (STATE / "window.json").read_text()
+    )
+    assert "lan0.30" not in sh("ip -brief link")
+    sh("systemctl kill --signal=KILL session")
+    assert eventually(lambda: not (STATE / "pending").exists())
+    assert hosts["hr"].reaches("10.3.0.5")
+    assert "undone" in segc("history")
+
+
+def test_what_nftables_service_flushes_comes_back(hosts: dict[str, Namespace]) -> None:
+    segc("apply", "--no-confirm", policy=WIDE)
+    segc("install")
+    assert sh("systemctl is-active segc.service").strip() == "active"
+    sh("systemctl start nftables.service")
+    assert "generation_" in sh("nft list chains")
+    for verb in ("reload", "restart"):
+        sh(f"systemctl {verb} nftables.service")
+        assert eventually(lambda: "generation_" in sh("nft list chains"), 20), verb
+        assert hosts["hr"].reaches("10.2.0.5")
+    assert segc("verify").startswith("gw: the kernel is as generation")
+    sh("systemctl stop nftables.service")
+
+
+def test_where_no_generation_can_be_loaded_all_is_closed(hosts: dict[str, Namespace]) -> None:
+    assert hosts["hr"].reaches("10.2.0.5")
+    aside = STATE.with_name("aside")
+    (STATE / "generations").rename(aside)
+    try:
+        sh("nft delete table inet segc")
+        done = subprocess.run(["systemctl", "restart", "segc.service"], capture_output=True)
+        assert done.returncode != 0
+        assert hosts["hr"].cut_off_from("10.2.0.5")
+        assert hosts["hr"].cut_off_from("10.1.0.1")
+        listed = sh("nft list table inet segc")
+        assert "ip saddr 10.1.0.0/24 meta l4proto 6 th dport 22 accept" in listed.replace(
+            "tcp dport", "meta l4proto 6 th dport"
+        )
+    finally:
+        aside.rename(STATE / "generations")
+    sh("systemctl restart segc.service")
+    assert hosts["hr"].reaches("10.2.0.5")
+
+
+def test_drift_of_links_is_found_and_healed(hosts: dict[str, Namespace]) -> None:
+    sh("ip link del lan0.20")
+    assert "links: add lan0.20" in segc("verify", code=3)
+    segc("verify", "--heal")
+    assert hosts["hr"].reaches("10.2.0.5")
+    sh("systemd-analyze verify /etc/systemd/system/segc*.service /etc/systemd/system/segc-verify.timer")
+    sh("systemctl start segc-heal.service segc-verify.service")

@@ -1,0 +1,129 @@
+"""Whatever two rulesets there are: the transactions from one to the other leave what a full load leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from segc.apply import host, live
+from segc.apply.ruleset import Ruleset, read_ruleset
+from segc.apply.transaction import Commands, change, rebuild, renumbered
+from tests.netns.namespace import Namespace, nft
+from tests.netns.policy import compile_path, compile_text
+from tests.netns.site import GATEWAY, ZONES
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+BASE = "allow as web a -> b : tcp/443\nallow as files a -> c : tcp/1000-2000, udp/5-9"
+STATEMENTS = {
+    "base": BASE,
+    "a port more": f"{BASE}\nallow as more a -> b : tcp/80",
+    "another range": BASE.replace("1000-2000", "1500-2500"),
+    "ranges that touch": BASE.replace("1000-2000", "1000-1499, tcp/1501-2000"),
+    "a class more": f"{BASE}\ndeny as shut a.one -> c : tcp/1200",
+    "a rate": f"{BASE}\nallow as slow b -> c : udp/7 limit 5/second",
+    "another rate and a class": f"{BASE}\nallow as slow b.one -> c : udp/7 limit 50/second",
+    "a group": f"{BASE}\nallow as staff-only group staff in a -> c : tcp/22 require mfa",
+    "hours": f'{BASE}\nallow as nightly b -> a : tcp/9 when daily 22:00-04:00',
+    "logged": BASE.replace("tcp/443", "tcp/443 log"),
+    "nothing": "",
+    "everything": "allow as all any -> any : any",
+}  # fmt: skip
+PAIRS = [
+    *((("base"), other) for other in STATEMENTS if other != "base"),
+    *((other, "base") for other in STATEMENTS if other != "base"),
+]
+PAIRS += [
+    ("a class more", "another rate and a class"),
+    ("a rate", "another rate and a class"),
+    ("a group", "hours"),
+]
+
+
+@cache
+def ruleset(name: str) -> str:
+    sample, _, gateway = name.partition(" ")
+    if (SAMPLES / sample).exists():
+        return compile_path(SAMPLES / sample).ruleset(gateway)
+    return compile_text(ZONES, GATEWAY % "", STATEMENTS[name]).ruleset()
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    made = Namespace.create()
+    yield made
+    made.close()
+
+
+def carry_out(transactions: tuple[Commands, ...]) -> None:
+    for each in transactions:
+        host.load("\n".join(each) + "\n")
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS, ids=lambda name: name)
+def test_a_change_leaves_what_a_full_load_leaves(namespace: Namespace, before: str, after: str) -> None:
+    def work() -> None:
+        nft(ruleset(before))
+        carry_out(change(read_ruleset(ruleset(before)), read_ruleset(ruleset(after))))
+        assert live.items() == live.items_of(ruleset(after))
+
+    namespace.call(work)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    list(permutations(("office gw1", "clinic gw", "retail hq"), 2)),
+    ids=lambda name: name,
+)
+def test_from_one_sample_to_another(namespace: Namespace, before: str, after: str) -> None:
+    def work() -> None:
+        nft(ruleset(before))
+        old, new = read_ruleset(ruleset(before)), read_ruleset(ruleset(after))
+        assert renumbered(old, new)
+        carry_out(change(old, new))
+        assert live.items() == live.items_of(ruleset(after))
+        carry_out((rebuild(read_ruleset(live.skeleton()), old),))
+        assert live.items() == live.items_of(ruleset(before))
+
+    namespace.call(work)
+
+
+def test_a_change_is_small_where_little_changes() -> None:
+    old, new = read_ruleset(ruleset("base")), read_ruleset(ruleset("a port more"))
+    ((*commands,),) = change(old, new)
+    assert [command.split()[:2] for command in commands] == [["add", "counter"], ["add", "element"]]
+
+
+def test_the_first_transaction_alone_enforces_what_is_new(namespace: Namespace) -> None:
+    """What follows only tidies up, so a crash in between is no half state."""
+    old, new = read_ruleset(ruleset("base")), read_ruleset(ruleset("a class more"))
+    first, *rest = change(old, new)
+    assert len(rest) == 2
+    asked = {
+        word
+        for command in first
+        if command.startswith("add rule")
+        for word in command.split()
+        if word[0] == "@"
+    }
+    filled = {name for name, each in new.sets.items() if each.elements and name in old.sets}
+    assert {f"@next/{name}" for name in filled} <= asked | {"@next/intra"}
+    assert not asked & {f"@{name}" for name in filled}
+
+
+def test_what_has_the_same_numbers_is_not_renumbered() -> None:
+    def read(name: str) -> Ruleset:
+        return read_ruleset(ruleset(name))
+
+    assert not renumbered(read("base"), read("a port more"))
+    assert not renumbered(read("base"), read("ranges that touch"))
+    assert renumbered(read("base"), read("a class more"))
+
+
+@pytest.mark.parametrize("text", ["table inet segc {\n\tnonsense\n}", "table inet segc {\n\tchain\n}"])
+def test_other_text_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no line of a ruleset that segc wrote"):
+        read_ruleset(text)
