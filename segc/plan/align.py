@@ -198,16 +198,21 @@ class _Near:
     """Finds which statements may meet a changed clause: bit masks of the clauses that each end touches."""
 
     def __init__(self, clauses: list[Clause], ends: dict[Sides, int]) -> None:
+        self._ends = list(ends)  # in the order of their numbers
         sources = _Touch([clause.source for clause in clauses])
-        destinations = _Touch([clause.destination for clause in clauses])
         self._sources = [sources.mask(end) for end in ends]
-        self._destinations = [
-            destinations.mask(end) if mask else 0 for mask, end in zip(self._sources, ends, strict=True)
-        ]
+        self._destination = _Touch([clause.destination for clause in clauses])
+        self._destinations: dict[int, int] = {}
 
     def meets(self, meaning: int) -> bool:
         near = self._sources[meaning & LOW]
-        return bool(near and near & self._destinations[meaning >> BITS & LOW])
+        if not near:
+            return False
+        number = meaning >> BITS & LOW
+        there = self._destinations.get(number)
+        if there is None:
+            there = self._destinations[number] = self._destination.mask(self._ends[number])
+        return bool(near & there)
 
 
 class _Touch:

@@ -17,10 +17,10 @@ VERSION = 1  # of a saved plan
 class Kind(StrEnum):
     """What becomes of packets: verdicts first, then what is logged, then what is only tried out."""
 
-    OPENS = "opens"  # was denied under all conditions, and now is allowed
-    LOOSENS = "loosens"  # was allowed already, but not under these conditions
+    OPENS = "opens"  # nobody of them was allowed this under any conditions
+    LOOSENS = "loosens"  # some of them were already, but not under these conditions
     CLOSES = "closes"
-    TIGHTENS = "tightens"  # stays allowed, but not under these conditions
+    TIGHTENS = "tightens"  # some of them still are, but not under these conditions
     LOGS = "logs"  # the verdict stays, and now a log line tells of it
     UNLOGS = "unlogs"
     STAGES = "stages"  # a staged flow begins to count it

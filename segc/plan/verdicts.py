@@ -15,8 +15,10 @@ def changes(lying: Sequence[Clause], guards: Guards) -> Iterator[tuple[Kind, Gua
     open_ = [_open(lying, side, guards) for side in (BEFORE, AFTER)]
     gains = guards.without(open_[AFTER], open_[BEFORE])
     losses = guards.without(open_[BEFORE], open_[AFTER])
-    yield from ((Kind.LOOSENS if open_[BEFORE] else Kind.OPENS, guard) for guard in gains)
-    yield from ((Kind.TIGHTENS if open_[AFTER] else Kind.CLOSES, guard) for guard in losses)
+    for guard in gains:
+        yield Kind.LOOSENS if _same_people(guard, open_[BEFORE], guards) else Kind.OPENS, guard
+    for guard in losses:
+        yield Kind.TIGHTENS if _same_people(guard, open_[AFTER], guards) else Kind.CLOSES, guard
     logged = [_logged(lying, side, guards) for side in (BEFORE, AFTER)]
     for kind, left in _both_ways(Kind.LOGS, Kind.UNLOGS, logged, guards):
         yield from ((kind, guard) for guard in guards.without(left, [*gains, *losses]))
@@ -36,6 +38,13 @@ def speaks_of(clause: Clause, kind: Kind) -> bool:
     if kind in GAINS | LOSSES:
         return (added == (effect.action == "allow")) == (kind in GAINS)
     return True
+
+
+def _same_people(guard: Guard, others: list[Guard], guards: Guards) -> bool:
+    """Whether somebody of `guard` is let through by `others` as well, under other facts or at other times."""
+    who = Guard(source=guard.source, destination=guard.destination)
+    them = (Guard(source=other.source, destination=other.destination) for other in others)
+    return any(guards.possible(who & each) for each in them)
 
 
 def _pick(lying: Sequence[Clause], wanted: Callable[[Clause], bool], guards: Guards) -> list[Guard]:

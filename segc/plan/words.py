@@ -66,8 +66,10 @@ class Names:
                 yield f"{zone.name} except {', '.join(f'{zone.name}.{host.name}' for host in out)}"
                 continue
             hosts = [h for h in zone.hosts if h.space and h.space <= here]
-            yield from (f"{zone.name}.{host.name}" for host in hosts)
-            rest.append(here - union(host.space for host in hosts))
+            if hosts and here <= union(host.space for host in hosts):
+                yield from (f"{zone.name}.{host.name}" for host in hosts)
+            else:
+                rest.append(here)
         rest.append(space - union(zone.space for zone in self.zones(space)))
         if left := union(rest):
             yield str(left)

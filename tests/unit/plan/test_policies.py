@@ -1,0 +1,240 @@
+"""What a plan says of two policies, in words and figures, on cases that people meet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from segc.plan.gains import parse_condition, stops
+from segc.plan.make import Told, make_plan
+from segc.plan.model import Access, Kind, Plan
+from segc.plan.saved import plan_json, read_plan
+from segc.plan.tell import code, plan_markdown, plan_text
+from segc.plan.words import week_text
+from segc.policy.resolve import resolve
+from segc.source import SourceFile
+from segc.syntax.parse import parse
+from tests.unit.cli.test_check import schema
+
+INVENTORY = """
+zone hr      { subnet 10.1.0.0/24  host printer = 10.1.0.30 { tag unpatched } }
+zone finance { subnet 10.2.0.0/24, 2001:db8:2::/64  tag regulated }
+zone vpn     { subnet 10.8.0.0/24  intra deny }
+zone internet { external }
+group staff { user "ana@acme.example", "bo@acme.example" }
+posture managed { disk_encrypted = true }
+"""
+
+
+def told(text: str) -> Told:
+    source = SourceFile("policy.seg", text)
+    file, broken = parse(source)
+    assert not broken, broken
+    policy, findings = resolve([file])
+    assert not any(each.severity.value == "error" for each in findings), findings
+    return Told(policy, (source,))
+
+
+def plan(before: str, after: str, inventory: Sequence[str] = (INVENTORY, INVENTORY)) -> Plan:
+    was, now = told(inventory[0] + before + "\n"), told(inventory[1] + after + "\n")
+    return make_plan(now, (), was, ("build", "old"), "0" * 64, ())
+
+
+def only(found: Plan) -> Access:
+    (access,) = found.access
+    return access
+
+
+def test_nothing_changes_where_only_the_writing_does() -> None:
+    found = plan(
+        "allow hr -> finance : tcp/443\nallow vpn -> hr : tcp/80",
+        '# moved\nallow vpn -> 10.1.0.0-10.1.0.255 : tcp/80\nallow hr -> finance : tcp/443 because "x"',
+    )
+    assert (found.changes, found.unchanged) == (False, 2)
+
+
+def test_a_new_flow_opens() -> None:
+    access = only(plan("", "allow hr -> finance : tcp/443"))
+    assert (access.kind, access.source, access.destination, access.services) == (
+        "opens",
+        "hr",
+        "finance",
+        "tcp/443",
+    )
+    assert access.pairs == 256 * 256
+    assert access.parts[0].source == ("10.1.0.0/24",)
+    assert access.statements[0].text == "allow hr -> finance : tcp/443"
+    assert access.witness.text == "10.1.0.1 -> 10.2.0.1 tcp/443"
+
+
+def test_only_what_was_not_open_before_is_told() -> None:
+    found = plan("allow hr.printer -> finance : tcp/443", "allow hr -> finance : tcp/440-443").access
+    assert [(each.kind.value, each.source, each.services, each.pairs) for each in found] == [
+        ("opens", "hr except hr.printer", "tcp/440-443", 255 * 256),
+        ("opens", "hr.printer", "tcp/440-442", 256),
+    ]
+
+
+def test_a_condition_less_loosens_and_one_more_tightens() -> None:
+    strict = "allow group staff in vpn -> finance : tcp/443 require mfa"
+    loose = "allow group staff in vpn -> finance : tcp/443"
+    access = only(plan(strict, loose))
+    assert (access.kind, access.conditions) == (Kind.LOOSENS, ("without mfa",))
+    assert access.source == "group staff (2 people) in vpn"
+    access = only(plan(loose, strict))
+    assert (access.kind, access.conditions) == (Kind.TIGHTENS, ("without mfa",))
+
+
+def test_hours_are_compared_as_times() -> None:
+    access = only(
+        plan(
+            "allow hr -> finance : tcp/443 when mon-fri 08:00-18:00",
+            "allow hr -> finance : tcp/443 when mon-fri 07:00-18:00",
+        )
+    )  # fmt: skip
+    assert (access.kind, access.conditions) == (Kind.LOOSENS, ("mon-fri 07:00-08:00",))
+    same = plan("allow hr -> finance : tcp/443", "allow hr -> finance : tcp/443 when daily 00:00-24:00")
+    assert not same.access
+
+
+def test_a_deny_that_goes_opens_what_it_held_back() -> None:
+    web = "allow hr -> finance : tcp/443\n"
+    access = only(plan(web + "deny hr.printer -> tag regulated : any", web))
+    assert (access.kind, access.source, access.services) == ("opens", "hr.printer", "tcp/443")
+    assert [each.side for each in access.statements] == ["before"]
+
+
+def test_a_new_member_gains_what_the_group_has() -> None:
+    flow = "allow group staff in vpn -> finance : tcp/443"
+    grown = INVENTORY.replace('"bo@acme.example"', '"bo@acme.example", "cy@acme.example"')
+    access = only(plan(flow, flow, (INVENTORY, grown)))
+    assert (access.kind, access.witness.user) == ("opens", "cy@acme.example")
+    assert access.source == "group staff (3 people), not in it before in vpn"
+    renamed = INVENTORY.replace("group staff", "group people")
+    assert not plan(flow, flow.replace("staff", "people"), (INVENTORY, renamed)).access
+
+
+def test_a_zone_that_grows_takes_its_flows_along() -> None:
+    flow = "allow hr -> internet : tcp/443"
+    grown = INVENTORY.replace("subnet 10.1.0.0/24", "subnet 10.1.0.0/24, 10.1.1.0/24")
+    found = plan(flow, flow, (INVENTORY, grown))
+    opened = [each for each in found.access if each.kind is Kind.OPENS]
+    assert any(each.services == "tcp/443" and each.source == "10.1.1.0/24" for each in opened)
+    assert any(each.services == "any" and {*each.to_zones} == {"hr"} for each in opened)  # among its hosts
+
+
+def test_logging_and_staged_flows_are_told_apart_from_access() -> None:
+    web = "allow hr -> finance : tcp/443"
+    assert only(plan(web, web + " log")).kind is Kind.LOGS
+    assert only(plan(web + " log", web)).kind is Kind.UNLOGS
+    assert only(plan("", "staged " + web)).kind is Kind.STAGES
+    assert {each.kind for each in plan("staged " + web, web).access} == {Kind.OPENS, Kind.UNSTAGES}
+
+
+def test_rates_postures_and_sessions_are_alterations() -> None:
+    found = plan(
+        "allow hr -> finance : tcp/443 limit 1/second", "allow hr -> finance : tcp/443 limit 30/minute"
+    )
+    assert [(each.kind, each.before, each.after, each.looser) for each in found.alterations] == [
+        ("limit", "1/second", "30/minute", False)
+    ]
+    weaker = INVENTORY.replace("disk_encrypted = true", "edr = true")
+    (posture,) = plan("", "", (INVENTORY, weaker)).alterations
+    assert (posture.name, posture.after, posture.looser) == ("managed", "edr = true", True)
+    (session,) = plan("session staff { max 8h }", "session staff { max 9h }").alterations
+    assert (session.before, session.after, session.looser) == ("max 28800 s", "max 32400 s", True)
+
+
+def test_gains_come_first_and_the_widest_first() -> None:
+    found = plan("allow vpn -> hr : tcp/1", "allow hr.printer -> vpn : tcp/1\nallow hr -> vpn : tcp/2")
+    assert [(each.kind.value, each.services) for each in found.access] == [
+        ("opens", "tcp/2"), ("opens", "tcp/1"), ("closes", "tcp/1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("condition", "met"),
+    [
+        ("gains", True), ("losses", False), ("changes", True), ("gains:to-tag=regulated", True),
+        ("gains:tag=regulated", True),
+        ("gains:from=hr:to=finance", True), ("gains:from=finance", False), ("losses:to-tag=regulated", False),
+        ("gains:from-tag=unpatched", True), ("gains:to=hr", False),
+    ],
+)  # fmt: skip
+def test_what_a_condition_stops(condition: str, met: bool) -> None:
+    assert bool(stops(parse_condition(condition), plan("", "allow hr -> finance : tcp/443"))) is met
+
+
+@pytest.mark.parametrize(
+    "text", ["", "gain", "gains:", "gains:zone=hr", "gains:to=", "gains:to=hr:", "gains to=hr"]
+)
+def test_a_condition_that_says_nothing(text: str) -> None:
+    with pytest.raises(ValueError, match=r"none of|says no place"):
+        parse_condition(text)
+
+
+def test_a_saved_plan_reads_back_as_it_was() -> None:
+    found = plan(
+        "allow group staff in vpn -> hr : tcp/1",
+        "allow hr -> finance : tcp/443 limit 1/second log\n"
+        "allow group staff in vpn -> hr : tcp/1 require mfa",
+    )
+    text = plan_json(found, whole=True)
+    schema("plan").validate(json.loads(text))
+    schema("plan").validate(json.loads(plan_json(found, whole=False)))
+    assert read_plan(text) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 2}', '{"version": 1}', '{"version": 1, "files": 3}', "null"]
+)
+def test_what_is_no_plan(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no plan|version 2|for reading|damaged"):
+        read_plan(text)
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(schema("plan").schema)
+
+
+def test_nothing_of_a_policy_leaves_its_code_span() -> None:
+    for text in ("`</details><img src=x>`", "a``b", "```\n# x", "|", "\x1b[31m", "‮", "@everyone", "", "`"):
+        span = code(text)
+        fence = span[: len(span) - len(span.lstrip("`"))] or "``"
+        inner = span[len(fence) : -len(fence)]
+        assert span.endswith(fence)
+        assert fence not in inner.replace("`" * (len(fence) + 1), "")
+        assert "\n" not in span
+        assert "\x1b" not in span
+        assert "‮" not in span
+
+
+def test_hostile_names_stay_names() -> None:
+    evil = INVENTORY.replace("ana@acme.example", "`</details><script>[x](y)@all").replace(
+        "bo@acme", "b\u202eo"
+    )
+    found = plan("", 'allow user "`</details><script>[x](y)@all" in vpn -> finance : tcp/443', (evil, evil))
+    text = plan_text(found, color=True, everything=False)
+    assert "\u202e" not in text
+    markdown = plan_markdown(found)
+    outside = [part for line in markdown.splitlines() for part in _outside_code(line)]
+    assert not any("<script>" in part or "[x]" in part for part in outside)
+
+
+def _outside_code(line: str) -> list[str]:
+    parts, rest = [], line
+    while "`" in rest:
+        before, _, tail = rest.partition("`")
+        parts.append(before)
+        run = len(tail) - len(tail.lstrip("`")) + 1
+        _, _, rest = tail[run - 1 :].partition("`" * run)
+    return [*parts, rest]
+
+
+def test_weeks_in_words() -> None:
+    assert week_text(((480, 1079), (1920, 2519))) == "mon-tue 08:00-18:00"
+    assert week_text(((0, 359), (9960, 10079))) == "mon 00:00-06:00, sun 22:00-24:00"
+    assert week_text(((1380, 1499),)) == "mon 23:00 to tue 01:00"
