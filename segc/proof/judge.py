@@ -69,11 +69,12 @@ class Judge:
                 by_flow.setdefault(counter(event), []).append(event)
         self._intra(by_flow.pop("", []))
         for flow, products in self.meaning.products(self.role.opened):
-            events = by_flow.pop(f"flow_{flow.id}", [])
+            events = by_flow.get(f"flow_{flow.id}", [])  # flows of one meaning share their name
             self._sound(flow, products, events)
             self._complete(flow, products, events)
-        for name, events in by_flow.items():
-            self._sound(self.flows[name], (), events)
+        here = {f"flow_{flow.id}" for flow, _ in self.meaning.products(self.role.opened)}
+        for name in by_flow.keys() - here:
+            self._sound(self.flows[name], (), by_flow[name])
         return self.problems
 
     @cached_property

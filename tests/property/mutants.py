@@ -140,3 +140,20 @@ def _others(word: str, names: dict[str, list[str]], rng: random.Random) -> Itera
             if bare in names[kind] and others:
                 yield word.replace(bare, rng.choice(others))
                 return
+
+
+def harmless(text: str, rng: random.Random) -> Iterator[Mutant]:
+    """Rulesets that say the same: other comments, another order of elements, rules no packet can tell apart."""
+    yield Mutant(0, "comments changed", re.sub(r'comment "[^"]*"', 'comment "other"', text))
+    lines = text.split("\n")
+    at = 0
+    while at < len(lines):
+        end = at
+        while lines[end].startswith("\t\t\t"):
+            end += 1
+        if end > at:
+            shuffled = [line.rstrip(",") for line in lines[at:end]]
+            rng.shuffle(shuffled)
+            lines[at:end] = [f"{line}," for line in shuffled[:-1]] + shuffled[-1:]
+        at = end + 1
+    yield Mutant(0, "elements shuffled", "\n".join(lines))
