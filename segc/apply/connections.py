@@ -26,10 +26,13 @@ from segc.syntax.parse import parse
 from segc.trace import Packet, trace
 
 
-def policy_of(sources: Mapping[str, str]) -> Policy:
+def source_files(texts: Mapping[str, str]) -> tuple[SourceFile, ...]:
+    return tuple(SourceFile(name, text) for name, text in texts.items())
+
+
+def policy_of(texts: Mapping[str, str]) -> Policy:
     """The policy that a generation was made from."""
-    files = [SourceFile(name, text) for name, text in sources.items()]
-    policy, _ = resolve([parse(file)[0] for file in files])
+    policy, _ = resolve([parse(file)[0] for file in source_files(texts)])
     return policy
 
 

@@ -24,7 +24,7 @@ def recover(state: State) -> str:
     generation = state.generation(number)
     if generation.boot != host.boot():
         return _forget(state, number)
-    window = state.read("window.json")
+    window = timer.window(state)
     if number != state.pointer("current"):
         return _undo(state, generation, "the apply died", f"an apply of generation {number} had died midway")
     if not window.get("confirm"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from segc.diagnostics.model import Diagnostic
+
 
 class ApplyError(Exception):
     """Nothing was changed, or what was changed is said."""
@@ -10,9 +12,13 @@ class ApplyError(Exception):
 
 
 class LockedOutError(ApplyError):
-    """The guard refused; nothing was changed."""
+    """The guard refused for what it found; nothing was changed."""
 
     exit_code = 4
+
+    def __init__(self, words: str, found: tuple[Diagnostic, ...]) -> None:
+        super().__init__(words)
+        self.found = found
 
 
 class RolledBackError(ApplyError):

@@ -18,16 +18,19 @@ from segc.apply.links import Step
 from segc.apply.saga import Work
 from segc.apply.seen import Seen, observe
 from segc.apply.state import State
+from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.claims import Situation
 from segc.policy.model import Flow, Policy
+from segc.source import Span
 from segc.space.addresses import Address
 from segc.space.prefixes import PrefixSet
 from segc.space.words import quote
 from segc.trace import Packet, trace
 
 TCP = 6
+HARMFUL = ("take ", "remove ", "filter ", "isolate ")
 VARIABLE = "SSH_CONNECTION"
-OVERRIDE = "To apply it all the same, for instance from a console: `--allow-lockout`."
+OVERRIDE = "to apply it all the same, for instance from a console: `--allow-lockout`"
 
 
 class Login(NamedTuple):
@@ -80,10 +83,9 @@ def guard(state: State, policy: Policy, node: str, links: IPRoute) -> Callable[[
     def refuse(work: Work) -> None:
         current = state.at("current")
         former = at_home(policy_of(current.sources()), current.meta.node, links) if current else None
-        found = list(lockouts(policy, former, node, login(), work.steps, observe(links)))
+        found = tuple(lockouts(policy, former, node, login(), work.steps, observe(links)))
         if found:
-            lines = "".join(f"\n  {each}" for each in found)
-            raise LockedOutError(f"somebody would be locked out; nothing was changed{lines}\n{OVERRIDE}")
+            raise LockedOutError("somebody would be locked out; nothing was changed", found)
 
     return refuse
 
@@ -95,8 +97,8 @@ def lockouts(
     remote: Login | None,
     steps: Sequence[Step],
     seen: Seen,
-) -> Iterator[str]:
-    """Sentences that say who would be locked out of the gateway `node`, and by what; none if nobody.
+) -> Iterator[Diagnostic]:
+    """Who would be locked out of the gateway `node`, and by what (`SEG601`); nothing if nobody.
 
     `policy` and `former` are seen from `connections.at_home`. Access that depends on a session or an hour
     does not count: a guard that hopes is none.
@@ -105,25 +107,33 @@ def lockouts(
     if former is not None and node in former.gateways:
         yield from _lost_managers(policy, former, node)
     if remote is not None and remote.server in policy.gateways[node].own:
-        yield from _cut_off(policy, remote)
-        yield from _unplugged(remote, steps, seen)
+        yield from _cut_off(policy, remote, node)
+        yield from _unplugged(policy, remote, steps, seen, node)
 
 
 def _managing(policy: Policy, node: str) -> list[Flow]:
     return [flow for flow in policy.flows if flow.kind == "manage" and node in flow.destination.gateways]
 
 
-def _denied_managers(policy: Policy, node: str) -> Iterator[str]:
+def _found(message: str, span: Span | None, label: str, *also: Label) -> Diagnostic:
+    return finding("SEG601", message, span, label, also=also, help=OVERRIDE)
+
+
+def _denied_managers(policy: Policy, node: str) -> Iterator[Diagnostic]:
     """A deny, whatever it asks for, that beats a `manage`."""
     for flow in _managing(policy, node):
         for deny in policy.flows:
             if deny.action != "deny" or deny.staged or node not in deny.destination.gateways:
                 continue
-            if deny.services & flow.services and deny.source.space.overlaps(flow.source.space):
-                yield f"{_place(flow)}: `manage from {flow.source.text}` is denied by {_place(deny)}"
+            shut = deny.source.space & flow.source.space
+            if deny.services & flow.services and shut:
+                message = (
+                    f"who manages `{node}` from {quote(flow.source.text)} would be denied: {_example(shut)}"
+                )
+                yield _found(message, deny.span, "this deny beats it", Label(flow.span, "what may manage"))
 
 
-def _lost_managers(policy: Policy, former: Policy, node: str) -> Iterator[str]:
+def _lost_managers(policy: Policy, former: Policy, node: str) -> Iterator[Diagnostic]:
     """Those who could manage until now, and no flow lets in any more."""
     for flow in _managing(former, node):
         if not flow.certain:
@@ -135,28 +145,33 @@ def _lost_managers(policy: Policy, former: Policy, node: str) -> Iterator[str]:
                 let_in = let_in | other.source.space
         lost = flow.source.space - let_in
         if lost:
-            yield f"{quote(flow.source.text)} can manage `{node}` now, and could no longer: {_example(lost)}"
+            message = (
+                f"{quote(flow.source.text)} can manage `{node}` now, and could no longer: {_example(lost)}"
+            )
+            yield _found(message, policy.gateways[node].span, "nothing here lets them in")
 
 
-def _cut_off(policy: Policy, remote: Login) -> Iterator[str]:
+def _cut_off(policy: Policy, remote: Login, node: str) -> Iterator[Diagnostic]:
     packet = Packet(remote.client, remote.server, TCP, remote.port)
     decision = trace(policy, packet, Situation(at=int(time.time())))
     if decision.verdict == "deny":
-        why = ", ".join(_place(each) for each in decision.statements) or "no flow allows it"
         ends = f"{remote.client} to {remote.server} tcp/{remote.port}"
-        yield f"your own connection, {ends}, would be cut: {why}"
+        span = decision.statements[0].span if decision.statements else policy.gateways[node].span
+        label = "by this" if decision.statements else "no flow allows it"
+        yield _found(f"your own connection, {ends}, would be cut", span, label)
 
 
-def _unplugged(remote: Login, steps: Sequence[Step], seen: Seen) -> Iterator[str]:
+def _unplugged(
+    policy: Policy, remote: Login, steps: Sequence[Step], seen: Seen, node: str
+) -> Iterator[Diagnostic]:
     """A device that carries the address one is connected to loses it, a VLAN, or its place."""
     path = _path(remote, seen)
-    harmful = ("take ", "remove ", "filter ", "isolate ")
+    bridges = tuple(f" to {name}" for name, link in seen.links.items() if link.kind == "bridge")
     for step in steps:
-        enslaved = (
-            step.what.startswith("add ") and " to " in step.what and step.what.endswith(tuple(seen.links))
-        )
-        if step.device in path and (step.what.startswith(harmful) or enslaved):
-            yield f"your own connection comes in by {quote(step.device)}: {step.what}"
+        enslaved = step.what.startswith("add ") and step.what.endswith(bridges)
+        if step.device in path and (step.what.startswith(HARMFUL) or enslaved):
+            message = f"your own connection comes in by {quote(step.device)}: {step.what}"
+            yield _found(message, policy.gateways[node].span, "")
 
 
 def _path(remote: Login, seen: Seen) -> set[str]:
@@ -174,10 +189,6 @@ def _path(remote: Login, seen: Seen) -> set[str]:
     }:
         path |= more
     return path
-
-
-def _place(flow: Flow) -> str:
-    return f"{flow.span.path}:{flow.span.line}"
 
 
 def _example(space: PrefixSet) -> str:

@@ -26,7 +26,7 @@ class RefusedByKernelError(ApplyError):
 
 
 def enter(name: str) -> None:
-    """Move this process into the network namespace `name`, for good (setns(2)). ApplyError if there is none."""
+    """Move into the network namespace `name`, for good (setns(2)). ApplyError if there is none."""
     if not re.fullmatch(r"[^/\0]{1,255}", name) or name in (".", ".."):
         raise ApplyError(f"`{name}` cannot name a network namespace")
     try:

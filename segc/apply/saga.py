@@ -342,7 +342,8 @@ def _words(error: Exception) -> str:
 
 def revert(state: State, generation: Generation, why: str) -> bool:
     """Undo a pending generation by the script that was written with it; whether that worked. Locked."""
-    script = generation.folder / "revert/revert.sh"
+    script, window = generation.folder / "revert/revert.sh", timer.window(state)
     done = host.run("env", "SEGC_INSIDE=1", "SEGC_LOCKED=1", f"why={why}", "sh", str(script))
-    timer.disarm(state)
+    if done.returncode == 0:
+        timer.stop(window)
     return done.returncode == 0 and state.pointer("pending") is None

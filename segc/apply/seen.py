@@ -16,7 +16,7 @@ Vlans = Mapping[int, int]  # number to flags
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`parent` and `vlan` are of sub-interfaces, `filtering` and `default_pvid` of bridges, `isolated` of ports."""
+    """`parent` and `vlan` are of sub-interfaces, the next two of bridges, `isolated` is of ports."""
 
     name: str
     kind: str | None

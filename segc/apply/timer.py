@@ -32,27 +32,32 @@ def arm(state: State, generation: Generation, seconds: int, confirm: bool) -> No
     """
     script = generation.folder.resolve() / "revert/revert.sh"
     token = secrets.token_hex(8)
-    former = state.read("window.json")
-    window = {"token": token, "generation": generation.number, "seconds": seconds, "boot": host.boot()}
-    window |= {"deadline": monotonic() + seconds, "confirm": confirm}
-    window |= _timer(script, token, seconds) if SYSTEMD.is_dir() else _process(script, token, seconds)
-    state.write("window.json", window)
-    _stop(former)
+    former = window(state)
+    opened = {"token": token, "generation": generation.number, "seconds": seconds, "boot": host.boot()}
+    opened |= {"deadline": monotonic() + seconds, "confirm": confirm}
+    opened |= _timer(script, token, seconds) if SYSTEMD.is_dir() else _process(script, token, seconds)
+    state.write("window.json", opened)
+    stop(former)
+
+
+def window(state: State) -> dict[str, Any]:
+    """The watch that is set; empty if none is."""
+    return state.read("window.json")
 
 
 def disarm(state: State) -> None:
-    former = state.read("window.json")
+    former = window(state)
     with suppress(OSError):
         (state.root / "window.json").unlink(missing_ok=True)
-    _stop(former)
+    stop(former)
 
 
 def remaining(state: State) -> float | None:
     """Seconds until the watch undoes what is pending; None if no watch of this boot is set."""
-    window = state.read("window.json")
-    if window.get("boot") != host.boot():
+    found = window(state)
+    if found.get("boot") != host.boot():
         return None
-    return float(window["deadline"]) - monotonic()
+    return float(found["deadline"]) - monotonic()
 
 
 def monotonic() -> float:
@@ -85,13 +90,13 @@ def _process(script: Path, token: str, seconds: int) -> dict[str, Any]:
     return {"pid": pid}
 
 
-def _stop(window: dict[str, Any]) -> None:
+def stop(watch: dict[str, Any]) -> None:
     """End a watch that has been replaced. Should that fail, its token is stale all the same."""
-    if "unit" in window:
-        host.run("systemctl", "stop", window["unit"])
-    elif "pid" in window and _is_watch(window["pid"], window["token"]):
+    if "unit" in watch:
+        host.run("systemctl", "stop", watch["unit"])
+    elif "pid" in watch and _is_watch(watch["pid"], watch["token"]):
         with suppress(OSError):
-            os.killpg(window["pid"], signal.SIGTERM)
+            os.killpg(watch["pid"], signal.SIGTERM)
 
 
 def _is_watch(pid: int, token: str) -> bool:

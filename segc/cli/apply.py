@@ -19,6 +19,8 @@ from segc.cli.reading import Reading, read
 from segc.cli.standing import Seconds, at_work, on_host
 from segc.cli.terminal import emit, say
 from segc.compile import Build, build, digest, relative
+from segc.diagnostics.model import Report
+from segc.plan.make import Told
 from segc.policy.model import Policy
 
 if TYPE_CHECKING:
@@ -70,10 +72,10 @@ def command(
     plan = _saved(paths)
     made = None if plan else _made(paths, strict, color)
     with at_work(netns, state_dir) as state:
-        policy, wanted = _planned(state, plan, netns, why) if plan else _compiled(state, made, node, why)
+        told, wanted = _planned(state, plan, netns, why) if plan else _compiled(state, made, node, why)
         if window is None and not no_confirm:
             window = _default_window()
-        applied = carry_out(state, policy, wanted, window, netns, allow_lockout)
+        applied = carry_out(state, told, wanted, window, netns, allow_lockout, color)
     print_applied(wanted.node, applied, format_)
 
 
@@ -90,9 +92,9 @@ def _saved(paths: tuple[str, ...]) -> Plan | None:
         raise click.ClickException(f"`{paths[0]}` cannot be applied: {reason}") from None
 
 
-def _planned(state: State, plan: Plan, netns: str, why: str) -> tuple[Policy, Wanted]:
+def _planned(state: State, plan: Plan, netns: str, why: str) -> tuple[Told, Wanted]:
     """What was planned, if this host is still as it was then; StaleError if not."""
-    from segc.apply.connections import policy_of
+    from segc.apply.connections import policy_of, source_files
     from segc.apply.errors import ApplyError, StaleError
     from segc.apply.saga import Wanted
     from segc.cli.former import former_host
@@ -106,7 +108,8 @@ def _planned(state: State, plan: Plan, netns: str, why: str) -> tuple[Policy, Wa
     if former_host(netns, state, node, artifacts).state != plan.state:
         raise StaleError("this host has changed since the plan was made: plan again; nothing was changed")
     sources = dict(plan.sources)
-    return policy_of(sources), Wanted(node, plan.policy, sources, artifacts, why)
+    told = Told(policy_of(sources), source_files(sources))
+    return told, Wanted(node, plan.policy, sources, artifacts, why)
 
 
 def _made(paths: tuple[str, ...], strict: bool, color: str) -> tuple[Reading, Policy, Build]:
@@ -130,7 +133,7 @@ def _default_window() -> int | None:
 
 def _compiled(
     state: State, made: tuple[Reading, Policy, Build] | None, node: str | None, why: str
-) -> tuple[Policy, Wanted]:
+) -> tuple[Told, Wanted]:
     from segc.apply.saga import Wanted
 
     assert made is not None
@@ -140,7 +143,8 @@ def _compiled(
     sources = [source for source, _ in reading.workspace.files]
     names = relative(sources)
     texts = {names[source.path]: source.text for source in sources}
-    return policy, Wanted(chosen, digest(sources), texts, gateways[chosen], why)
+    told = Told(policy, reading.workspace.sources)
+    return told, Wanted(chosen, digest(sources), texts, gateways[chosen], why)
 
 
 def this_node(gateways: Mapping[str, object], asked: str | None, state: State) -> str:
@@ -162,7 +166,13 @@ def this_node(gateways: Mapping[str, object], asked: str | None, state: State) -
 
 
 def carry_out(
-    state: State, policy: Policy, wanted: Wanted, window: int | None, netns: str, allow_lockout: bool
+    state: State,
+    told: Told,
+    wanted: Wanted,
+    window: int | None,
+    netns: str,
+    allow_lockout: bool,
+    color: str = "auto",
 ) -> Applied | None:
     """Apply what is wanted, guarded; None where it stands already. ApplyError."""
     from pyroute2 import IPRoute
@@ -170,20 +180,25 @@ def carry_out(
     from segc.apply import saga
     from segc.apply.connections import at_home, cut
     from segc.apply.control import refuse_while_pending
+    from segc.apply.errors import LockedOutError
     from segc.apply.guard import guard
 
     refuse_while_pending(state)
     with IPRoute() as links:
-        here = at_home(policy, wanted.node, links)
-        return saga.apply(
-            state,
-            wanted,
-            links,
-            window=window,
-            netns=netns,
-            guard=(lambda work: None) if allow_lockout else guard(state, here, wanted.node, links),
-            cut=lambda generation: cut(here),
-        )
+        here = at_home(told.policy, wanted.node, links)
+        try:
+            return saga.apply(
+                state,
+                wanted,
+                links,
+                window=window,
+                netns=netns,
+                guard=(lambda work: None) if allow_lockout else guard(state, here, wanted.node, links),
+                cut=lambda generation: cut(here),
+            )
+        except LockedOutError as error:
+            show(Report(error.found, told.sources), color)
+            raise
 
 
 def print_applied(node: str, applied: Applied | None, format_: str) -> None:

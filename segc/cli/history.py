@@ -10,6 +10,7 @@ import click
 
 from segc.cli.standing import on_host, standing
 from segc.cli.terminal import emit, say
+from segc.diagnostics.measure import printable
 
 if TYPE_CHECKING:
     from segc.apply.state import State
@@ -58,7 +59,5 @@ def _standing(state: State, number: int) -> str:
 def _line(row: dict[str, Any]) -> str:
     when = row["when"][:16].replace("T", " ")
     notes = "  ".join(each for each in (row["why"], row["ended"]) if each)
-    return (
-        f"{row['number']:>4}  {when}  {row['who']:<10} {row['policy'][:12]}  {row['state']:<9}  {notes}".rstrip()
-        + "\n"
-    )
+    what = f"{row['who']:<10} {row['policy'][:12]}  {row['state']:<9}"
+    return f"{row['number']:>4}  {when}  {what}  {printable(notes)}".rstrip() + "\n"

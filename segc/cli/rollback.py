@@ -7,6 +7,7 @@ import click
 from segc.cli.apply import carry_out, print_applied
 from segc.cli.standing import Seconds, at_work, on_host
 from segc.cli.terminal import say
+from segc.plan.make import Told
 
 
 @click.command("rollback")
@@ -26,7 +27,7 @@ def command(number: int | None, window: int | None, allow_lockout: bool, netns: 
     What waits for its confirmation is undone at once. Else generation N is applied anew, with all
     that belongs to an apply; `segc history` lists the numbers.
     """
-    from segc.apply.connections import policy_of
+    from segc.apply.connections import policy_of, source_files
     from segc.apply.control import earlier, undo_pending
 
     with at_work(netns, state_dir) as state:
@@ -34,5 +35,6 @@ def command(number: int | None, window: int | None, allow_lockout: bool, netns: 
             say(undo_pending(state) + "\n")
             return
         wanted = earlier(state, number)
-        applied = carry_out(state, policy_of(wanted.sources), wanted, window, netns, allow_lockout)
+        told = Told(policy_of(wanted.sources), source_files(wanted.sources))
+        applied = carry_out(state, told, wanted, window, netns, allow_lockout)
     print_applied(wanted.node, applied, "text")

@@ -81,5 +81,7 @@ RULES: dict[str, Rule] = {
     "SEG503": Rule("not-expressible", "error"),
     "SEG504": Rule("target-left-out", "note"),
     "SEG505": Rule("unproved-ruleset", "error"),
+    "SEG601": Rule("lockout", "error"),
     "SEG505": Rule("unproved-ruleset", "error"),
+    "SEG601": Rule("lockout", "error"),
 }

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from segc import compile
+from segc.apply.guard import lockouts
+from segc.apply.seen import Seen
 from segc.cli.reading import read
 from segc.diagnostics.codes import RULES
 from segc.diagnostics.model import Diagnostic, Severity
@@ -55,8 +57,15 @@ def findings(block: str, folder: Path) -> tuple[Diagnostic, ...]:
     report = reading.report
     if reading.policy is not None and not report.errors:
         built = compile.build(reading.policy, reading.workspace.files)
-        report = reading.with_more((*built.diagnostics, *_slipped(reading.policy, built, slips(block))))
+        slipped = _slipped(reading.policy, built, slips(block))
+        report = reading.with_more((*built.diagnostics, *slipped, *_locked_out(reading.policy)))
     return report.diagnostics
+
+
+def _locked_out(policy: Policy) -> Iterator[Diagnostic]:
+    """What `segc apply` would say of it on each of its gateways."""
+    for gateway in policy.gateways:
+        yield from lockouts(policy, None, gateway, None, (), Seen({}, {}, {}))
 
 
 def _slipped(policy: Policy, built: compile.Build, slips: list[tuple[str, str]]) -> Iterator[Diagnostic]:

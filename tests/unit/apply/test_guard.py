@@ -54,10 +54,17 @@ SEEN = Seen(
 )
 
 
+UNMANAGED = "`it` can manage `gw` now, and could no longer: for instance {} (7: nothing here lets them in)"
+
+
 def refused(
     wanted: Policy, former: Policy | None = None, remote: Login | None = None, steps: Sequence[Step] = ()
 ) -> list[str]:
-    return list(lockouts(wanted, former, "gw", remote, steps, SEEN))
+    return [
+        f"{each.message} ({each.primary.span.line}: {each.primary.text})"
+        for each in lockouts(wanted, former, "gw", remote, steps, SEEN)
+        if each.primary
+    ]
 
 
 def test_nobody_is_locked_out_where_nothing_is_taken() -> None:
@@ -74,7 +81,9 @@ def test_nobody_is_locked_out_where_nothing_is_taken() -> None:
 )
 def test_a_deny_that_beats_a_manage(deny: str) -> None:
     (told,) = refused(policy(MANAGE, deny))
-    assert told == "net.seg:12: `manage from it` is denied by net.seg:14"
+    assert (
+        told == "who manages `gw` from `it` would be denied: for instance 10.1.0.0 (14: this deny beats it)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,12 +96,10 @@ def test_a_deny_beside_a_manage_is_none_of_its_business(deny: str) -> None:
 
 def test_who_managed_until_now_must_still_be_let_in() -> None:
     (told,) = refused(policy("manage from lab : ssh"), policy(MANAGE))
-    assert told == "`it` can manage `gw` now, and could no longer: for instance 10.1.0.0"
+    assert told == UNMANAGED.format("10.1.0.0")
     assert refused(policy("", "allow it -> gateway gw : any"), policy(MANAGE)) == []
     half = policy("", "allow 10.1.0.0/25, 2001:db8:1::/64 -> gateway gw : ssh")
-    assert refused(half, policy(MANAGE)) == [
-        "`it` can manage `gw` now, and could no longer: for instance 10.1.0.128"
-    ]
+    assert refused(half, policy(MANAGE)) == [UNMANAGED.format("10.1.0.128")]
 
 
 def test_access_that_hangs_on_a_session_or_an_hour_is_none_to_rely_on() -> None:
@@ -105,7 +112,7 @@ def test_access_that_hangs_on_a_session_or_an_hour_is_none_to_rely_on() -> None:
 
 def test_the_own_connection() -> None:
     (told,) = refused(policy("manage from lab : ssh"), None, HERE)
-    assert told == "your own connection, 10.1.0.9 to 10.1.0.1 tcp/22, would be cut: no flow allows it"
+    assert told == "your own connection, 10.1.0.9 to 10.1.0.1 tcp/22, would be cut (7: no flow allows it)"
     elsewhere = Login(ip_address("192.0.2.1"), ip_address("192.0.2.2"), 22)
     assert refused(policy(MANAGE), None, elsewhere) == []
 
@@ -124,7 +131,7 @@ def test_the_own_connection() -> None:
 def test_a_step_on_the_way_one_came_in_by(what: str, device: str) -> None:
     step = Step(what, device, lambda links: None, ())
     assert refused(policy(MANAGE), None, HERE, [step]) == [
-        f"your own connection comes in by `{device}`: {what}"
+        f"your own connection comes in by `{device}`: {what} (7: )"
     ]
     assert refused(policy(MANAGE), None, HERE, [step._replace(device="p2")]) == []
 
