@@ -86,7 +86,7 @@ def align(before: Policy, after: Policy) -> Aligned:
         for key in [key for key in was if near.meets(key) and key in same]:
             clauses += sides[BEFORE].clauses(was[key])
             clauses += sides[AFTER].clauses(now[key])
-    pairs = [(was[key], now[key]) for key in same]
+    pairs = ((was[key], by) for key, by in now.items() if key in same)
     flows = [(one, other) for one, other in pairs if isinstance(one, Flow) and isinstance(other, Flow)]
     shared = before.gateways.keys() & after.gateways.keys()
     own = {name: before.gateways[name].own & after.gateways[name].own for name in sorted(shared)}
@@ -101,9 +101,10 @@ class _Numbers:
     services: dict[ServiceSet, int] = field(default_factory=dict)
     rest: dict[Rest, int] = field(default_factory=dict)
 
-    def meaning(self, source: int, destination: int, services: int, rest: Rest) -> int:
-        number = self.rest.setdefault(rest, len(self.rest))
-        return ((number << BITS | services) << BITS | destination) << BITS | source
+
+def _meaning(source: int, destination: int, services: int, rest: int) -> int:
+    """One number for all that a statement means: integers are hashed and compared at once."""
+    return ((rest << BITS | services) << BITS | destination) << BITS | source
 
 
 @dataclass
@@ -136,25 +137,29 @@ class _Side:
         }
         distinct = {id(flow.services): flow.services for flow in flows}
         services = {name: held.setdefault(each, len(held)) for name, each in distinct.items()}
-        meaning = self.numbers.meaning
+        rests = self.numbers.rest
         for flow in flows:
-            rest = flow.conditions, flow.action, flow.staged, flow.log
-            key = meaning(numbers[flow.source], numbers[flow.destination], services[id(flow.services)], rest)
-            found.setdefault(key, flow)
+            rest = rests.setdefault((flow.conditions, flow.action, flow.staged, flow.log), len(rests))
+            ours = numbers[flow.source], numbers[flow.destination], services[id(flow.services)], rest
+            found.setdefault(_meaning(*ours), flow)
         everything = held.setdefault(ANY_SERVICE, len(held))
         for zone in self.policy.zones.values():
             if not zone.isolated and (space := zone.space - self.own):
                 place = ends.setdefault(((Place(space), ANYBODY),), len(ends))
-                rest = NO_CONDITIONS, "allow", False, False
-                found.setdefault(meaning(place, place, everything, rest), zone)
+                rest = rests.setdefault((NO_CONDITIONS, "allow", False, False), len(rests))
+                found.setdefault(_meaning(place, place, everything, rest), zone)
         return found
 
     def sides(self, end: End) -> Sides:
         """An end as places with who must sit there."""
         found = self._ends.get(end)
         if found is None:
-            found = tuple(self._split(end))
-            found = self._ends[end] = found if len(found) == 1 else tuple(dict.fromkeys(found))
+            if self.own or len(end.parts) != 1 or end.gateways or end.parts[0].unless:
+                found = tuple(dict.fromkeys(self._split(end)))
+            else:  # as most are
+                ((space, subject, _),) = end.parts
+                found = ((Place(space), self._who(subject) if subject else ANYBODY),) if space else ()
+            self._ends[end] = found
         return found
 
     def _split(self, end: End) -> Iterator[tuple[Place, Who]]:

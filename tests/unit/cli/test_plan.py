@@ -1,0 +1,219 @@
+"""`segc plan` against builds and Git revisions, as a pipeline runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from segc.plan.saved import read_plan
+from tests.unit.cli.policies import BROKEN, CLEAN, policy, segc
+from tests.unit.cli.test_check import schema
+
+OPENED = CLEAN + "allow hr -> internet : tcp/8443\n"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=A", "-c", "user.email=a@acme.example", "-c", "commit.gpgsign=false")
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+    done = subprocess.run(
+        ["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True, env=environment
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository whose `main` holds CLEAN in two files, one importing the other."""
+    top = tmp_path / "repository"
+    (top / "net").mkdir(parents=True)
+    services, rest = CLEAN.split("zone hr", 1)
+    (top / "services.seg").write_text(services)
+    (top / "net" / "policy.seg").write_text(f'import "../services.seg"\nzone hr{rest}')
+    git(top, "init", "-q", "-b", "main")
+    git(top, "add", "-A")
+    git(top, "commit", "-q", "-m", "first")
+    return top
+
+
+def planned(*arguments: object, cwd: Path, code: int = 0) -> dict:
+    done = segc("plan", *map(str, arguments), "--format", "json", cwd=cwd)
+    assert done.returncode == code, done.stderr
+    found = json.loads(done.stdout)
+    schema("plan").validate(found)
+    return found
+
+
+def test_nothing_changed_since_the_revision(repository):
+    found = planned("net", "--against", "main", "--detailed-exitcode", cwd=repository)
+    assert not found["changed"]
+    assert found["against"] == {"kind": "revision", "name": "main", "policy": found["policy"]}
+    assert found["state"] == git(repository, "rev-parse", "main").strip()
+
+
+def test_the_working_tree_against_a_revision(repository):
+    path = repository / "net" / "policy.seg"
+    path.write_text(path.read_text() + "allow hr -> internet : tcp/8443\n")
+    found = planned("net", "--against", "main", "--detailed-exitcode", cwd=repository, code=3)
+    (access,) = found["access"]
+    assert (access["kind"], access["source"], access["destination"]) == ("opens", "hr", "internet")
+    assert access["statements"][0]["file"] == "net/policy.seg"
+    (node,) = found["nodes"]
+    assert ("add", "counter") in {(each["action"], each["kind"]) for each in node["changes"]}
+    assert git(repository, "status", "--porcelain") == " M net/policy.seg\n"
+
+
+def test_imports_come_from_the_same_revision(repository):
+    services = repository / "services.seg"
+    services.write_text(services.read_text().replace("tcp/443", "tcp/444"))
+    kinds = {
+        (each["kind"], each["services"])
+        for each in planned("net", "--against", "HEAD", cwd=repository)["access"]
+    }
+    assert ("opens", "tcp/444") in kinds
+    assert ("closes", "tcp/443") in kinds
+    git(repository, "mv", "services.seg", "common.seg")
+    main = repository / "net" / "policy.seg"
+    main.write_text(main.read_text().replace("../services.seg", "../common.seg"))
+    assert planned("net", "--against", "HEAD", cwd=repository)["access"]
+
+
+@pytest.mark.parametrize(
+    "revision", ["no-such", "--output=x", "-h", "main:net", "HEAD^{tree}", "a b", "main\n", "\x1b[31m"]
+)
+def test_what_is_no_revision(repository, revision):
+    done = segc("plan", "net", f"--against={revision}", cwd=repository)
+    assert done.returncode == 1
+    assert "neither a folder that `segc compile` wrote nor a Git revision" in done.stderr
+    assert "\x1b" not in done.stderr
+    assert not list(repository.glob("x*"))
+
+
+def test_hostile_names_in_a_revision(repository):
+    odd = repository / "net" / "-o\n $(touch owned) \u202e.seg"
+    odd.write_text("allow hr -> internet : tcp/9\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "odd")
+    odd.unlink()
+    done = segc("plan", "net", "--against", "HEAD", cwd=repository)
+    assert done.returncode == 0, done.stderr
+    assert "closes    hr -> internet : tcp/9" in done.stdout
+    assert "\u202e" not in done.stdout
+    assert not (repository / "owned").exists()
+
+
+def test_a_link_in_a_revision_is_followed_within_it(repository):
+    (repository / "net" / "linked.seg").symlink_to("../extra.txt")
+    (repository / "extra.txt").write_text("allow hr -> internet : tcp/9\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "link")
+    (repository / "net" / "linked.seg").unlink()
+    assert [each["kind"] for each in planned("net", "--against", "HEAD", cwd=repository)["access"]] == [
+        "closes"
+    ]
+    (repository / "net" / "out.seg").symlink_to("/etc/passwd")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "out")
+    (repository / "net" / "out.seg").unlink()
+    done = segc("plan", "net", "--against", "HEAD", cwd=repository)
+    assert done.returncode == 1
+    assert "was no file" in done.stderr
+
+
+def test_a_revision_that_does_not_compile(repository):
+    (repository / "net" / "policy.seg").write_text(BROKEN)
+    git(repository, "commit", "-q", "-a", "-m", "broken")
+    (repository / "net" / "policy.seg").write_text(CLEAN)
+    done = segc("plan", "net", "--against", "HEAD", cwd=repository)
+    assert done.returncode == 1
+    assert "the policy of `HEAD` has errors" in done.stderr
+
+
+def test_outside_of_git(tmp_path):
+    path = policy(tmp_path)
+    done = segc("plan", path, "--against", "main", cwd=tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_against_a_build(tmp_path):
+    build, path = tmp_path / "build", policy(tmp_path)
+    assert segc("compile", path, "-o", build).returncode == 0
+    assert not planned(path, "--against", build, "--detailed-exitcode", cwd=tmp_path)["changed"]
+    policy(tmp_path, OPENED)
+    found = planned(path, "--against", build, "--detailed-exitcode", cwd=tmp_path, code=3)
+    assert [each["kind"] for each in found["access"]] == ["opens"]
+    (build / "gw1" / "ruleset.nft").unlink()
+    done = segc("plan", path, "--against", build, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is not as `segc compile` wrote it" in done.stderr
+
+
+def test_a_saved_plan_holds_all_that_an_apply_needs(tmp_path):
+    build, path, saved = tmp_path / "build", policy(tmp_path), tmp_path / "plan.json"
+    segc("compile", path, "-o", build)
+    policy(tmp_path, OPENED)
+    done = segc("plan", path, "--against", build, "--out", saved)
+    assert (done.returncode, "Plan saved as" in done.stderr) == (0, True)
+    text = saved.read_text()
+    schema("plan").validate(json.loads(text))
+    plan = read_plan(text)
+    segc("compile", path, "-o", build)
+    for file in plan.files:
+        assert (build / file.node / file.name).read_text() == file.text
+    assert dict(plan.sources) == {"policy.seg": OPENED}
+    assert segc("plan", path, "--against", build, "--out", tmp_path / "no" / "such").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("gains", 1),
+        ("losses", 0),
+        ("gains:to=internet", 1),
+        ("gains:to=finance", 0),
+        ("gains:from=hr:to=internet", 1),
+    ],
+)
+def test_what_stops_a_pipeline(tmp_path, condition, code):
+    build, path = tmp_path / "build", policy(tmp_path)
+    segc("compile", path, "-o", build)
+    policy(tmp_path, OPENED)
+    done = segc("plan", path, "--against", build, "--fail-on", condition, "--strict")
+    assert done.returncode == code, done.stderr
+    assert ("stopped by" in done.stderr) == bool(code)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--fail-on", "gians"),
+        ("--fail-on", "gains:to=nowhere"),
+        ("--netns", "x"),
+        ("--node", "gw1"),
+        ("--format", "xml"),
+    ],
+)
+def test_arguments_that_make_no_sense(tmp_path, arguments):
+    build, path = tmp_path / "build", policy(tmp_path)
+    segc("compile", path, "-o", build)
+    assert segc("plan", path, "--against", build, *arguments).returncode == 2
+
+
+def test_a_policy_with_errors_is_not_planned(tmp_path):
+    done = segc("plan", policy(tmp_path, BROKEN), "--against", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "SEG101" in done.stderr
+
+
+def test_markdown_for_a_pull_request(tmp_path):
+    build, path = tmp_path / "build", policy(tmp_path)
+    segc("compile", path, "-o", build)
+    policy(tmp_path, OPENED)
+    done = segc("plan", path, "--against", build, "--format", "markdown")
+    assert done.stdout.startswith("### segc plan: 1 opened, 0 closed, 0 other\n")
+    assert "- **opens** `hr -> internet : tcp/8443`" in done.stdout
+    assert done.stdout.count("<details>") == done.stdout.count("</details>") == 1
