@@ -65,23 +65,30 @@ def mutants(text: str, rng: random.Random) -> Iterator[Mutant]:
             end = next(n for n in range(at, len(lines)) if lines[n] == "\t}")
             yield Mutant(at + 1, "block deleted", "\n".join(lines[:at] + lines[end + 1 :]))
             continue
-        if line.strip() in ("}", "elements = {") or line.endswith("{") and "elements" not in line:
+        if line.strip() in ("}", "elements = {") or (line.endswith("{") and "elements" not in line):
             continue
         yield Mutant(at + 1, "deleted", _without(lines, at))
         for changed in _changes(line, names, rng):
-            yield Mutant(at + 1, f"now {changed.strip()}", "\n".join([*lines[:at], changed, *lines[at + 1 :]]))
+            yield Mutant(
+                at + 1, f"now {changed.strip()}", "\n".join([*lines[:at], changed, *lines[at + 1 :]])
+            )
         if line.startswith("\t\t\t"):
             for changed in _changes(line.rstrip(","), names, rng, keys=False):
                 more = [changed + ",", line]
-                yield Mutant(at + 1, f"beside it {changed.strip()}", "\n".join(lines[:at] + more + lines[at + 1 :]))
+                yield Mutant(
+                    at + 1, f"beside it {changed.strip()}", "\n".join(lines[:at] + more + lines[at + 1 :])
+                )
         elif _is_rule(line) and at + 1 < len(lines) and _is_rule(lines[at + 1]):
             swapped = [*lines[:at], lines[at + 1], line, *lines[at + 2 :]]
             yield Mutant(at + 1, "swapped with the next", "\n".join(swapped))
 
 
 def _is_rule(line: str) -> bool:
-    return line.startswith("\t\t") and not line.startswith("\t\t\t") and line.strip() != "}" and not re.match(
-        r"\t\t(type|flags|size|comment|elements|rate)", line
+    return (
+        line.startswith("\t\t")
+        and not line.startswith("\t\t\t")
+        and line.strip() != "}"
+        and not re.match(r"\t\t(type|flags|size|comment|elements|rate)", line)
     )
 
 
@@ -101,9 +108,7 @@ def _names(lines: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _changes(
-    line: str, names: dict[str, list[str]], rng: random.Random, keys: bool = True
-) -> Iterator[str]:
+def _changes(line: str, names: dict[str, list[str]], rng: random.Random, keys: bool = True) -> Iterator[str]:
     """The line with one word changed; without `keys` only words behind the colon of an element."""
     start = 0 if keys else line.rfind(" : ") + 3 if " : " in line else len(line)
     for match in TOKEN.finditer(line, start):
@@ -143,7 +148,7 @@ def _others(word: str, names: dict[str, list[str]], rng: random.Random) -> Itera
 
 
 def harmless(text: str, rng: random.Random) -> Iterator[Mutant]:
-    """Rulesets that say the same: other comments, another order of elements, rules no packet can tell apart."""
+    """Rulesets that say the same: with other comments, with their elements in another order."""
     yield Mutant(0, "comments changed", re.sub(r'comment "[^"]*"', 'comment "other"', text))
     lines = text.split("\n")
     at = 0
