@@ -14,7 +14,7 @@ from segc.cli.former import Former, by_node, former_build, former_host, former_r
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.standing import on_host, standing
-from segc.cli.terminal import colored, complain, emit, say
+from segc.cli.terminal import colored, complain, emit, say, width
 from segc.compile import Build, build
 from segc.diagnostics.measure import printable
 from segc.plan.gains import Condition, parse_condition, stops, unknown_names
@@ -138,7 +138,7 @@ def _print(plan: Plan, format_: str, color: str, everything: bool) -> None:
     elif format_ == "markdown":
         emit(plan_markdown(plan))
     else:
-        say(plan_text(plan, colored(color, sys.stdout), everything))
+        say(plan_text(plan, colored(color, sys.stdout), None if everything else width()))
 
 
 def _save(plan: Plan, out: str) -> None:

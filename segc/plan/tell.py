@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from segc.diagnostics.measure import printable
+from segc.diagnostics.measure import ELLIPSIS, printable
 from segc.plan.items import line_changes
 from segc.plan.model import GAINS, LOSSES, Access, Action, Alteration, Change, NodePlan, Plan, Statement
 
@@ -24,25 +24,27 @@ MARKDOWN_LIMIT = 60_000  # characters: what a comment may hold at the common for
 Paint = Callable[[str, str], str]
 
 
-def plan_text(plan: Plan, color: bool, everything: bool) -> str:
+def plan_text(plan: Plan, color: bool, width: int | None) -> str:
+    """For a terminal of so many cells, the first of many lines; with no width, all of all lines."""
+
     def paint(text: str, style: str) -> str:
         return f"{COLORS[style]}{text}{RESET}" if color else text
 
-    limit = len(plan.access) + 1 if everything else SHOWN
+    limit = len(plan.access) if width is None else SHOWN
     lines = [line for each in plan.access[:limit] for line in _access_lines(each, paint)]
     lines += _more(len(plan.access) - limit, "change of access", "changes of access")
     lines += [f"alters    {printable(_altered(each))}" for each in plan.alterations]
     lines += [f"({UNSURE})"] if plan.against.policy is None else [_unchanged(plan)]
     lines.append("")
     for node in plan.nodes:
-        lines += _node_lines(node, paint, everything)
+        lines += _node_lines(node, paint, width)
     return "\n".join(lines) + "\n"
 
 
 def _access_lines(access: Access, paint: Paint) -> Iterator[str]:
     style = "gain" if access.kind in GAINS else "loss" if access.kind in LOSSES else "bold"
     what = printable(flow_text(access))
-    asks = "".join(f"  {printable(each)}" for each in access.conditions)
+    asks = f"  {printable(', '.join(access.conditions))}" if access.conditions else ""
     yield f"{paint(f'{access.kind:<9}', style)} {what}{asks}"
     places = ", ".join(dict.fromkeys(map(place, access.statements)))
     about = f"{counted(access.pairs, 'address pair')}, {printable(places)}; {_instance(access)}"
@@ -63,7 +65,7 @@ def _instance(access: Access) -> str:
     witness = access.witness
     who = [f"by {witness.user}"] if witness.user else []
     groups = witness.groups_after if access.kind in GAINS else witness.groups_before
-    who += [f"in group {name}" for name in groups]
+    who += [f"in {' and '.join(groups)}"] if groups else []
     return printable(" ".join([f"for instance {witness.text}", *who]))
 
 
@@ -134,12 +136,16 @@ def change_lines(change: Change) -> Iterator[str]:
     yield f"{SIGNS[change.action]} {change.kind}{name}: {content}".removesuffix(": ")
 
 
-def _node_lines(node: NodePlan, paint: Paint, everything: bool) -> Iterator[str]:
+def _node_lines(node: NodePlan, paint: Paint, width: int | None) -> Iterator[str]:
     yield f"{paint(printable(node.node), 'bold')}  {node_summary(node)}"
     lines = [line for change in node.changes for line in change_lines(change)]
-    limit = len(lines) if everything else SHOWN
-    yield from (f"  {printable(line)}" for line in lines[:limit])
+    limit = len(lines) if width is None else SHOWN
+    yield from (f"  {_fitted(printable(line), width)}" for line in lines[:limit])
     yield from _more(len(lines) - limit, "line", "lines")
+
+
+def _fitted(line: str, width: int | None) -> str:
+    return line if width is None or len(line) <= width - 2 else line[: max(width - 3, 20)] + ELLIPSIS
 
 
 # -- Markdown --------------------------------------------------------------------------------------------

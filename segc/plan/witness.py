@@ -66,8 +66,8 @@ def _address(difference: Difference, mask: int, family: int) -> str:
     for name in gateways:
         space = space | (difference.own[name] if name in difference.own else PrefixSet())
     if ranges := space.ranges(family):
-        first, last = ranges[0]
-        return address_text(min(first + (first & 0xFF == 0), last), family)  # no network's own address
+        first, last = next((pair for pair in ranges if pair[0] < pair[1]), ranges[0])
+        return address_text(min(first + (first % 256 == 0), last), family)  # no network's own address
     return f"gateway {gateways[0]}" if gateways else ""
 
 

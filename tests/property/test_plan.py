@@ -34,7 +34,7 @@ from segc.space.services import parse_service
 from segc.syntax.parse import parse
 from segc.trace import Decision, Packet, trace
 
-EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "100"))
 COMMON = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -217,7 +217,7 @@ def test_hostile_names_stay_names() -> None:
         "bo@acme", "b\u202eo"
     )
     found = plan("", 'allow user "`</details><script>[x](y)@all" in vpn -> finance : tcp/443', (evil, evil))
-    text = plan_text(found, color=True, everything=False)
+    text = plan_text(found, color=True, width=100)
     assert "\u202e" not in text
     markdown = plan_markdown(found)
     outside = [part for line in markdown.splitlines() for part in _outside_code(line)]
