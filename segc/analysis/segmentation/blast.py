@@ -14,39 +14,32 @@ TOLD = 3
 
 
 def check_blast(outline: Outline) -> Iterator[Diagnostic]:
-    """The zones that reach most. Those are looked at first whose allows alone would reach most."""
+    """The zones that reach most. A pair that a deny touches as well is left to `segc suggest exposure`."""
     others, most = len(outline.inner) - 1, outline.limits["blast-radius"]
     if others + 1 < FEWEST:
         return
-    reach, told = Reach(outline), 0
-    bounds = {zone: _bound(reach, zone, most * others) for zone in outline.inner}
-    for zone in sorted(outline.inner, key=lambda each: (-bounds[each], each)):
-        if told == TOLD or bounds[zone] * 100 <= most * others:
-            return
-        reached = reach.zones(reach.of_zone(zone)[0], but=zone)
-        if len(reached) * 100 > most * others:
-            told += 1
-            yield _told(outline, reach, zone, reached)
+    reach = Reach(outline)
+    wide: list[tuple[int, int, list[int]]] = []
+    for zone in outline.inner:
+        cells = reach.surely(zone)
+        if cells.bit_count() * 100 > most * others:  # there are no fewer cells than zones
+            reached = reach.zones(cells, but=zone)
+            if len(reached) * 100 > most * others:
+                wide.append((-len(reached), zone, reached))
+    for _, zone, reached in sorted(wide)[:TOLD]:
+        yield _told(outline, zone, reached)
 
 
-def _bound(reach: Reach, zone: int, enough: int) -> int:
-    """No less than the number of zones that are one hop away; cells are counted first, for there are more."""
-    cells = reach.most(zone)
-    count = cells.bit_count()
-    return len(reach.zones(cells, but=zone)) if count * 100 > enough else count
-
-
-def _told(outline: Outline, reach: Reach, zone: int, reached: list[int]) -> Diagnostic:
+def _told(outline: Outline, zone: int, reached: list[int]) -> Diagnostic:
     others, most = len(outline.inner) - 1, outline.limits["blast-radius"]
-    last = len(reach.zones(reach.of_zone(zone)[2], but=zone))
     names = listing([f"`{outline.zones[each].name}`" for each in reached])
     return finding(
         "SEG412",
-        f"from zone `{outline.zones[zone].name}`, {len(reached)} of {others} other zones are one hop away",
+        f"from zone `{outline.zones[zone].name}`, at least {len(reached)} of {others} others are one hop away",
         outline.zones[zone].span,
         f"{len(reached) * 100 // others}%, and blast-radius is {most}%",
         notes=(
-            f"these are {names}; in any number of hops there are {last}",
+            f"these are {names}; `segc suggest exposure` tells what is behind them",
             "whoever takes over one host of the zone may go on from there without another rule being wrong",
         ),
         help="narrow its flows to the hosts and services that are needed",

@@ -19,7 +19,7 @@ from segc.analysis.segmentation.signature import ICMP, OTHER_FAMILY, union, with
 from segc.policy.model import End, Flow, Subject, Zone
 from segc.source import Span
 from segc.space.prefixes import PrefixSet
-from segc.space.services import ANY_SERVICE
+from segc.space.services import ANY_SERVICE, ServiceSet
 
 
 class Reach:
@@ -35,8 +35,11 @@ class Reach:
 
     def of_zone(self, zone: int) -> tuple[int, int, int]:
         """The cells that somebody in a zone reaches in one hop, in two at most, and in any number."""
-        start = self.outline.masks[zone]
-        return self._spread(start, union(map(self.hop, bits(start))))
+        return self._spread(self.outline.masks[zone], self.first(zone))
+
+    def first(self, zone: int) -> int:
+        """The cells that are one hop from a zone."""
+        return union(map(self.hop, self.outline.cells[zone]))
 
     def of_group(self, name: str) -> tuple[int, int, int]:
         """What membership alone lets a member reach from wherever it counts, then anybody from there."""
@@ -68,9 +71,9 @@ class Reach:
 
     # -- hops ------------------------------------------------------------------------------------------
 
-    def most(self, zone: int) -> int:
-        """No less than what one hop from a zone reaches: denies aside."""
-        return union(self._allowed(cell) for cell in self.outline.cells[zone])
+    def surely(self, zone: int) -> int:
+        """No more than what one hop from a zone reaches: without the pairs that a deny touches as well."""
+        return union(self._allowed(cell) & ~self._denied(cell) for cell in self.outline.cells[zone])
 
     def hop(self, cell: int) -> int:
         """The cells that are one hop from a cell; that one itself, if its hosts may talk."""
@@ -115,13 +118,16 @@ class Reach:
 
     def _usable(self, flow: Flow) -> bool:
         """Whether there is a moment, and somebody, for whom a flow holds."""
-        if self._cut(flow.source) or self._cut(flow.destination) or flow.conditions.timed:
-            key = (flow.conditions, *(tuple((p.subject, p.unless) for p in end.parts) for end in flow.ends))
-            if key not in self._possible:
-                survey = self._survey([flow])
-                self._possible[key] = any(map(survey.matches, survey.clauses))
-            return self._possible[key]
-        return True
+        if self._cut(flow.source) or self._cut(flow.destination):
+            key: object = (flow.conditions, *(tuple(end.parts) for end in flow.ends))
+        elif flow.conditions.timed:
+            key = flow.conditions
+        else:
+            return True
+        if key not in self._possible:
+            survey = self._survey([flow])
+            self._possible[key] = any(map(survey.matches, survey.clauses))
+        return self._possible[key]
 
     def _cut(self, end: End) -> bool:
         """Whether an end takes people out."""
@@ -176,6 +182,10 @@ class Reach:
             zone = outline.zone_at[cell]
             if zone == outline.zone_at[other] and not outline.zones[zone].isolated:
                 inside = [outline.spaces[cell] | outline.spaces[other]]
+        if self._spared(
+            [flow.services for flow in opening] + [ANY_SERVICE] * len(inside), denies, cell, other
+        ):
+            return True
         survey = self._survey([*opening, *denies], outline.spaces[cell], outline.spaces[other], *inside)
         ends = (1 << survey.spaces.index(outline.spaces[each]) for each in (cell, other))
         source, destination = ends
@@ -187,6 +197,18 @@ class Reach:
                 source=region.source & source, destination=region.destination & destination
             )
             if any(left.of(within)):
+                return True
+        return False
+
+    def _spared(self, opened: list[ServiceSet], denies: list[Flow], cell: int, other: int) -> bool:
+        """Whether some service is opened that no deny speaks of: the quick answer to most questions."""
+        here, there = self.outline.spaces[cell], self.outline.spaces[other]
+        families = [family for family in (4, 6) if here.ranges(family) and there.ranges(family)]
+        for services in dict.fromkeys(opened):
+            left = services
+            for flow in denies:
+                left = left - flow.services
+            if any(protocol not in OTHER_FAMILY[f] for protocol, _ in left.parts for f in families):
                 return True
         return False
 

@@ -26,6 +26,7 @@ class Signatures:
         self.outline = outline
         self._holders = outline.holders_in(outline.open_to_all)
         self._sides = (outline.by_source, outline.by_destination)
+        self._known: dict[tuple[int, int], int] = {}
         self._met: dict[Conditions, bool] = {}
         self._reached: tuple[dict[End, int | None], ...] = ({}, {})
 
@@ -54,6 +55,12 @@ class Signatures:
         return mask if own else mask & ~self.outline.masks[zone]
 
     def _cells(self, cell: int, side: int) -> int:
+        known = self._known.get((cell, side))
+        if known is None:
+            known = self._known[cell, side] = self._among(cell, side)
+        return known
+
+    def _among(self, cell: int, side: int) -> int:
         mask = 0
         for end in self._holders[cell]:
             opened = self._of_end(end, side)
