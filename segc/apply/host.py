@@ -21,7 +21,7 @@ class RefusedByKernelError(ApplyError):
     """nft or the kernel would not have it; `words` are theirs."""
 
     def __init__(self, words: str) -> None:
-        super().__init__(f"the kernel refused the ruleset: {words}")
+        super().__init__(f"nft refused: {words}")
         self.words = words
 
 

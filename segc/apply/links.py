@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_interface
+from shlex import quote
 from typing import Any, NamedTuple
 
 from pyroute2 import IPRoute
@@ -113,7 +114,7 @@ def _bridge_steps(bridge: Bridge, seen: Seen, absent: list[str]) -> Iterator[Ste
             f"add bridge {name}",
             name,
             lambda links: links.link("add", ifname=name, kind="bridge", br_vlan_default_pvid=0),
-            (f"ip link del {name}",),
+            (f"ip link del {quote(name)}",),
         )
     if bridge.vlan_aware and not (found and found.filtering):
         yield _filter(name, found.default_pvid if found else 0)
@@ -135,19 +136,19 @@ def _filter(name: str, default_pvid: int) -> Step:
         links.link("set", index=index, kind="bridge", br_vlan_default_pvid=0)
         links.link("set", index=index, kind="bridge", br_vlan_filtering=1)
 
-    undo = f"ip link set {name} type bridge vlan_filtering 0 vlan_default_pvid {default_pvid}"
+    undo = f"ip link set {quote(name)} type bridge vlan_filtering 0 vlan_default_pvid {default_pvid}"
     return Step(f"filter VLANs on {name}", name, take, (undo,))
 
 
 def _port_steps(port: BridgePort, bridge: str, seen: Seen) -> Iterator[Step]:
     name, found = port.name, seen.links[port.name]
     if found.master != bridge:
-        former = f"master {found.master}" if found.master else "nomaster"
+        former = f"master {quote(found.master)}" if found.master else "nomaster"
         yield Step(
             f"add {name} to {bridge}",
             name,
             lambda links: links.link("set", index=_index(links, name), master=_index(links, bridge)),
-            (f"ip link set {name} {former}",),
+            (f"ip link set {quote(name)} {former}",),
         )
     isolated = found.isolated and found.master == bridge
     if isolated != port.isolated:
@@ -155,7 +156,7 @@ def _port_steps(port: BridgePort, bridge: str, seen: Seen) -> Iterator[Step]:
             f"{'isolate' if port.isolated else 'join'} {name}",
             name,
             lambda links: links.brport("set", index=_index(links, name), isolated=int(port.isolated)),
-            (f"bridge link set dev {name} isolated {'on' if isolated else 'off'}",),
+            (f"bridge link set dev {quote(name)} isolated {'on' if isolated else 'off'}",),
             late=not port.isolated,
         )
     present = seen.vlans.get(name, {}) if found.master == bridge else {}
@@ -183,10 +184,10 @@ def _vlan(verb: str, name: str, vlan: int, present: Vlans, wanted: Vlans, flags:
     on = "self" if flags == SELF else "master"
     before = present.get(vlan)
     if before is None:
-        undo = f"bridge vlan del dev {name} vid {vlan} {on}"
+        undo = f"bridge vlan del dev {quote(name)} vid {vlan} {on}"
     else:
         modes = " pvid" * bool(before & PVID) + " untagged" * bool(before & UNTAGGED)
-        undo = f"bridge vlan add dev {name} vid {vlan}{modes} {on}"
+        undo = f"bridge vlan add dev {quote(name)} vid {vlan}{modes} {on}"
     words = f"take VLAN {vlan} off {name}" if verb == "del" else f"put VLAN {vlan} on {name}"
     return Step(words, name, take, (undo,), late)
 
@@ -207,7 +208,7 @@ def _device_steps(device: Device, seen: Seen, bridge: bool) -> Iterator[Step]:
                 f"add {address} to {name}",
                 name,
                 lambda links, address=address: _address(links, "add", name, address),  # type: ignore[misc]
-                (f"ip address del {address} dev {name}",),
+                (f"ip address del {quote(address)} dev {quote(name)}",),
             )
 
 
@@ -216,7 +217,7 @@ def _sub_interface(device: Device) -> Step:
         parent = _index(links, device.parent or "")
         links.link("add", ifname=device.name, kind="vlan", link=parent, vlan_id=device.vlan)
 
-    return Step(f"add {device.name}", device.name, take, (f"ip link del {device.name}",))
+    return Step(f"add {device.name}", device.name, take, (f"ip link del {quote(device.name)}",))
 
 
 def _up(name: str) -> Step:
@@ -224,7 +225,7 @@ def _up(name: str) -> Step:
         f"bring {name} up",
         name,
         lambda links: links.link("set", index=_index(links, name), state="up"),
-        (f"ip link set {name} down",),
+        (f"ip link set {quote(name)} down",),
     )
 
 
@@ -249,7 +250,7 @@ def _withdrawal(name: str, address: str) -> Step:
         f"take {address} off {name}",
         name,
         lambda links: _address(links, "del", name, address),
-        (f"ip address add {address} dev {name}",),
+        (f"ip address add {quote(address)} dev {quote(name)}",),
         late=True,
     )
 
@@ -280,9 +281,9 @@ def _removal(device: Device, addresses: list[str]) -> Step:
         name,
         lambda links: links.link("del", index=_index(links, name)),
         (
-            f"ip link add link {device.parent} name {name} type vlan id {device.vlan}",
-            f"ip link set {name} up",
-            *(f"ip address add {each} dev {name}" for each in addresses),
+            f"ip link add link {quote(device.parent or '')} name {quote(name)} type vlan id {device.vlan}",
+            f"ip link set {quote(name)} up",
+            *(f"ip address add {quote(each)} dev {quote(name)}" for each in addresses),
         ),
         late=True,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -173,3 +174,25 @@ def test_what_is_printed_for_programs_follows_its_schema(host: Host) -> None:
     assert told("verify", "verify")["drift"] is False
     host.inside(lambda: nft("add chain inet segc mine\nflush chain inet segc refuse"))
     assert told("verify", "verify")["changes"]
+
+
+def test_nobody_is_locked_out_unless_it_is_meant(host: Host) -> None:
+    """Also where sudo hides the connection, and once `manage` was there and is gone."""
+    managed = host.policy(WEB).replace("interface a0", "manage from a : tcp/22\n  interface a0")
+    path = host.folder / "managed.seg"
+    path.write_text(managed)
+    here = os.environ | {"SSH_CONNECTION": "10.1.0.9 50000 10.1.0.1 22"}
+    before = host.transactions()
+    done = host.segc("apply", host.write(WEB), **here)
+    assert done.returncode == 4
+    assert "error[SEG601]: your own connection, 10.1.0.9 to 10.1.0.1 tcp/22, would be cut" in done.stderr
+    assert "somebody would be locked out; nothing was changed" in done.stderr
+    assert (host.transactions(), host.standing()) == (before, (None, None, None))
+    assert host.segc("apply", str(path), **here).returncode == 0
+    done = host.segc("apply", host.write(WEB))
+    assert done.returncode == 4
+    assert "`a` can manage `gw` now, and could no longer" in done.stderr
+    assert host.standing() == (1, 1, None)
+    assert host.segc("apply", host.write(WEB), "--allow-lockout").returncode == 0
+    assert host.segc("rollback", "1", **here).returncode == 0
+    assert host.segc("rollback", "2", **here).returncode == 4

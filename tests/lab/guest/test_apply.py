@@ -93,10 +93,11 @@ def test_a_vlan_that_the_policy_gives_up_is_taken_down_and_back(hosts: dict[str,
 def test_systemd_undoes_what_nobody_confirms_though_the_session_is_gone(hosts: dict[str, Namespace]) -> None:
     segc("apply", "--no-confirm", policy=WIDE)
     Path("/run/policy.seg").write_text(NARROW)
-    command = f"{sys.executable} -m segc apply --confirm 20s /run/policy.seg"
+    command = f"{sys.executable} -m segc apply --confirm 30s /run/policy.seg"
     sh(f"systemd-run --quiet --collect --unit=session sh -c '{command}; sleep 600'")
     assert eventually(
-        lambda: (STATE / "window.json").exists() and '"seconds": 20,' in (STATE / "window.json").read_text()
+        lambda: (STATE / "window.json").exists() and '"seconds": 30,' in (STATE / "window.json").read_text(),
+        300,
     )
     assert "lan0.30" not in sh("ip -brief link")
     sh("systemctl kill --signal=KILL session")
