@@ -7,14 +7,15 @@ program. What means the same as the policy is told apart exactly, as sets, and c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from segc.analysis.adequacy.mutants import Mutant, mutants
 from segc.analysis.adequacy.noticing import Scene
 from segc.analysis.adequacy.proposals import Proposal, propose, tells
 from segc.analysis.reach.wording import Names
-from segc.policy.model import Flow, Policy
+from segc.diagnostics.model import Severity
+from segc.policy.model import Expectation, Flow, Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile
 from segc.syntax.parse import parse
@@ -80,16 +81,24 @@ def _proved(missed: Sequence[Missed], scene: Scene, files: Sequence[AnyFile]) ->
         return list(missed)
     file, errors = parse(SourceFile(PATH, "\n".join(['test "proposed" {', *texts, "}"])))
     assert not errors, errors
-    read, _ = resolve([*files, file])
+    read, findings = resolve([*files, file])
+    wrong = {
+        each.primary.span.line
+        for each in findings
+        if each.primary and each.primary.span.path == PATH and each.severity is Severity.ERROR
+    }
     lines = {
         texts[line.span.line - 2]: line
         for test in read.tests
         if test.span.path == PATH
         for line in test.expectations
+        if line.span.line not in wrong
     }
-    found = []
-    for each in missed:
-        proposal = each.proposal and each.proposal._replace(line=lines[each.proposal.text])
-        holds = proposal is not None and tells(proposal, each.mutant, scene)
-        found.append(replace(each, proposal=proposal if holds else None))
-    return found
+    return [replace(each, proposal=_confirmed(each, lines, scene)) for each in missed]
+
+
+def _confirmed(missed: Missed, lines: Mapping[str, Expectation], scene: Scene) -> Proposal | None:
+    if missed.proposal is None or missed.proposal.text not in lines:
+        return None
+    proposal = missed.proposal._replace(line=lines[missed.proposal.text])
+    return proposal if tells(proposal, missed.mutant, scene) else None

@@ -73,7 +73,9 @@ class Names:
                 chosen.append((named.first(), name))
                 rest = rest - named
         names = [name for _, name in sorted(chosen)]
-        return ", ".join([*names, str(rest)] if rest or not names else names)
+        if not names or len(names) + _stretches(rest) > _stretches(services):
+            return str(services)  # `tcp` is not `https` and the ports below and above it
+        return ", ".join([*names, str(rest)] if rest else names)
 
     @cached_property
     def _named_services(self) -> list[tuple[str, ServiceSet]]:
@@ -83,6 +85,10 @@ class Names:
 
 def _intervals(space: PrefixSet) -> int:
     return len(space.v4) + len(space.v6)
+
+
+def _stretches(services: ServiceSet) -> int:
+    return sum(len(values) for _, values in services.parts)
 
 
 def _size(services: ServiceSet) -> int:
