@@ -35,7 +35,7 @@ def _told(outline: Outline, zone: int, reached: list[int]) -> Diagnostic:
     names = listing([f"`{outline.zones[each].name}`" for each in reached])
     return finding(
         "SEG412",
-        f"from zone `{outline.zones[zone].name}`, at least {len(reached)} of {others} others are one hop away",
+        f"from zone `{outline.zones[zone].name}` at least {len(reached)} of {others} others are one hop away",
         outline.zones[zone].span,
         f"{len(reached) * 100 // others}%, and blast-radius is {most}%",
         notes=(
