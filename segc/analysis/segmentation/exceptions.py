@@ -15,7 +15,8 @@ QUOTED = re.compile(r'"[^"]*"')
 
 def check_exceptions(outline: Outline) -> Iterator[Diagnostic]:
     flows = [flow for flow in outline.policy.flows if flow.kind == "flow" and not flow.staged]
-    exceptions = {flow for flow in flows if flow.action == "deny" or any(map(excepts, flow.ends))}
+    cut = set(filter(excepts, outline.ends))
+    exceptions = {f for f in flows if f.action == "deny" or f.source in cut or f.destination in cut}
     denies = sum(flow.action == "deny" for flow in exceptions)
     rules, most = len(flows) - denies, outline.limits["exceptions"]
     if len(exceptions) < FEWEST or len(exceptions) * 100 <= most * rules:

@@ -64,15 +64,12 @@ def _statements(outline: Outline, most: int) -> dict[int, set[int]]:
 
     Zones of which more than `most` flows say what none says elsewhere are left out: nothing is near them.
     """
-    what = {flow: _what(flow) for flow in outline.policy.flows}
+    meanings: dict[object, int] = {}
+    what = {flow: meanings.setdefault(_what(flow), len(meanings)) for flow in outline.policy.flows}
     often = Counter(what.values())
-    lone = Counter(
-        end
-        for flow, said in what.items()
-        if often[said] == 1
-        for end in flow.ends
-        if not _shared(outline, end)
-    )
+    single = {end for end in outline.ends if not _shared(outline, end)}
+    unique = (flow for flow, said in what.items() if often[said] == 1)
+    lone = Counter(end for flow in unique for end in flow.ends if end in single)
     numbers: dict[object, int] = {}
     by_end: dict[End, set[int]] = {}
     found: dict[int, set[int]] = {}

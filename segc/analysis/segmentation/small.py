@@ -30,13 +30,16 @@ def populations(outline: Outline) -> Iterator[tuple[Zone, int]]:
     there are few addresses. A zone that the outside may enter is none of them: it is small to be safe.
     """
     for number in outline.inner:
+        zone = outline.zones[number]
+        room = _room(outline, zone)
+        if not (zone.hosts or 0 < room <= FEW):
+            continue
         flows = list(allows(outline.speaking_of(number)))
         if not any(_crossing(flow.source.gateways, flow.destination.gateways) for flow in flows):
             continue
         mine, wide = outline.masks[number], outline.wide
         if any(wide[f.source] & outline.external and wide[f.destination] & mine for f in flows):
             continue
-        zone = outline.zones[number]
         named = union(host.space for host in zone.hosts)
         rest = sum(1 << cell for cell in outline.cells[number] if not outline.spaces[cell] <= named)
         loose = any(
@@ -47,7 +50,7 @@ def populations(outline: Outline) -> Iterator[tuple[Zone, int]]:
         )
         if zone.hosts and not loose:
             yield zone, len(zone.hosts)
-        elif 0 < (room := _room(outline, zone)) <= FEW:
+        elif 0 < room <= FEW:
             yield zone, room
 
 
