@@ -81,7 +81,7 @@ def plan_work(state: State, wanted: Wanted, number: int, links: IPRoute) -> Work
     current, count = state.at("current"), live.transactions()
     found = live.held()
     steps, absent = _link_work(wanted, current, links)
-    forward, inverse, whole, repairs = _ruleset_work(state, current, wanted, number, found)
+    forward, inverse, whole, repairs = _ruleset_work(state, current, wanted, number, found, bool(steps))
     return Work(forward, inverse, whole, tuple(steps), tuple(absent), count, not found.present, repairs)
 
 
@@ -97,9 +97,12 @@ def _link_plan(text: str | None) -> LinkPlan | None:
 
 
 def _ruleset_work(
-    state: State, current: Generation | None, wanted: Wanted, number: int, found: live.Held
+    state: State, current: Generation | None, wanted: Wanted, number: int, found: live.Held, always: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...], str, bool]:
-    """The transactions, their inverses, the former table whole, and whether the kernel was not as left."""
+    """The transactions, their inverses, the former table whole, and whether the kernel was not as left.
+
+    With `always` the table gets the new generation's marker even if nothing else in it differs.
+    """
     text, mark = wanted.artifacts["ruleset.nft"], _mark(number, wanted.policy)
     if not found.present:
         former = _whole(current) if current else f"table {TABLE}\ndelete table {TABLE}\n"
@@ -107,7 +110,7 @@ def _ruleset_work(
     if current is not None and as_left(state, current, found):
         old, new = read_ruleset(current.ruleset), read_ruleset(text)
         forward = change(old, new)
-        if not forward:
+        if not forward and not always:
             return (), (), _whole(current), False
         former_mark = _mark(current.number, current.meta.policy)
         there = _marked(forward, f"{mark}delete chain {TABLE} {MARKER}{current.number}\n")
@@ -119,7 +122,7 @@ def _ruleset_work(
 
 def _marked(transactions: tuple[Commands, ...], swap: str) -> tuple[str, ...]:
     """The texts of transactions, the first with what exchanges the markers."""
-    first, *rest = map(_joined, transactions)
+    first, *rest = [_joined(each) for each in transactions] or [""]
     return first + swap, *rest
 
 

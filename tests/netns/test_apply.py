@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from segc.apply.errors import RolledBackError
 from tests.netns.applying import Host
-from tests.netns.namespace import nft
+from tests.netns.namespace import nft, run
 from tests.netns.policy import counter
 
 SCHEMAS = Path(__file__).parents[2] / "segc/schemas"
@@ -58,6 +58,15 @@ def test_nothing_is_touched_where_nothing_differs(host: Host) -> None:
     assert "nothing to do" in host.apply(f"# a remark, which moves every line\n{MORE}")
     assert host.transactions() == before
     assert host.standing() == (1, 1, None)
+
+
+def test_a_generation_of_links_alone_is_known_by_its_number_as_well(host: Host) -> None:
+    host.apply(WEB)
+    run(host.gateway.namespace, ["ip", "link", "set", "a0", "down"])
+    told = host.apply(WEB)
+    assert "bring a0 up" in told
+    assert host.marker() == (2,)
+    assert "nothing to do" in host.apply(WEB)
 
 
 def test_counters_sessions_and_other_tables_stay(host: Host) -> None:

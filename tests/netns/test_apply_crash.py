@@ -121,6 +121,23 @@ def test_a_ruleset_is_whole_after_a_kill(host: Host, step: str) -> None:
     stands(host, NEW if step == "settle" else OLD)
 
 
+RENUMBERED = f"{NEW}\ndeny as shut b.one -> c : tcp/1005"
+SHOWN[RENUMBERED] = f"{SHOWN[NEW]}\nb.11 -> c.7 : tcp/1005 no\nb.11 -> c.7 : tcp/445 yes"
+
+
+@pytest.mark.parametrize("step", ["ruleset 2", "ruleset 3"])
+def test_killed_between_transactions_it_is_whole_all_the_same(host: Host, step: str) -> None:
+    """Where mark numbers change there are three; the first one alone says all that is new."""
+    host.apply(NEW)
+    process = dying(host, RENUMBERED, step)
+    _, told = process.communicate()
+    assert process.returncode == -signal.SIGKILL, told
+    host.now(RENUMBERED)
+    host.check(SHOWN[RENUMBERED])
+    assert "generation 2 stands again" in host.segc("status").stderr
+    stands(host, NEW)
+
+
 def test_a_watch_undoes_it_where_nobody_comes(host: Host) -> None:
     process = dying(host, NEW, "settle", window=1)
     process.communicate()
