@@ -42,7 +42,7 @@ def test_json_follows_its_schema(compiled):
     other = segc("verify", path, "--file", str(ruleset), "--format", "json")
     for done, equal in ((same, True), (other, False)):
         found = json.loads(done.stdout)
-        schema("verify").validate(found)
+        schema("verify-file").validate(found)
         assert found["equal"] is equal
         assert bool(found["differences"]) is not equal
     assert (same.returncode, other.returncode) == (0, 3)
@@ -82,3 +82,15 @@ def test_what_cannot_be_compared(tmp_path):
     assert asked.returncode == 2
     assert "`--gateway`, one of `gw1`, `gw2`" in asked.stderr
     assert segc("verify", two, "--file", "/dev/null", "--gateway", "gw3").returncode == 2
+
+
+@pytest.mark.parametrize("options", [("--heal",), ("--netns", "other")])
+def test_a_file_is_no_kernel(compiled, options):
+    path, ruleset = compiled
+    assert segc("verify", path, "--file", str(ruleset), *options).returncode == 2
+
+
+def test_a_policy_alone_is_compared_with_nothing(compiled):
+    done = segc("verify", compiled[0])
+    assert done.returncode == 2
+    assert "`--file`" in done.stderr
