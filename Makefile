@@ -13,7 +13,7 @@ APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 PACKAGES := nftables iproute2
 TEST_PACKAGES := $(PACKAGES) iputils-ping netplan.io systemd util-linux
 
-.PHONY: setup demo test unit lab lab-setup check format bench golden system test-system clean
+.PHONY: setup demo test unit oracles lab lab-setup check format bench golden system test-system clean
 
 setup: $(STAMP)
 
@@ -57,6 +57,10 @@ lab: setup test-system lab-setup
 
 unit: setup
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not kernel and not lab"
+
+# Thousands of random policies against counting every packet, and against decision diagrams: an hour or two.
+oracles: setup
+	SEGC_EXAMPLES=6000 SEGC_POLICIES=2000 $(BIN)/pytest -q -n $(WORKERS) tests/property
 
 check: setup
 	$(BIN)/ruff format --check --quiet segc tests docs
