@@ -103,12 +103,12 @@ def _nodes(former: Files, wanted: Files) -> tuple[NodePlan, ...]:
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
-    tables = [_text_items(files.get("ruleset.nft", "")) for files in (before, after)]
+    tables = [text_items(files.get("ruleset.nft", "")) for files in (before, after)]
     links = link_changes(before.get("links.json"), after.get("links.json"))
     return (*table_changes(*tables), *links, *file_changes(before, after))
 
 
-def _text_items(ruleset: str) -> Items:
+def text_items(ruleset: str) -> Items:
     """The items of an emitted ruleset, without comments."""
     read = read_ruleset(ruleset)
     found = {(keyword, name, ""): body for (keyword, name), body in read.objects.items()}

@@ -1,4 +1,4 @@
-"""The difference of two policies as a plan tells it: who gains, who loses, since when, by which statement."""
+"""The difference of two policies as a plan tells it: who gains, who loses, when, and by which statement."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import reduce
 from math import prod
 from operator import or_
 
+from segc.analysis.conflicts.atoms import bits
 from segc.plan.align import BEFORE, Aligned, Clause, align
 from segc.plan.difference import Cause, Difference, Rectangle
 from segc.plan.model import Access, Kind, Part, Statement
@@ -17,6 +18,7 @@ from segc.source import SourceFile, Span
 from segc.space.prefixes import PrefixSet, union
 
 APART = 4  # rectangles of one cause that are told one by one
+LISTED = 1000  # rectangles of one set that are written out
 LONGEST = 200  # characters of a statement
 ORDER = list(Kind)
 OF_FORMER = frozenset((Kind.CLOSES, Kind.TIGHTENS, Kind.UNLOGS, Kind.UNSTAGES))
@@ -43,6 +45,13 @@ class _Telling:
         self.difference = Difference(aligned)
         own = union(aligned.own.values())
         self.names = [Names(policy, own) for policy in self.policies]
+        gateways = self.difference.gateways
+        self._sizes = {
+            family: [
+                each.only(family).size + (n in gateways) for n, each in enumerate(self.difference.spaces)
+            ]
+            for family in (4, 6)
+        }
 
     def all(self) -> Iterator[Access]:
         for cause, rectangles in self.difference.found.items():
@@ -64,16 +73,24 @@ class _Telling:
             services=str(self.difference.service_set(services)),
             conditions=names.conditions(guard),
             pairs=sum(map(self._pairs, rectangles)),
-            parts=tuple(map(self._part, rectangles)),
+            parts=tuple(map(self._part, rectangles[:LISTED])),
+            unlisted=max(0, len(rectangles) - LISTED),
             statements=tuple(
                 dict.fromkeys(self._statement(self.difference.clauses[n]) for n in cause.clauses)
             ),
             witness=witness(self.difference, self.aligned, guard, rectangles[0]),
-            from_zones=tuple(zone.name for zone in names.zones(from_space)),
-            to_zones=tuple(zone.name for zone in names.zones(to_space)),
-            from_tags=tuple(sorted(names.tags(from_space))),
-            to_tags=tuple(sorted(names.tags(to_space))),
+            from_zones=self._zones(from_space),
+            to_zones=self._zones(to_space),
+            from_tags=self._tags(from_space),
+            to_tags=self._tags(to_space),
         )
+
+    def _zones(self, space: PrefixSet) -> tuple[str, ...]:
+        return tuple(sorted({zone.name for names in self.names for zone in names.zones(space)}))
+
+    def _tags(self, space: PrefixSet) -> tuple[str, ...]:
+        """Of both policies: else whoever opens a regulated zone need only take its tag off as well."""
+        return tuple(sorted(self.names[0].tags(space) | self.names[1].tags(space)))
 
     def _place(self, names: Names, mask: int, space: PrefixSet) -> str:
         return names.place(space, self.difference.names_of(mask))
@@ -96,7 +113,7 @@ class _Telling:
         return count
 
     def _size(self, mask: int, family: int) -> int:
-        return self.difference.space_of(mask).only(family).size + len(self.difference.names_of(mask))
+        return sum(self._sizes[family][each] for each in bits(mask))
 
     def _statement(self, clause: Clause) -> Statement:
         by, side = clause.by, "before" if clause.side == BEFORE else "after"

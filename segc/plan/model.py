@@ -78,10 +78,12 @@ class Part(NamedTuple):
 class Access:
     """One exact set of packets that all change alike: the union of its disjoint `parts`, under `conditions`.
 
+    Of thousands of parts only the first are listed; `unlisted` is how many are not, and `pairs` counts all.
+
     The sets of one plan are disjoint for each kind, but for staged ones, where allows and denies are counted
     apart. `pairs` counts pairs of source and destination address, a gateway as one of each family; `source`,
     `destination` and `services` are the set in words (with several parts, all that is in any of them). Zones
-    and tags, for `--fail-on`, are those that any address lies in.
+    and tags, for `--fail-on`, are those that any address lies in, in either policy.
     """
 
     kind: Kind
@@ -91,6 +93,7 @@ class Access:
     conditions: tuple[str, ...]
     pairs: int
     parts: tuple[Part, ...]
+    unlisted: int
     statements: tuple[Statement, ...]
     witness: Witness
     from_zones: tuple[str, ...]

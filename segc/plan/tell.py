@@ -52,7 +52,8 @@ def _access_lines(access: Access, paint: Paint) -> Iterator[str]:
 
 
 def flow_text(access: Access) -> str:
-    parts = f" (in {len(access.parts)} parts)" if len(access.parts) > 1 else ""
+    count = len(access.parts) + access.unlisted
+    parts = f" (in {count:,} parts)" if count > 1 else ""
     return f"{access.source} -> {access.destination} : {access.services}{parts}"
 
 

@@ -123,7 +123,7 @@ def test_a_zone_that_grows_takes_its_flows_along() -> None:
     found = plan(flow, flow, (INVENTORY, grown))
     opened = [each for each in found.access if each.kind is Kind.OPENS]
     assert any(each.services == "tcp/443" and each.source == "10.1.1.0/24" for each in opened)
-    assert any(each.services == "any" and {*each.to_zones} == {"hr"} for each in opened)  # among its hosts
+    assert any(each.services == "any" and "hr" in each.to_zones for each in opened)  # among its hosts
 
 
 def test_logging_and_staged_flows_are_told_apart_from_access() -> None:
