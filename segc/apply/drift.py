@@ -7,6 +7,7 @@ means is found by proving the generation's ruleset again, with the change in it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from pyroute2 import IPRoute
 
 from segc.apply import live
 from segc.apply.links import Step, extra_addresses, link_steps, read_plan
+from segc.apply.ruleset import element_key
 from segc.apply.seen import observe
 from segc.apply.state import Generation
 from segc.apply.sysctl import sysctl_steps
@@ -22,6 +24,10 @@ from segc.plan.model import Action, Change
 from segc.policy.model import Policy
 from segc.proof.findings import differences, instance
 
+_BLOCK = re.compile(
+    r"(?P<head>\t(?:set|map) (?P<name>\S+) \{\n\t\t(?:type|typeof) (?P<types>[^\n]*)\n"
+    r"(?:\t\t(?!elements)[^\n]*\n)*)(?:\t\telements = \{\n(?P<elements>(?:\t\t\t[^\n]*\n)*)\t\t\}\n)?\t\}\n"
+)
 WORDS = {Action.ADD: "was added by hand", Action.REMOVE: "is gone", Action.CHANGE: "was changed by hand"}
 
 
@@ -60,10 +66,8 @@ def _link_drift(generation: Generation, links: IPRoute) -> Iterator[Step]:
 def change_words(change: Change) -> str:
     """`element 0x10000000 . 443 of allow_tcp was added by hand`."""
     if change.kind == "element":
-        key, _, value = (change.after or change.before).partition(" : ")
-        shown = element(json.loads(key), ())
-        leads = f" : {_value(json.loads(value))}" if value and _value(json.loads(value)) else ""
-        return f"element `{shown}{leads}` of `{change.name}` {WORDS[change.action]}"
+        shown = _line(change.after or change.before, ())
+        return f"element `{shown}` of `{change.name}` {WORDS[change.action]}"
     what = "the rules of chain" if change.kind == "rules" else change.kind
     verb = WORDS[change.action] if change.kind != "rules" else "were changed by hand"
     return f"{what} `{change.name}` {verb}"
@@ -85,40 +89,27 @@ def _edited(text: str, changes: Sequence[Change]) -> str:
     by_set: dict[str, list[Change]] = {}
     for change in changes:
         by_set.setdefault(change.name, []).append(change)
-    lines: list[str] = []
-    block: list[str] = []
-    for line in text.split("\n"):
-        if line.startswith("\t") and not line.startswith("\t\t") and line != "\t}":
-            block = []
-        block.append(line)
-        if line == "\t}" or not line.startswith("\t"):
-            name = block[0].split()[1] if line == "\t}" else ""
-            lines += _edited_set(block, by_set[name]) if name in by_set else block
-            block = []
-    return "\n".join(lines)
+    return _BLOCK.sub(lambda found: _edited_set(found, by_set.get(found["name"], ())), text)
 
 
-def _edited_set(block: list[str], changes: Sequence[Change]) -> list[str]:
-    """The lines of a set or map; elements that are gone or changed go by their keys."""
-    start = next((i for i, line in enumerate(block) if line.strip() == "elements = {"), None)
-    head = block[: len(block) - 1 if start is None else start]
-    old = [] if start is None else [line.strip().removesuffix(",") for line in block[start + 1 : -2]]
-    types = tuple(each.strip() for each in head[1].strip().partition(" ")[2].partition(" : ")[0].split(" . "))
-    came: dict[str, str] = {}
-    gone: set[str] = set()
-    for change in changes:
-        for content, action in ((change.before, gone.add), (change.after, None)):
-            if content:
-                key, _, value = content.partition(" : ")
-                shown = element(json.loads(key), types)
-                leads = _value(json.loads(value)) if value else ""
-                if action:
-                    action(shown)
-                else:
-                    came[shown] = f"{shown} : {leads}" if leads else shown
-    kept = [line for line in old if line.partition(" comment ")[0].partition(" : ")[0] not in gone]
-    inner = ",\n\t\t\t".join([*kept, *came.values()])
-    return [*head, "\t\telements = {", f"\t\t\t{inner}", "\t\t}", "\t}"] if inner else [*head, "\t}"]
+def _edited_set(found: re.Match[str], changes: Sequence[Change]) -> str:
+    """The text of a set or map; elements that are gone or changed are known by their keys."""
+    if not changes:
+        return found[0]
+    types = found["types"].partition(" : ")[0].split(" . ")
+    gone = {_line(each.before, types).partition(" : ")[0] for each in changes if each.before}
+    lines = (line.strip().removesuffix(",") for line in (found["elements"] or "").splitlines())
+    kept = [line for line in lines if line and element_key(line) not in gone]
+    inner = ",\n\t\t\t".join([*kept, *(_line(each.after, types) for each in changes if each.after)])
+    elements = f"\t\telements = {{\n\t\t\t{inner}\n\t\t}}\n" if inner else ""
+    return f"{found['head']}{elements}\t}}\n"
+
+
+def _line(content: str, types: Sequence[str]) -> str:
+    """An element of a change, as an emitted ruleset has it."""
+    key, _, value = content.partition(" : ")
+    shown, leads = element(json.loads(key), types), _value(json.loads(value)) if value else ""
+    return f"{shown} : {leads}" if leads else shown
 
 
 def element(key: Any, types: Sequence[str]) -> str:
