@@ -82,6 +82,4 @@ RULES: dict[str, Rule] = {
     "SEG504": Rule("target-left-out", "note"),
     "SEG505": Rule("unproved-ruleset", "error"),
     "SEG601": Rule("lockout", "error"),
-    "SEG505": Rule("unproved-ruleset", "error"),
-    "SEG601": Rule("lockout", "error"),
 }
