@@ -22,7 +22,7 @@ def as_text(found: Adequacy, sources: Sources, seconds: float) -> str:
         changes = ", ".join(dict.fromkeys(each.mutant.change for each in missed))
         lines += [printable(span.place), *_quoted(span, sources), f"  nothing would notice it {changes}", ""]
     if proposed := proposed_tests(found):
-        lines += ["these tests would; they pass:", "", proposed]
+        lines += ["these tests would; they pass:", "", *map(printable, proposed.splitlines()), ""]
     return "\n".join([*lines, f"{_summary(found)} · {seconds:.1f} s"]) + "\n"
 
 

@@ -52,7 +52,7 @@ ADDRESSES = {
     ("c", "six", 6): "2001:db8:3::2", ("c", "", 4): "10.0.3.1", ("c", "", 6): "2001:db8:3::1",
 }  # fmt: skip
 PACKETS = {"p": (6, 1), "q": (6, 2), "u": (17, 3), "i": (1, 8), "6": (58, 128)}
-FEWER = settings(COMMON, max_examples=max(1, EXAMPLES // 3))
+FEWER = settings(COMMON, max_examples=max(1, EXAMPLES // 4))
 EVERYTHING = Part(("any", GATEWAY))
 Triple = tuple[int, int, str]  # place, place, atom
 Session = tuple[str | None, tuple[str, ...]]
