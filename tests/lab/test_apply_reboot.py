@@ -62,4 +62,3 @@ def test_what_nobody_confirmed_is_gone_after_a_reboot(tmp_path: Path) -> None:
     assert "undone     not confirmed before a reboot" in told
     assert "closed\ntable inet segc {" in told
     assert "chain closed_forward {" in told
-    assert "ip saddr 10.1.0.0/24 meta l4proto tcp th dport 22 accept" in told
