@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from segc.proof.atoms import Rectangle
+from segc.proof.guards import ANY, WITH_PORTS, Guard, Service
 from segc.proof.model import (
     Effect,
     Element,
@@ -25,44 +26,15 @@ from segc.proof.model import (
 )
 from segc.proof.numbers import Numbers
 from segc.proof.rules import TYPES
-from segc.proof.times import ALWAYS, Line, Lines
+from segc.proof.times import ALWAYS, Line
 from segc.proof.walk import MAX_DEPTH
-from segc.proof.who import NOBODY, Grant, Literal, Who
-from segc.space.protocols import PORT_NUMBERS, PORT_PROTOCOLS
+from segc.proof.who import Grant, Literal
+from segc.space.protocols import PORT_PROTOCOLS
 from segc.space.services import domain
 from segc.space.words import quote
 
-Service = tuple[int, int, int]  # protocol, first and last port or type
-ANY: Service = (-1, 0, 0)
-WITH_PORTS = -2  # any protocol that has ports, until the rule before says which
 ICMP = {"icmp type": 1, "icmpv6 type": 58}
 TERMINAL = ("accept", "drop", "reject")
-
-
-class Guard(NamedTuple):
-    """Packets: from places, to places, of a service, of a family (0: both), of whom, and when."""
-
-    source: int
-    destination: int
-    service: Service = ANY
-    family: int = 0
-    who: Who = NOBODY
-    times: Lines = ALWAYS
-
-    def both(self, other: Guard) -> Guard | None:
-        source, destination = self.source & other.source, self.destination & other.destination
-        service = narrowed(self.service, other.service)
-        apart = self.family and other.family and self.family != other.family
-        if not (source and destination) or service is None or apart:
-            return None
-        return Guard(
-            source,
-            destination,
-            service,
-            self.family or other.family,
-            self.who | other.who if other.who else self.who,
-            _and(self.times, other.times),
-        )
 
 
 class Event(NamedTuple):
@@ -71,25 +43,6 @@ class Event(NamedTuple):
     verdict: str  # accept, refuse …, continue; `exit` where the chain is left for good
     at: tuple[int, ...]
     line: int
-
-
-def narrowed(a: Service, b: Service) -> Service | None:
-    if a[0] < b[0]:
-        a, b = b, a
-    if b == ANY or a == b:
-        return a
-    if b[0] == WITH_PORTS and a == ANY:
-        return b
-    if a[0] != b[0] and not (b[0] == WITH_PORTS and a[0] in PORT_NUMBERS):
-        return None
-    first, last = max(a[1], b[1]), min(a[2], b[2])
-    return (a[0], first, last) if first <= last else None
-
-
-def _and(a: Lines, b: Lines) -> Lines:
-    if a == ALWAYS or b == ALWAYS:
-        return b if a == ALWAYS else a
-    return frozenset(x + y for x in a for y in b)
 
 
 @dataclass

@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 from segc.policy.model import Flow
 from segc.proof.atoms import Rectangle, uncovered
-from segc.proof.events import ANY, Event, Guard, Service, narrowed
-from segc.proof.meaning import LABEL, Meaning, Product, Role, Served, possible, served
-from segc.proof.model import Effect, Problem
+from segc.proof.duties import RANKS, counter, expected, rank
+from segc.proof.events import Event
+from segc.proof.guards import ANY, Guard, Service, narrowed
+from segc.proof.meaning import Meaning, Product, Role, Served, possible, served
+from segc.proof.model import Problem
 from segc.proof.times import ALWAYS, Clock
-from segc.proof.who import NOBODY, Who
+from segc.proof.who import NOBODY
 from segc.proof.witness import worded
 from segc.space.intervals import Intervals, covers, intersect
 from segc.space.services import domain
@@ -32,9 +34,6 @@ DOES = {
     "ended": "ends it",
     "exit": "drops it",
 }
-PREFIX = 120  # characters of a log prefix
-STAGED_RATE = "10/second burst 20"
-RANKS = ("staged", "deny", "allow", "intra")
 
 
 class Missing(NamedTuple):
@@ -311,44 +310,6 @@ class Judge:
         does = "does not count it" if flow.staged else "ends it" if self.role.still else "decides otherwise"
         message = f"the flow `{flow.id}` is not all there"
         self.problems.append(Problem(message, 0, witness, says, does, flow.id))
-
-
-def counter(event: Event) -> str:
-    """The one counter of an event, or nothing."""
-    names = [effect.value for effect in event.effects if effect.kind == "counter"]
-    return names[0] if len(names) == 1 else ""
-
-
-def rank(event: Event, flows: dict[str, Flow]) -> str:
-    name = counter(event)
-    if name:
-        flow = flows.get(name)
-        return "unknown" if flow is None else "staged" if flow.staged else flow.action
-    accepts = event.verdict == "accept" and not event.effects
-    return "intra" if accepts else "unknown"
-
-
-def expected(flow: Flow, who: Who) -> tuple[tuple[Effect, ...], str]:
-    """What a flow does to a packet, in order, and its verdict."""
-    name = f"flow_{flow.id}"
-    effects = [Effect("limit", name)] if flow.limit else []
-    effects.append(Effect("counter", name))
-    if flow.staged:
-        prefix = _prefix(f"staged {flow.action}", flow)
-        return (*effects, Effect("rate", STAGED_RATE), Effect("log", prefix)), "continue"
-    if flow.log:
-        effects.append(Effect("log", _prefix(flow.action, flow)))
-    if flow.action == "deny":
-        return tuple(effects), "refuse quietly" if flow.log else "refuse"
-    if who or flow.conditions.timed:
-        effects.append(Effect("label", LABEL))
-    return tuple(effects), "accept"
-
-
-def _prefix(what: str, flow: Flow) -> str:
-    """nft knows no escapes in a string, so what it cannot hold is a `_`."""
-    text = f"segc {what} {flow.id}"[:PREFIX] + " "
-    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in text)
 
 
 def _rest(wanted: Rectangle, products: Iterable[Product]) -> list[Rectangle]:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from segc.proof.atoms import Rectangle, members, uncovered
-from segc.proof.events import ANY, Event, Guard, Reader
+from segc.proof.events import Event, Reader
+from segc.proof.guards import ANY, Guard
 from segc.proof.meaning import Meaning
 from segc.proof.model import Effect, Problem
 from segc.space.words import quote

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from segc.proof.atoms import uncovered
-from segc.proof.events import Event, Service
+from segc.proof.events import Event
+from segc.proof.guards import Service
 from segc.proof.judge import Judge
 from segc.proof.meaning import Product, possible
 from segc.proof.who import Who

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from segc.proof.atoms import members
-from segc.proof.events import ANY, Guard, Service
+from segc.proof.guards import ANY, Guard, Service
 from segc.proof.meaning import Meaning, Role
 from segc.space.addresses import address_text
 from segc.space.services import ServiceSet
