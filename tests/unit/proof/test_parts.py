@@ -2,7 +2,7 @@ from datetime import datetime
 from itertools import product
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segc.policy import calendar
@@ -23,6 +23,7 @@ def cells(rectangles):
     }
 
 
+@settings(deadline=None)
 @given(st.tuples(SETS, SETS), st.lists(st.tuples(SETS, SETS), max_size=5))
 def test_what_products_leave_of_another(wanted, others):
     found = uncovered(wanted, others)
@@ -46,6 +47,7 @@ def points(box):
     }
 
 
+@settings(deadline=None)
 @given(FIELDS, FIELDS, FIELDS)
 def test_boxes_are_sets(a, b, c):
     both = meet(a, b)
