@@ -57,7 +57,7 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
         groups=groups,
         postures=postures,
         sessions=resolve_sessions(scope.sessions, groups, findings),
-        flows=tuple(sorted(flows, key=attrgetter("id"))),  # those of one id stay in the order of files
+        flows=tuple(sorted(flows, key=attrgetter("id"))),  # those of one id in the order of paths
         nevers=reader.nevers(scope.nevers),
         workflows=reader.workflows(scope.workflows),
         tests=reader.tests(scope.tests),
@@ -75,7 +75,7 @@ def _flows(files: Sequence[AnyFile], reader: FlowReader, memo: Memo) -> Iterator
     among = context(files, memo)
     sound = not any(each.severity is Severity.ERROR for each in findings.diagnostics)
     names: list[tuple[str, Span]] = []
-    for file in files:
+    for file in sorted(files, key=attrgetter("path")):
         packed = memo.get(file.path, "resolved", among) if sound else None
         if packed is not None:
             found = unpack(packed, file.path, reader.ends)

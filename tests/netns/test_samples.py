@@ -84,7 +84,7 @@ def fits(probe: Probe) -> bool:
 def probes(compiled: Compiled, program: Program, rng: random.Random, wanted: int) -> list[Probe]:
     """All pairs times all edges, or a sample of it."""
     ends = endpoints(program, rng)
-    services = edges(program.flows)
+    services = edges(program.flows())
     pairs = [pair for pair in product(ends, ends) if meet(*pair)]
     if len(pairs) * len(services) <= FULL:
         found = [probe_of(pair, service) for pair, service in product(pairs, services)]
@@ -106,11 +106,11 @@ def aimed(program: Program, ends: Sequence[Endpoint], rng: random.Random, count:
             for each in ends
             if (name in end.gateways if each.device is None else each.address in end.space)
         ]
-        for flow in program.flows
+        for flow in program.flows()
         for end in flow.ends
     }
     choices = []
-    for flow in program.flows:
+    for flow in program.flows():
         sources, targets = (sides[id(end)] for end in flow.ends)
         pairs = [pair for pair in product(sources, targets) if meet(*pair)]
         values = list(OTHERS) if flow.services == ANY_SERVICE else edges([flow])
@@ -162,7 +162,7 @@ def test_packets_under_sessions_get_what_trace_says(place: tuple[Compiled, str, 
     sessions = some_sessions(compiled, program, rng)
     bind(gateway, program, sessions)
     tried = probes(compiled, program, rng, SAMPLED)
-    identified = [flow for flow in program.flows if flow.source.identified]
+    identified = [flow for flow in program.flows() if flow.source.identified]
     for flow in identified:
         ends = [each for each in endpoints(program, rng) if each.device]
         sources, targets = ([each for each in ends if each.address in end.space] for end in flow.ends)
@@ -189,7 +189,7 @@ def some_sessions(compiled: Compiled, program: Program, rng: random.Random) -> S
     people = [(user, frozenset[str]()) for user in users]
     people += [("someone@else.example", frozenset((name,))) for name in directories]
     found: dict[Address, Claims] = {}
-    for part, held in ((p, flow.conditions) for flow in program.flows for p in flow.source.parts):
+    for part, held in ((p, flow.conditions) for flow in program.flows() for p in flow.source.parts):
         free = [e.address for e in ends if e.address in part.space and e.address not in found]
         if part.subject and free:
             who = next(c for c in map(Claims, *zip(*people, strict=True)) if c.proves(part.subject, policy))

@@ -68,7 +68,9 @@ def somebody(program: Program, rng: random.Random) -> Sessions:
 def packets(program: Program, rng: random.Random, count: int = PACKETS) -> Iterator[Probe]:
     """Pairs of classes with edges of services, each in its own family."""
     ends = endpoints(program, rng)
-    edges = {edge for flow in program.flows if flow.services != ANY_SERVICE for edge in flow.services.edges()}
+    edges = {
+        edge for flow in program.flows() if flow.services != ANY_SERVICE for edge in flow.services.edges()
+    }
     pairs = [
         (a, b)
         for a, b in product(ends, ends)
