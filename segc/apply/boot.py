@@ -44,8 +44,6 @@ Documentation=man:nft(8)
 DefaultDependencies=no
 RequiresMountsFor={state}
 After=nftables.service local-fs.target
-PartOf=nftables.service
-ReloadPropagatedFrom=nftables.service
 Wants=network-pre.target
 Before=network-pre.target shutdown.target
 Conflicts=shutdown.target
@@ -58,6 +56,13 @@ ExecReload=/bin/sh {state}/boot.sh
 {hardened}
 [Install]
 WantedBy=sysinit.target
+"""
+# Starting, reloading and stopping nftables.service flush every table, ours as well: each brings it back at once.
+BESIDE = """\
+[Service]
+ExecStartPost=-/bin/sh {state}/boot.sh
+ExecReload=-/bin/sh {state}/boot.sh
+ExecStopPost=-/bin/sh {state}/boot.sh
 """
 HEAL = """\
 [Unit]
@@ -102,6 +107,7 @@ def units(state: Path, segc: str, heal: bool) -> dict[str, str]:
     full = HARDENED.format(state=state, more=" CAP_SYS_ADMIN CAP_DAC_READ_SEARCH")
     words = {"state": state, "segc": segc, "heal": " --heal" if heal else ""}
     return {
+        "nftables.service.d/segc.conf": BESIDE.format(**words),
         "segc.service": LOAD.format(
             hardened=bare + "ProtectKernelTunables=yes\nRestrictNamespaces=yes\n", **words
         ),
@@ -163,6 +169,7 @@ def install(state: State, policy: Policy, node: str, segc: list[str], heal: bool
     written |= {UNITS / name: text for name, text in units(state.root.resolve(), command, heal).items()}
     for path, text in written.items():
         try:
+            path.parent.mkdir(exist_ok=True)
             durable.write_file(path, text)
         except OSError as error:
             raise ApplyError(f"`{path}` cannot be written: {(error.strerror or '').lower()}") from None

@@ -7,6 +7,7 @@ and listed by the same nft: what then differs, differs in the kernel.
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import struct
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from segc import cache
 from segc.apply.host import RefusedByKernelError, nft, run
 from segc.apply.ruleset import KEPT
 from segc.apply.transaction import MARKER
@@ -70,7 +72,17 @@ def items() -> Items:
 
 
 def items_of(ruleset: str) -> Items:
-    """What the table would hold, had just this been loaded. RefusedByKernelError if it cannot be."""
+    """What the table would hold, had just this been loaded; kept between runs, as it is the same for the same
+    nft and kernel. RefusedByKernelError if it cannot be loaded."""
+    key = cache.key(nft("--version"), os.uname().release, *LIST, ruleset)
+    found: Items | None = cache.load("table", key)
+    if found is None:
+        found = _loaded(ruleset)
+        cache.store("table", key, found)
+    return found
+
+
+def _loaded(ruleset: str) -> Items:
     script = f"nft -f - && nft {' '.join(LIST)}"
     done = run("unshare", "--net", "sh", "-c", script, stdin=ruleset)
     if done.returncode:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from segc import cache, workspace
+from segc import workspace
 from segc.apply.ruleset import read_ruleset
 from segc.apply.state import State
 from segc.backends.artifact import Artifact
@@ -139,20 +139,7 @@ def former_host(name: str, state: State, node: str, wanted: Mapping[str, str]) -
         plan = read_plan(wanted["links.json"]) if "links.json" in wanted else None
         steps = link_steps(plan, observe(links), read_plan(had) if had else None)[0] if plan else []
     done = [f"{step.device} {step.what}" for step in steps]
-    changes = table_changes(found, _loaded(wanted["ruleset.nft"]))
+    changes = table_changes(found, live.items_of(wanted["ruleset.nft"]))
     changes += tuple(Change(Action.ADD, "link", step.device, "", step.what) for step in steps)
     told = _told(workspace.of_texts(current.sources()), "the policy in force") if current else None
     return Former("live", name, told, state_digest(found, done), (NodePlan(node, changes),))
-
-
-def _loaded(ruleset: str) -> Items:
-    """What nft would make of a ruleset here, kept between runs: it is the same for the same nft."""
-    from segc.apply import live
-    from segc.apply.host import nft
-
-    key = cache.key(nft("--version"), ruleset)
-    found: Items | None = cache.load("table", key)
-    if found is None:
-        found = live.items_of(ruleset)
-        cache.store("table", key, dict(found))
-    return found

@@ -92,6 +92,8 @@ def test_where_nothing_can_be_loaded_only_those_who_manage_get_in(host: Host, da
 
 def test_units_are_what_systemd_takes(tmp_path: Path) -> None:
     made = units(Path("/var/lib/segc"), "/usr/bin/env segc", heal=True)
+    beside = made.pop("nftables.service.d/segc.conf")
+    assert beside.count("=-/bin/sh /var/lib/segc/boot.sh\n") == 3
     for name, text in made.items():
         (tmp_path / name).write_text(text)
     argv = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / name) for name in made)]
