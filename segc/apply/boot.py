@@ -57,7 +57,7 @@ ExecReload=/bin/sh {state}/boot.sh
 [Install]
 WantedBy=sysinit.target
 """
-# Starting, reloading and stopping nftables.service flush every table, ours as well: each brings it back at once.
+# nftables.service flushes every table when it starts, reloads or stops: ours comes back at once.
 BESIDE = """\
 [Service]
 ExecStartPost=-/bin/sh {state}/boot.sh

@@ -8,6 +8,7 @@ never a guess.
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import time
@@ -31,6 +32,10 @@ from segc.enforcement.layer2 import LinkPlan
 
 GRACE = 120  # seconds that an apply may take before its watch undoes it
 Hook = Callable[[str], None]
+_LINES = r"(?:\t\t(?!elements)[^\n]*\n)*?"  # of a set, before its elements
+_TIMED = re.compile(
+    rf"(\tset \S+ \{{\n{_LINES}\t\tflags [^\n]*timeout[^\n]*\n{_LINES})\t\telements = \{{[^}}]*\}}\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +147,8 @@ def _rebuilt(text: str) -> str:
 
 def _saved() -> str:
     """A table that segc does not know, to be brought back as it was, but for what was in timed sets."""
-    import re
-
     text = host.nft("list", "table", "inet", "segc")
-    timed = re.compile(
-        r"(\tset \S+ \{\n(?:\t\t(?!elements).*\n)*?\t\tflags [^\n]*timeout[^\n]*\n"
-        r"(?:\t\t(?!elements).*\n)*?)\t\telements = \{[^}]*\}\n"
-    )
-    return f"table {TABLE}\ndelete table {TABLE}\n{timed.sub(lambda m: m[1], text)}"
+    return f"table {TABLE}\ndelete table {TABLE}\n{_TIMED.sub(lambda found: found[1], text)}"
 
 
 def _whole(generation: Generation) -> str:
@@ -209,6 +208,9 @@ def apply(
         done = _carry_out(state, generation, work, links, window, cut, before)
     except (ApplyError, NetlinkError, OSError) as error:
         raise _undone(state, generation, error) from None
+    except BaseException:
+        revert(state, generation, "interrupted")
+        raise
     return Applied(generation, tuple(done), work.absent, window, work.repairs)
 
 

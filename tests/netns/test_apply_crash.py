@@ -240,6 +240,18 @@ def test_a_disk_that_fills_up_midway_is_no_half_state(host: Host) -> None:
     stands(host, OLD)
 
 
+def test_who_interrupts_an_apply_has_it_undone(host: Host) -> None:
+    def control_c(step: str) -> None:
+        if step == "cut":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        host.apply_here(host.wanted(NEW), before=control_c)
+    assert host.standing() == (1, 1, None)
+    assert host.state.ended(2) == "interrupted"
+    stands(host, OLD)
+
+
 def test_the_window_ends_on_time_whatever_the_clock_says(host: Host) -> None:
     """Deadlines are monotonic, so a clock that jumps a day moves nothing."""
     host.apply(NEW, "--confirm", "4s")
