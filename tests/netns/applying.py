@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pyroute2 import IPRoute
 
-from segc.apply import live, saga
+from segc.apply import live, saga, timer
 from segc.apply.connections import at_home, cut
 from segc.apply.state import State
 from segc.compile import build
@@ -57,6 +57,7 @@ class Host(Site):
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        timer.stop(timer.window(self.state))  # no watch outlives its test
         self.stack.close()
 
     @property
