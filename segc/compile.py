@@ -37,7 +37,7 @@ class Checked:
 
     @property
     def sound(self) -> bool:
-        return not any(each.severity is Severity.ERROR for each in self.diagnostics)
+        return not _failed(self.diagnostics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,18 @@ def build(
         diagnostics += output.diagnostics
     if proving is None:
         proving = memo.made >= memo.kept
-    if proving:
+    if proving and not _failed(diagnostics):
         progress("proving the rulesets")
         diagnostics += _proved(policy, artifacts)
-    if any(each.severity is Severity.ERROR for each in diagnostics):
-        return Build((), tuple(diagnostics), proving)
+    if _failed(diagnostics):
+        return Build((), tuple(diagnostics), False)
     artifacts += _policies(artifacts, sources)
     artifacts += _manifests(artifacts, target.digest)
     return Build(tuple(sorted(artifacts)), tuple(diagnostics), proving)
+
+
+def _failed(diagnostics: Sequence[Diagnostic]) -> bool:
+    return any(each.severity is Severity.ERROR for each in diagnostics)
 
 
 def _proved(policy: Policy, artifacts: Sequence[Artifact]) -> Iterator[Diagnostic]:
