@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator
 
 from segc.analysis.segmentation.outline import Outline
@@ -19,14 +20,18 @@ def check_blast(outline: Outline) -> Iterator[Diagnostic]:
     if others + 1 < FEWEST:
         return
     reach = Reach(outline)
-    wide: list[tuple[int, int, list[int]]] = []
+    counted: list[tuple[int, int, int]] = []
     for zone in outline.inner:
         cells = reach.surely(zone)
-        if cells.bit_count() * 100 > most * others:  # there are no fewer cells than zones
-            reached = reach.zones(cells, but=zone)
-            if len(reached) * 100 > most * others:
-                wide.append((-len(reached), zone, reached))
-    for _, zone, reached in sorted(wide)[:TOLD]:
+        counted.append((-reach.runs(cells).bit_count(), zone, cells))
+    wide: list[tuple[int, int, list[int]]] = []
+    for count, zone, cells in sorted(counted):
+        if -count * 100 <= most * others or wide[TOLD - 1 :] and wide[TOLD - 1][0] < count:
+            break
+        reached = reach.zones(cells, but=zone)
+        if len(reached) * 100 > most * others:
+            insort(wide, (-len(reached), zone, reached))
+    for _, zone, reached in wide[:TOLD]:
         yield _told(outline, zone, reached)
 
 

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain
 
-from segc.analysis.conflicts.atoms import bits, mask_of
+from segc.analysis.conflicts.atoms import Services, bits, mask_of
 from segc.analysis.relation import own_addresses
 from segc.policy.limits import DEFAULTS
 from segc.policy.model import End, Flow, Policy, Zone
 from segc.space import intervals
 from segc.space.partition import partition
 from segc.space.prefixes import PrefixSet, union
-from segc.space.services import ServiceSet
+from segc.space.services import ANY_SERVICE, ServiceSet
 
 WHOLE = 3 << 16  # the ports of TCP, UDP and SCTP
 BOUNDARY = WHOLE // 100  # what opens fewer is no part of an open boundary
@@ -115,6 +115,15 @@ class Outline:
         """The allows of many ports."""
         many = min(self.limits["flow-ports"], BOUNDARY - 1)
         return [flow for flow in allows(self.policy.flows) if ports(flow.services) > many]
+
+    @cached_property
+    def services(self) -> Services:
+        """The services of all flows, for their masks."""
+        found = Services()
+        found.number(ANY_SERVICE)
+        for flow in self.policy.flows:
+            found.number(flow.services)
+        return found
 
     def by_part(self, end: End) -> list[int]:
         """The cells of each part of an end."""
