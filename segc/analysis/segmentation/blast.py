@@ -20,15 +20,14 @@ def check_blast(outline: Outline) -> Iterator[Diagnostic]:
     if others + 1 < FEWEST:
         return
     reach = Reach(outline)
-    counted: list[tuple[int, int, int]] = []
-    for zone in outline.inner:
-        cells = reach.surely(zone)
-        counted.append((-reach.runs(cells).bit_count(), zone, cells))
+    cells = {zone: reach.surely(zone) for zone in outline.inner}
+    bounds = sorted((-reach.runs(reached).bit_count(), zone) for zone, reached in cells.items())
     wide: list[tuple[int, int, list[int]]] = []
-    for count, zone, cells in sorted(counted):
-        if -count * 100 <= most * others or wide[TOLD - 1 :] and wide[TOLD - 1][0] < count:
+    for bound, zone in bounds:
+        enough = len(wide) >= TOLD and wide[TOLD - 1][0] < bound
+        if enough or -bound * 100 <= most * others:
             break
-        reached = reach.zones(cells, but=zone)
+        reached = reach.zones(cells[zone], but=zone)
         if len(reached) * 100 > most * others:
             insort(wide, (-len(reached), zone, reached))
     for _, zone, reached in wide[:TOLD]:

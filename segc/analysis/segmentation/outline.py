@@ -7,7 +7,7 @@ O(ends log ends + flows) and the cells of each end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 
@@ -129,7 +129,9 @@ class Outline:
         """The cells of each part of an end."""
         return [self.masks[number] for number in self._parts[end]]
 
-    def _mask(self, end: End, numbers: Iterable[int]) -> int:
+    def _mask(self, end: End, numbers: Sequence[int]) -> int:
+        if len(numbers) == 1 and not end.gateways:
+            return self.masks[numbers[0]]  # the same object for all such ends
         mask = 0
         for number in numbers:
             mask |= self.masks[number]

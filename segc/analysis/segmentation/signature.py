@@ -50,13 +50,18 @@ class Signatures:
                 yield from split(group, partial(self._fine, own=own))
 
     def _coarse(self, zone: int, own: bool) -> Hashable:
-        """With what the rest may exchange anything but ICMP, which is not the same in both families."""
+        """With what the rest may exchange anything but ICMP, which is not the same in both families.
+
+        The hash of it, for the masks of all zones at once are many megabytes.
+        """
         families, cells = self.outline.families, self.outline.rests[zone]
         reached = {(cell, side): self._cells(cell, side) for cell in cells.values() for side in (0, 1)}
-        return tuple(
-            (family, self._others(reached[cell, side] & families[family], zone, own))
-            for family, cell in cells.items()
-            for side in (0, 1)
+        return hash(
+            tuple(
+                (family, self._others(reached[cell, side] & families[family], zone, own))
+                for family, cell in cells.items()
+                for side in (0, 1)
+            )
         )
 
     def _others(self, mask: int, zone: int, own: bool) -> int:
@@ -69,8 +74,9 @@ class Signatures:
         return known
 
     def _among(self, cell: int, side: int) -> int:
-        """With what a cell may exchange anything but ICMP. What a deny touches as well hangs on the service."""
-        opened, denies = 0, []
+        """With what a cell may exchange anything but ICMP; where a deny is too, that hangs on the service."""
+        opened = 0
+        denies: list[Flow] = []
         for end in self._holders[cell]:
             of_end = self._of_end(end, side)
             opened |= of_end.opened
@@ -83,7 +89,7 @@ class Signatures:
         return opened & ~(doubtful and self._shut(cell, side, doubtful, denies))
 
     def _shut(self, cell: int, side: int, doubtful: int, denies: Iterable[Flow]) -> int:
-        """What of `doubtful` no allow opens: most allows have a service that no deny of the cell speaks of."""
+        """What of `doubtful` no allow opens. Most of them have a service that no deny of the cell names."""
         masks, services = self.outline.open_to_all, self.outline.services
         spoken_of = union(services.mask_of(f.services) for f in denies if f.services != ANY_SERVICE)
         free = services.exists[4] & services.exists[6] & ~spoken_of  # ICMP is of one family each
