@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from segc.space.services import ANY_SERVICE, ServiceSet, domain
 
@@ -35,13 +35,17 @@ class Services:
             self._in_family.append((found, found))
             mixed = any(protocol in (1, 58) for protocol, _ in services.parts)
             if mixed:
-                v4, v6 = (self.number(services - NOT_IN[family]) for family in (4, 6))
+                v4, v6 = (self.number(_in_family(services, family)) for family in (4, 6))
                 self._in_family[found] = (v4, v6)
         return found
 
     def in_family(self, number: int, family: int) -> int:
         """The set without what does not exist in a family."""
         return self._in_family[number][family == 6]
+
+    def mask_of(self, services: ServiceSet) -> int:
+        """The mask of a set that has a number."""
+        return self.mask(self._numbers[services])
 
     def mask(self, number: int) -> int:
         mask = self._masks.get(number)
@@ -97,6 +101,11 @@ class Services:
             found = found | ServiceSet(((edge >> 16, ((edge & 0xFFFF, last & 0xFFFF),)),))
             mask &= mask - 1
         return found
+
+
+@lru_cache(maxsize=256)
+def _in_family(services: ServiceSet, family: int) -> ServiceSet:
+    return services - NOT_IN[family]
 
 
 def mask_of(indices: list[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator
 
 from segc.analysis.segmentation.outline import Outline
@@ -19,14 +20,17 @@ def check_blast(outline: Outline) -> Iterator[Diagnostic]:
     if others + 1 < FEWEST:
         return
     reach = Reach(outline)
+    cells = {zone: reach.surely(zone) for zone in outline.inner}
+    bounds = sorted((-reach.runs(reached).bit_count(), zone) for zone, reached in cells.items())
     wide: list[tuple[int, int, list[int]]] = []
-    for zone in outline.inner:
-        cells = reach.surely(zone)
-        if cells.bit_count() * 100 > most * others:  # there are no fewer cells than zones
-            reached = reach.zones(cells, but=zone)
-            if len(reached) * 100 > most * others:
-                wide.append((-len(reached), zone, reached))
-    for _, zone, reached in sorted(wide)[:TOLD]:
+    for bound, zone in bounds:
+        enough = len(wide) >= TOLD and wide[TOLD - 1][0] < bound
+        if enough or -bound * 100 <= most * others:
+            break
+        reached = reach.zones(cells[zone], but=zone)
+        if len(reached) * 100 > most * others:
+            insort(wide, (-len(reached), zone, reached))
+    for _, zone, reached in wide[:TOLD]:
         yield _told(outline, zone, reached)
 
 

@@ -7,18 +7,18 @@ O(ends log ends + flows) and the cells of each end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 
-from segc.analysis.conflicts.atoms import bits, mask_of
+from segc.analysis.conflicts.atoms import Services, bits, mask_of
 from segc.analysis.relation import own_addresses
 from segc.policy.limits import DEFAULTS
 from segc.policy.model import End, Flow, Policy, Zone
 from segc.space import intervals
 from segc.space.partition import partition
 from segc.space.prefixes import PrefixSet, union
-from segc.space.services import ServiceSet
+from segc.space.services import ANY_SERVICE, ServiceSet
 
 WHOLE = 3 << 16  # the ports of TCP, UDP and SCTP
 BOUNDARY = WHOLE // 100  # what opens fewer is no part of an open boundary
@@ -116,11 +116,22 @@ class Outline:
         many = min(self.limits["flow-ports"], BOUNDARY - 1)
         return [flow for flow in allows(self.policy.flows) if ports(flow.services) > many]
 
+    @cached_property
+    def services(self) -> Services:
+        """The services of all flows, for their masks."""
+        found = Services()
+        found.number(ANY_SERVICE)
+        for flow in self.policy.flows:
+            found.number(flow.services)
+        return found
+
     def by_part(self, end: End) -> list[int]:
         """The cells of each part of an end."""
         return [self.masks[number] for number in self._parts[end]]
 
-    def _mask(self, end: End, numbers: Iterable[int]) -> int:
+    def _mask(self, end: End, numbers: Sequence[int]) -> int:
+        if len(numbers) == 1 and not end.gateways:
+            return self.masks[numbers[0]]  # the same object for all such ends
         mask = 0
         for number in numbers:
             mask |= self.masks[number]

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from segc.analysis.conflicts.atoms import bits
+from segc.analysis.conflicts.atoms import bits, mask_of
+from segc.analysis.conflicts.moments import moment, times_of
 from segc.analysis.conflicts.survey import Survey
 from segc.analysis.segmentation.difference import Uncovered
 from segc.analysis.segmentation.outline import Outline, allows
@@ -50,7 +51,26 @@ class Reach:
 
     def zones(self, cells: int, but: int = -1) -> list[int]:
         """The inner zones that have any of some cells."""
-        return [zone for zone in self.outline.inner if zone != but and self.outline.masks[zone] & cells]
+        at, external = self.outline.zone_at, self.outline.external
+        found = {at[cell] for cell in bits(self.runs(cells & ~external))}
+        return sorted(found - {but})
+
+    def runs(self, cells: int) -> int:
+        """One bit for each run of cells of one inner zone that has any of some cells: no fewer than zones.
+
+        All runs at once: adding ones below the top bit of a run carries into it unless all of them were 0.
+        """
+        tops, below = self._runs
+        return ((cells & below) + below | cells) & tops
+
+    @cached_property
+    def _runs(self) -> tuple[int, int]:
+        """The top bit of each run of cells that one zone has, and all others of runs."""
+        at = [self.outline.zone_at.get(cell, -1) for cell in range(len(self.outline.spaces))]
+        inner = set(self.outline.inner)
+        mine = [cell for cell, zone in enumerate(at) if zone in inner]
+        tops = mask_of([cell for cell in mine if at[cell : cell + 2] != [at[cell]] * 2])
+        return tops, mask_of(mine) & ~tops
 
     def score(self) -> float:
         """From 0 to 100: the share of other zones that no chain of hops leads to, on average over zones."""
@@ -95,7 +115,7 @@ class Reach:
         for end in outline.holders[cell]:
             opened = self._of_end(end)
             for family in families:
-                found |= opened[family == 6] & outline.families[family]
+                found |= opened[family == 6]
         shared = union(outline.families[family] for family in families)
         return found & shared & self.places
 
@@ -113,17 +133,16 @@ class Reach:
                     v6 |= mask * _exists(flow, 6)
                 else:
                     either |= mask
-            known = self._opened[end] = either | v4, either | v6
+            families = self.outline.families
+            known = self._opened[end] = (either | v4) & families[4], (either | v6) & families[6]
         return known
 
     def _usable(self, flow: Flow) -> bool:
         """Whether there is a moment, and somebody, for whom a flow holds."""
-        if self._cut(flow.source) or self._cut(flow.destination):
-            key: object = (flow.conditions, *(tuple(end.parts) for end in flow.ends))
-        elif flow.conditions.timed:
-            key = flow.conditions
-        else:
-            return True
+        if not (self._cut(flow.source) or self._cut(flow.destination)):
+            when = flow.conditions
+            return not when.timed or moment(times_of(when), self.outline.policy.timezone) is not None
+        key = (flow.conditions, *(tuple(end.parts) for end in flow.ends))
         if key not in self._possible:
             survey = self._survey([flow])
             self._possible[key] = any(map(survey.matches, survey.clauses))
@@ -203,14 +222,10 @@ class Reach:
     def _spared(self, opened: list[ServiceSet], denies: list[Flow], cell: int, other: int) -> bool:
         """Whether some service is opened that no deny speaks of: the quick answer to most questions."""
         here, there = self.outline.spaces[cell], self.outline.spaces[other]
-        families = [family for family in (4, 6) if here.ranges(family) and there.ranges(family)]
-        for services in dict.fromkeys(opened):
-            left = services
-            for flow in denies:
-                left = left - flow.services
-            if any(protocol not in OTHER_FAMILY[f] for protocol, _ in left.parts for f in families):
-                return True
-        return False
+        services = self.outline.services
+        spoken_of = union(services.mask_of(flow.services) for flow in denies)
+        free = union(services.exists[f] for f in (4, 6) if here.ranges(f) and there.ranges(f)) & ~spoken_of
+        return any(services.mask_of(each) & free for each in dict.fromkeys(opened))
 
     def _survey(self, flows: Sequence[Flow], *spaces: PrefixSet) -> Survey:
         """Some flows alone, with classes no wider than the spaces; a third one is an open zone."""

@@ -7,18 +7,26 @@ service) comes first: in most policies it already tells all zones apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from segc.analysis.segmentation.outline import Outline
 from segc.policy.claims import Situation, met
 from segc.policy.model import Conditions, End, Flow
-from segc.space.services import ServiceSet
+from segc.space.services import ANY_SERVICE, ServiceSet
 
 PLAIN = Conditions()
 NOW = Situation(at=0)  # any moment will do
 ICMP = frozenset({1, 58})
 OTHER_FAMILY = {4: frozenset({58}), 6: frozenset({1})}  # the ICMP that a family does not have
+
+
+class _OfEnd(NamedTuple):
+    """What the allows of an end open together, whatever the service but ICMP, and its denies."""
+
+    opened: int
+    denies: Sequence[Flow]
 
 
 class Signatures:
@@ -28,7 +36,7 @@ class Signatures:
         self._sides = (outline.by_source, outline.by_destination)
         self._known: dict[tuple[int, int], int] = {}
         self._met: dict[Conditions, bool] = {}
-        self._reached: tuple[dict[End, int | None], ...] = ({}, {})
+        self._reached: tuple[dict[End, _OfEnd], ...] = ({}, {})
 
     def groups(self, zones: Iterable[int]) -> Iterator[list[int]]:
         """Groups of two or more that neither kind of signature tells apart; a zone may be in several.
@@ -42,13 +50,18 @@ class Signatures:
                 yield from split(group, partial(self._fine, own=own))
 
     def _coarse(self, zone: int, own: bool) -> Hashable:
-        """With what the rest may exchange anything but ICMP, which is not the same in both families."""
+        """With what the rest may exchange anything but ICMP, which is not the same in both families.
+
+        The hash of it, for the masks of all zones at once are many megabytes.
+        """
         families, cells = self.outline.families, self.outline.rests[zone]
         reached = {(cell, side): self._cells(cell, side) for cell in cells.values() for side in (0, 1)}
-        return tuple(
-            (family, self._others(reached[cell, side] & families[family], zone, own))
-            for family, cell in cells.items()
-            for side in (0, 1)
+        return hash(
+            tuple(
+                (family, self._others(reached[cell, side] & families[family], zone, own))
+                for family, cell in cells.items()
+                for side in (0, 1)
+            )
         )
 
     def _others(self, mask: int, zone: int, own: bool) -> int:
@@ -61,29 +74,57 @@ class Signatures:
         return known
 
     def _among(self, cell: int, side: int) -> int:
-        mask = 0
+        """With what a cell may exchange anything but ICMP; where a deny is too, that hangs on the service."""
+        opened = 0
+        denies: list[Flow] = []
         for end in self._holders[cell]:
-            opened = self._of_end(end, side)
-            if opened is None:  # what denies leave hangs on the service
-                return union(mask for _, mask in self._stretches(cell, side, ICMP))
-            mask |= opened
-        return mask
+            of_end = self._of_end(end, side)
+            opened |= of_end.opened
+            denies += of_end.denies
+        if not denies:
+            return opened
+        masks = self.outline.open_to_all
+        opened &= ~union(masks[flow.ends[1 - side]] for flow in denies if flow.services == ANY_SERVICE)
+        doubtful = opened & union(masks[flow.ends[1 - side]] for flow in denies)
+        return opened & ~(doubtful and self._shut(cell, side, doubtful, denies))
 
-    def _of_end(self, end: End, side: int) -> int | None:
-        """What the flows of an end open together; None where one of them denies."""
-        known = self._reached[side]
-        if end not in known:
-            masks, mask = self.outline.open_to_all, 0
+    def _shut(self, cell: int, side: int, doubtful: int, denies: Iterable[Flow]) -> int:
+        """What of `doubtful` no allow opens. Most of them have a service that no deny of the cell names."""
+        masks, services = self.outline.open_to_all, self.outline.services
+        spoken_of = union(services.mask_of(f.services) for f in denies if f.services != ANY_SERVICE)
+        free = services.exists[4] & services.exists[6] & ~spoken_of  # ICMP is of one family each
+        for flow in self._flows(cell, side):
+            there = masks[flow.ends[1 - side]] & doubtful
+            if there and flow.action == "allow" and services.mask_of(flow.services) & free:
+                doubtful &= ~there
+                if not doubtful:
+                    return 0
+        near = [flow for flow in self._flows(cell, side) if masks[flow.ends[1 - side]] & doubtful]
+        for _, mask in self._stretches(near, side, ICMP):
+            doubtful &= ~mask
+            if not doubtful:
+                break
+        return doubtful
+
+    def _of_end(self, end: End, side: int) -> _OfEnd:
+        known = self._reached[side].get(end)
+        if known is None:
+            masks, opened, denies = self.outline.open_to_all, 0, []
             for flow in self._sides[side].get(end, ()):
                 if not self._holds(flow):
                     continue
                 if flow.action == "deny":
-                    known[end] = None
-                    return None
-                if not within(flow.services, ICMP):
-                    mask |= masks[flow.destination if side == 0 else flow.source]
-            known[end] = mask
-        return known[end]
+                    denies.append(flow)
+                elif not within(flow.services, ICMP):
+                    opened |= masks[flow.destination if side == 0 else flow.source]
+            known = self._reached[side][end] = _OfEnd(opened, denies)
+        return known
+
+    def _flows(self, cell: int, side: int) -> Iterator[Flow]:
+        for end in self._holders[cell]:
+            for flow in self._sides[side].get(end, ()):
+                if self._holds(flow):
+                    yield flow
 
     def _holds(self, flow: Flow) -> bool:
         if flow.conditions == PLAIN:
@@ -99,7 +140,7 @@ class Signatures:
         for family, cell in self.outline.rests[zone].items():
             cells = self.outline.families[family]
             for side in (0, 1):
-                stretches = self._stretches(cell, side, OTHER_FAMILY[family])
+                stretches = self._stretches([*self._flows(cell, side)], side, OTHER_FAMILY[family])
                 changes: list[tuple[int, int]] = [(0, 0)]
                 for start, mask in stretches:
                     others = self._others(mask & cells, zone, own)
@@ -108,12 +149,13 @@ class Signatures:
                 found.append((family, tuple(changes)))
         return tuple(found)
 
-    def _stretches(self, cell: int, side: int, left_out: frozenset[int]) -> Iterator[tuple[int, int]]:
+    def _stretches(
+        self, flows: Sequence[Flow], side: int, left_out: frozenset[int]
+    ) -> Iterator[tuple[int, int]]:
         """Services in order, protocol and value as one number, and what is open from each on."""
         masks = self.outline.open_to_all
         flips: dict[int, list[int]] = {}
         active: dict[int, tuple[bool, int]] = {}
-        flows = [f for end in self._holders[cell] for f in self._sides[side].get(end, ()) if self._holds(f)]
         for index, flow in enumerate(flows):
             for protocol, values in flow.services.parts:
                 for first, last in values if protocol not in left_out else ():
