@@ -72,8 +72,8 @@ format: setup
 	$(BIN)/ruff format --quiet segc tests docs
 	$(BIN)/ruff check --quiet --fix segc tests docs
 
-bench: setup system
-	$(SUDO) $(BIN)/python -m tests.bench
+bench: setup system  # PART=scale: the analyses alone; PART=quick: a tenth of them, in a minute
+	$(SUDO) $(BIN)/python -m tests.bench $(PART)
 
 golden: setup
 	$(BIN)/python -m tests.golden.write

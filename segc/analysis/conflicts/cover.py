@@ -23,7 +23,7 @@ from segc.analysis.conflicts.people import NO_SUBJECTS, Person
 from segc.analysis.conflicts.survey import Clause, Guard, Region, Survey
 
 Wanted = Callable[[Clause], bool]
-KEPT = 64  # expressions near another that are remembered
+KEPT = 1 << 20  # expressions near others that are remembered, some 80 bytes each
 
 
 class Gap(NamedTuple):
@@ -51,6 +51,7 @@ class Index:
         self.ends = (dict.fromkeys(self.pairs), dict.fromkeys(destinations))
         self._holding: tuple[dict[int, tuple[int, ...]], ...] = ({}, {})
         self._near: tuple[dict[int, dict[int, None]], ...] = ({}, {})
+        self._room = KEPT
 
     def _expressions(self, side: int, index: int) -> tuple[int, ...]:
         """The expressions of a side that hold a class."""
@@ -74,14 +75,16 @@ class Index:
         return found
 
     def _touching(self, side: int, expression: int) -> dict[int, None]:
-        """The expressions of a side that share a class with this one. Only small answers are kept: for a
-        wide expression asking again is as cheap as keeping them all is dear."""
+        """The expressions of a side that share a class with this one, kept while there is room."""
         known = self._near[side].get(expression)
         if known is None:
             holding = map(self._expressions, repeat(side), self.survey.holders[expression])
             known = dict.fromkeys(chain.from_iterable(holding))
-            if len(known) <= KEPT:
-                self._near[side][expression] = known
+            self._room -= len(known) + 1
+            if self._room < 0:
+                self._near = ({}, {})
+                self._room = KEPT
+            self._near[side][expression] = known
         return known
 
     def touching(self, clause: Clause) -> Iterator[Clause]:

@@ -49,6 +49,12 @@ class Wording:
         zones, own = self.survey.policy.zones.values(), self.survey.own
         return {host.space - own: f"{zone.name}.{host.name}" for zone in zones for host in zone.hosts}
 
+    @cached_property
+    def _zone_at(self) -> list[int]:
+        """The expression of the zone that each class lies in; -1 without one."""
+        names = self.survey.zone_names
+        return [next((each for each in members if each in names), -1) for members in self.survey.members]
+
     def region(self, region: Region) -> str:
         """`group finance in vpn -> finance.erp : tcp/443`."""
         guard = self.survey.guards[region.guard]
@@ -67,18 +73,19 @@ class Wording:
 
     def _places(self, mask: int) -> list[str]:
         """A mask as gateways, whole zones, hosts, and what is left of it."""
-        survey, outside = self.survey, ~mask
+        survey, held = self.survey, list(bits(mask))
+        present = set(held)
         texts: list[str] = []
         rest: list[PrefixSet] = []
         named: set[int] = set()
-        for index in bits(mask):
-            zone = next((n for n in survey.members[index] if n in survey.zone_names), -1)
+        for index in held:
+            zone = self._zone_at[index]
             if zone in named:
                 continue
             space = survey.spaces[index]
             if index in survey.gateways:
                 texts.append(f"gateway {survey.gateways[index]}")
-            elif zone >= 0 and not survey.masks[zone] & outside:
+            elif zone >= 0 and present.issuperset(survey.holders[zone]):
                 named.add(zone)
                 texts.append(survey.zone_names[zone])
             elif space in self._hosts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from segc.analysis.segmentation.outline import Outline
@@ -22,11 +23,15 @@ ICMP = frozenset({1, 58})
 OTHER_FAMILY = {4: frozenset({58}), 6: frozenset({1})}  # the ICMP that a family does not have
 
 
+_Rule = tuple[int, int]  # the mask of the other end, the number of the services
+
+
 class _OfEnd(NamedTuple):
-    """What the allows of an end open together, whatever the service but ICMP, and its denies."""
+    """The flows that hold, and what its allows open together, whatever the service but ICMP."""
 
     opened: int
-    denies: Sequence[Flow]
+    allows: Sequence[_Rule]
+    denies: Sequence[_Rule]
 
 
 class Signatures:
@@ -35,6 +40,7 @@ class Signatures:
         self._holders = outline.holders_in(outline.open_to_all)
         self._sides = (outline.by_source, outline.by_destination)
         self._known: dict[tuple[int, int], int] = {}
+        self._any = outline.services.number(ANY_SERVICE)
         self._met: dict[Conditions, bool] = {}
         self._reached: tuple[dict[End, _OfEnd], ...] = ({}, {})
 
@@ -75,56 +81,46 @@ class Signatures:
 
     def _among(self, cell: int, side: int) -> int:
         """With what a cell may exchange anything but ICMP; where a deny is too, that hangs on the service."""
-        opened = 0
-        denies: list[Flow] = []
-        for end in self._holders[cell]:
-            of_end = self._of_end(end, side)
-            opened |= of_end.opened
-            denies += of_end.denies
+        ends = [self._of_end(end, side) for end in self._holders[cell]]
+        opened = union(end.opened for end in ends)
+        denies = [rule for end in ends for rule in end.denies]
         if not denies:
             return opened
-        masks = self.outline.open_to_all
-        opened &= ~union(masks[flow.ends[1 - side]] for flow in denies if flow.services == ANY_SERVICE)
-        doubtful = opened & union(masks[flow.ends[1 - side]] for flow in denies)
-        return opened & ~(doubtful and self._shut(cell, side, doubtful, denies))
+        opened &= ~union(there for there, services in denies if services == self._any)
+        doubtful = opened & union(there for there, _ in denies)
+        return opened & ~(doubtful and self._shut(doubtful, ends, denies))
 
-    def _shut(self, cell: int, side: int, doubtful: int, denies: Iterable[Flow]) -> int:
+    def _shut(self, doubtful: int, ends: Iterable[_OfEnd], denies: Iterable[_Rule]) -> int:
         """What of `doubtful` no allow opens. Most of them have a service that no deny of the cell names."""
-        masks, services = self.outline.open_to_all, self.outline.services
-        spoken_of = union(services.mask_of(f.services) for f in denies if f.services != ANY_SERVICE)
-        free = services.exists[4] & services.exists[6] & ~spoken_of  # ICMP is of one family each
-        for flow in self._flows(cell, side):
-            there = masks[flow.ends[1 - side]] & doubtful
-            if there and flow.action == "allow" and services.mask_of(flow.services) & free:
-                doubtful &= ~there
-                if not doubtful:
-                    return 0
-        near = [flow for flow in self._flows(cell, side) if masks[flow.ends[1 - side]] & doubtful]
-        for _, mask in self._stretches(near, side, ICMP):
-            doubtful &= ~mask
-            if not doubtful:
-                break
+        mask, exists = self.outline.services.mask, self.outline.services.exists
+        closing = [(there, mask(number)) for there, number in denies if number != self._any]
+        either = exists[4] & exists[6]  # ICMP is of one family each
+        free = either & ~union(services for _, services in closing)
+        for end in ends:
+            for there, number in end.allows if end.opened & doubtful else ():
+                cells = there & doubtful
+                if cells:
+                    services = mask(number)
+                    doubtful &= ~(cells if services & free else _left(cells, services & either, closing))
+                    if not doubtful:
+                        return 0
         return doubtful
 
     def _of_end(self, end: End, side: int) -> _OfEnd:
         known = self._reached[side].get(end)
         if known is None:
-            masks, opened, denies = self.outline.open_to_all, 0, []
-            for flow in self._sides[side].get(end, ()):
-                if not self._holds(flow):
-                    continue
+            masks, number = self.outline.open_to_all, self.outline.services.number
+            allows: list[_Rule] = []
+            denies: list[_Rule] = []
+            for flow in filter(self._holds, self._sides[side].get(end, ())):
+                there = masks[flow.destination if side == 0 else flow.source]
                 if flow.action == "deny":
-                    denies.append(flow)
+                    denies.append((there, number(flow.services)))
                 elif not within(flow.services, ICMP):
-                    opened |= masks[flow.destination if side == 0 else flow.source]
-            known = self._reached[side][end] = _OfEnd(opened, denies)
+                    allows.append((there, number(flow.services)))
+            known = _OfEnd(union(there for there, _ in allows), allows, denies)
+            self._reached[side][end] = known
         return known
-
-    def _flows(self, cell: int, side: int) -> Iterator[Flow]:
-        for end in self._holders[cell]:
-            for flow in self._sides[side].get(end, ()):
-                if self._holds(flow):
-                    yield flow
 
     def _holds(self, flow: Flow) -> bool:
         if flow.conditions == PLAIN:
@@ -140,7 +136,7 @@ class Signatures:
         for family, cell in self.outline.rests[zone].items():
             cells = self.outline.families[family]
             for side in (0, 1):
-                stretches = self._stretches([*self._flows(cell, side)], side, OTHER_FAMILY[family])
+                stretches = self._stretches(cell, side, OTHER_FAMILY[family])
                 changes: list[tuple[int, int]] = [(0, 0)]
                 for start, mask in stretches:
                     others = self._others(mask & cells, zone, own)
@@ -149,13 +145,12 @@ class Signatures:
                 found.append((family, tuple(changes)))
         return tuple(found)
 
-    def _stretches(
-        self, flows: Sequence[Flow], side: int, left_out: frozenset[int]
-    ) -> Iterator[tuple[int, int]]:
+    def _stretches(self, cell: int, side: int, left_out: frozenset[int]) -> Iterator[tuple[int, int]]:
         """Services in order, protocol and value as one number, and what is open from each on."""
         masks = self.outline.open_to_all
         flips: dict[int, list[int]] = {}
         active: dict[int, tuple[bool, int]] = {}
+        flows = [f for end in self._holders[cell] for f in self._sides[side].get(end, ()) if self._holds(f)]
         for index, flow in enumerate(flows):
             for protocol, values in flow.services.parts:
                 for first, last in values if protocol not in left_out else ():
@@ -168,6 +163,17 @@ class Signatures:
                     active[index] = flow.action == "deny", masks[flow.ends[1 - side]]
             denied = union(mask for deny, mask in active.values() if deny)
             yield place, union(mask for deny, mask in active.values() if not deny) & ~denied
+
+
+def _left(cells: int, services: int, closing: Iterable[tuple[int, int]]) -> int:
+    """The cells for which some of the services is left, by pieces on which the same are closed."""
+    pieces = [(cells, services)]
+    for there, closed in closing:
+        if cells & there and services & closed:
+            inside = [(held & there, left & ~closed) for held, left in pieces]
+            outside = [(held & ~there, left) for held, left in pieces]
+            pieces = [each for each in chain(inside, outside) if all(each)]
+    return union(held for held, _ in pieces)
 
 
 def union(masks: Iterable[int]) -> int:

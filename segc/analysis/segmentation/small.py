@@ -29,33 +29,25 @@ def populations(outline: Outline) -> Iterator[tuple[Zone, int]]:
     It is where no flow to or from another zone speaks of any address but those of named hosts, or where
     there are few addresses. A zone that the outside may enter is none of them: it is small to be safe.
     """
+    crossing = [flow for flow in allows(outline.policy.flows) if not any(end.gateways for end in flow.ends)]
+    spoken_of = {end for flow in crossing for end in flow.ends}
+    outside = {end for end, cells in outline.wide.items() if cells & outline.external}
+    entered = {flow.destination for flow in allows(outline.policy.flows) if flow.source in outside}
     for number in outline.inner:
         zone = outline.zones[number]
         room = _room(outline, zone)
         if not (zone.hosts or 0 < room <= FEW):
             continue
-        flows = list(allows(outline.speaking_of(number)))
-        if not any(_crossing(flow.source.gateways, flow.destination.gateways) for flow in flows):
-            continue
-        mine, wide = outline.masks[number], outline.wide
-        if any(wide[f.source] & outline.external and wide[f.destination] & mine for f in flows):
+        ends = set(outline.holding(number))
+        if ends.isdisjoint(spoken_of) or not ends.isdisjoint(entered):
             continue
         named = union(host.space for host in zone.hosts)
-        rest = sum(1 << cell for cell in outline.cells[number] if not outline.spaces[cell] <= named)
-        loose = any(
-            wide[end] & rest
-            for f in flows
-            if not (f.source.gateways or f.destination.gateways)
-            for end in f.ends
-        )
+        rest = (cell for cell in outline.cells[number] if not outline.spaces[cell] <= named)
+        loose = any(end in spoken_of for cell in rest for end in outline.holders[cell])
         if zone.hosts and not loose:
             yield zone, len(zone.hosts)
         elif 0 < room <= FEW:
             yield zone, room
-
-
-def _crossing(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    return not one and not other
 
 
 def _room(outline: Outline, zone: Zone) -> int:
