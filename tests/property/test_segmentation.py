@@ -35,7 +35,7 @@ from tests.property.policies import (
     reading,
 )
 
-EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "40"))
 CHECKED = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 OFFERED = ("tcp/80", "tcp/80-90", "udp/53", "icmp/echo-request", "icmpv6/echo-request", "tcp")
 ATOMS = ((6, 0), (6, 80), (6, 85), (17, 53), (1, 8), (58, 128), (47, 0))

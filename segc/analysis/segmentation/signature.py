@@ -12,6 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
+from segc.analysis.conflicts.atoms import mask_of
 from segc.analysis.segmentation.outline import Outline
 from segc.policy.claims import Situation, met
 from segc.policy.model import Conditions, End, Flow
@@ -48,14 +49,17 @@ class Signatures:
         """Groups of two or more that neither kind of signature tells apart; a zone may be in several.
 
         Zones that speak to each other as to themselves agree in all that flows say, zones that do not speak
-        to each other agree in what flows say of others.
+        to each other agree in what flows say of others. Hosts that somebody names in one of these zones are
+        left out: once two zones are one, they are its own.
         """
         found = list(zones)
+        rests = {cell for zone in found for cell in self.outline.rests[zone].values()}
+        named = mask_of([cell for zone in found for cell in self.outline.cells[zone] if cell not in rests])
         for own in (False, True):
-            for group in split(found, partial(self._coarse, own=own)):
-                yield from split(group, partial(self._fine, own=own))
+            for group in split(found, partial(self._coarse, own=own, named=named)):
+                yield from split(group, partial(self._fine, own=own, named=named))
 
-    def _coarse(self, zone: int, own: bool) -> Hashable:
+    def _coarse(self, zone: int, own: bool, named: int) -> Hashable:
         """With what the rest may exchange anything but ICMP, which is not the same in both families.
 
         The hash of it, for the masks of all zones at once are many megabytes.
@@ -64,7 +68,7 @@ class Signatures:
         reached = {(cell, side): self._cells(cell, side) for cell in cells.values() for side in (0, 1)}
         return hash(
             tuple(
-                (family, self._others(reached[cell, side] & families[family], zone, own))
+                (family, self._others(reached[cell, side] & families[family] & ~named, zone, own))
                 for family, cell in cells.items()
                 for side in (0, 1)
             )
@@ -130,7 +134,7 @@ class Signatures:
             known = self._met[flow.conditions] = met(flow.conditions, NOW)
         return known and not flow.staged
 
-    def _fine(self, zone: int, own: bool) -> Hashable:
+    def _fine(self, zone: int, own: bool, named: int) -> Hashable:
         """What the rest may exchange with each cell, by service."""
         found = []
         for family, cell in self.outline.rests[zone].items():
@@ -139,7 +143,7 @@ class Signatures:
                 stretches = self._stretches(cell, side, OTHER_FAMILY[family])
                 changes: list[tuple[int, int]] = [(0, 0)]
                 for start, mask in stretches:
-                    others = self._others(mask & cells, zone, own)
+                    others = self._others(mask & cells & ~named, zone, own)
                     if others != changes[-1][1]:
                         changes.append((start, others))
                 found.append((family, tuple(changes)))

@@ -49,6 +49,17 @@ def test_zones_are_the_same_however_it_is_written() -> None:
     assert finding.notes[1] == "for instance: 10.0.3.0 -> 10.0.2.0 tcp/445 is denied today"
 
 
+def test_hosts_within_are_no_reason_to_stay_apart() -> None:
+    text = """
+zone b { subnet 10.0.1.0/24  intra deny }
+zone c { subnet 10.0.2.0/24  intra deny  host c1 = 10.0.2.9 }
+zone d { subnet 10.0.3.0/24  intra deny  tag other }
+allow c -> c : any
+allow any except c.c1 -> any except c.c1 : any
+"""
+    assert found(text, "SEG401")
+
+
 @pytest.mark.parametrize(
     "more",
     [
