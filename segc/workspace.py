@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segc import __version__, cache
+from segc import cache
 from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic, finding
 from segc.source import SourceFile, Span
@@ -137,7 +137,7 @@ class _Reader:
                 self.follow(path, real, statement)
 
     def keep(self, real: str, source: SourceFile) -> AnyFile:
-        key = cache.key(__version__, grammar.fingerprint(), sys.version, source.path, source.text)
+        key = cache.key(cache.program(), grammar.fingerprint(), sys.version, source.path, source.text)
         file, found = _stored(source, key) or _parse(source, key)
         self.diagnostics += found
         if not found:

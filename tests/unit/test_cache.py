@@ -102,3 +102,14 @@ def test_a_huge_entry_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cache, "LIMIT", 1000)
     cache.put("kind", "k", bytes(500))
     assert cache.get("kind", "k") is None
+
+
+def test_another_program_has_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("__init__.py", "cache.py", "policy/model.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
+    first = cache.program.__wrapped__()
+    assert cache.program.__wrapped__() == first
+    (tmp_path / "policy" / "model.py").write_text("x = 12\n")
+    assert cache.program.__wrapped__() != first
