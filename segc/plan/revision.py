@@ -1,7 +1,9 @@
 """The policy files of a Git revision, read from its objects: nothing is checked out, nothing is written.
 
 Names of files and revisions are never interpreted: Git gets them after `--end-of-options` or as object names
-on standard input, and gives paths as they are, ended by NUL.
+on standard input, and gives paths as they are, ended by NUL. Inside a hook Git's own variables
+say which repository is meant (`GIT_DIR`) and where objects lie that are only being pushed (git-receive-pack(1),
+quarantine); a bare repository has files where `GIT_WORK_TREE` says so.
 """
 
 from __future__ import annotations
@@ -50,10 +52,11 @@ def _imports(found: Workspace) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Tree:
-    """`top` is the working tree's folder, `entries` mode and object by path below it."""
+    """Git is called at `at`; `top` is the working tree's folder, `entries` mode and object by path below."""
 
     revision: str
     commit: str
+    at: str
     top: str
     entries: dict[str, tuple[str, str]]
 
@@ -86,11 +89,11 @@ class _Tree:
             mode, name = self.entries.get(inside, ("", ""))
             if mode != LINK:
                 break
-            target = _git(self.top, "cat-file", "blob", name).decode("utf-8", "surrogateescape")
+            target = _git(self.at, "cat-file", "blob", name).decode("utf-8", "surrogateescape")
             inside = posixpath.normpath(posixpath.join(posixpath.dirname(inside), target))
         if mode not in ("100644", "100755"):
             raise RevisionError(f"`{shown(path)}` was no file in `{self.revision}`")
-        return self.decoded(path, _git(self.top, "cat-file", "blob", name))
+        return self.decoded(path, _git(self.at, "cat-file", "blob", name))
 
     def decoded(self, path: str, data: bytes) -> str:
         if len(data) > MAX_BYTES:
@@ -105,21 +108,35 @@ class _Tree:
 
 
 def _open(revision: str, path: str) -> _Tree:
-    folder = next(each for each in (Path(path), *Path(path).resolve().parents) if each.is_dir())
-    top = os.fsdecode(_git(str(folder), "rev-parse", "--show-toplevel").removesuffix(b"\n"))
+    at = _place(path)
+    try:
+        top = os.fsdecode(_git(at, "rev-parse", "--show-toplevel").removesuffix(b"\n"))
+    except RevisionError as error:
+        if "work tree" not in str(error):
+            raise
+        raise RevisionError(
+            f"the Git repository is bare: say with `GIT_WORK_TREE` where `{shown(path)}` was checked out"
+        ) from None
     try:
         asked = f"{revision}^{{commit}}"
-        commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", asked).decode().strip()
+        commit = _git(at, "rev-parse", "--verify", "--quiet", "--end-of-options", asked).decode().strip()
     except RevisionError:
         raise RevisionError(
             f"`{shown(revision)}` is neither a folder that `segc compile` wrote nor a Git revision"
         ) from None
     entries = {}
-    for line in _git(top, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+    for line in _git(at, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
         about, _, name = line.partition(b"\t")
         mode, _, rest = about.decode().partition(" ")
         entries[os.fsdecode(name)] = mode, rest.split(" ")[1]
-    return _Tree(shown(revision), commit, os.path.realpath(top), entries)
+    return _Tree(shown(revision), commit, at, os.path.realpath(top), entries)
+
+
+def _place(path: str) -> str:
+    """Where Git finds the repository: here if its variables name one, as seen from here, else at the path."""
+    if "GIT_DIR" in os.environ or "GIT_WORK_TREE" in os.environ:
+        return "."
+    return str(next(each for each in (Path(path), *Path(path).resolve().parents) if each.is_dir()))
 
 
 def _git(folder: str, *arguments: str) -> bytes:

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Check a policy and plan it against a revision, as a forge wants it: SARIF, Markdown, and an exit code.
+# Reads SEGC_PATH, SEGC_AGAINST, SEGC_FAIL_ON (one condition a line), SEGC_STRICT; writes SEGC_SARIF, SEGC_PLAN.
+set -uo pipefail
+strict=()
+[ "${SEGC_STRICT:-true}" = true ] && strict=(--strict)
+conditions=()
+while IFS= read -r condition; do
+  [ -n "$condition" ] && conditions+=("--fail-on=$condition")
+done <<< "${SEGC_FAIL_ON:-}"
+
+# On a branch that is new there is nothing to compare with: only zeros, or nothing.
+against=${SEGC_AGAINST:-}
+[[ $against =~ ^0*$ ]] && against=
+
+segc check "${strict[@]}" --format sarif -- "$SEGC_PATH" > "$SEGC_SARIF"
+if ! segc check "${strict[@]}" -- "$SEGC_PATH"; then
+  exit 1
+fi
+[ -n "$against" ] || exit 0
+segc plan "${strict[@]}" "${conditions[@]}" --against="$against" --format markdown -- "$SEGC_PATH" > "$SEGC_PLAN"
+code=$?
+if [ -s "$SEGC_PLAN" ]; then
+  cat "$SEGC_PLAN" >> "${GITHUB_STEP_SUMMARY:-/dev/null}"
+  echo "markdown=$SEGC_PLAN" >> "${GITHUB_OUTPUT:-/dev/null}"
+fi
+exit $code
