@@ -30,6 +30,7 @@ COMMANDS = (
     "status",
     "verify",
     "install",
+    "doctor",
 )
 INTERRUPTED, CLOSED = 128 + 2, 128 + 13  # as a shell reports SIGINT and SIGPIPE
 
