@@ -2,8 +2,8 @@
 
 Names of files and revisions are never interpreted: Git gets them after `--end-of-options` or as object names
 on standard input, and gives paths as they are, ended by NUL. Inside a hook Git's own variables
-say which repository is meant (`GIT_DIR`) and where objects lie that are only being pushed (git-receive-pack(1),
-quarantine); a bare repository has files where `GIT_WORK_TREE` says so.
+say which repository is meant (`GIT_DIR`) and where objects lie that are only being pushed (the quarantine of
+git-receive-pack(1)); a bare repository has files where `GIT_WORK_TREE` says so.
 """
 
 from __future__ import annotations

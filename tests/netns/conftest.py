@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 NO_KERNEL_NEEDED = {"test_wire.py"}
 
 
-def _missing() -> str:
+def missing() -> str:
     """Why no gateway can be raised here, empty if one can."""
     for program in ("nft", "ip"):
         if shutil.which(program) is None:
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mine = [
         item for item in items if item.path.is_relative_to(HERE) and item.path.name not in NO_KERNEL_NEEDED
     ]
-    reason = _missing() if mine else ""
+    reason = missing() if mine else ""
     if reason and os.environ.get("SEGC_REQUIRE_KERNEL"):
         raise pytest.UsageError(f"SEGC_REQUIRE_KERNEL is set, but {reason}")
     for item in mine:

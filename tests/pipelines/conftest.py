@@ -1,4 +1,4 @@
-"""What is tried in a namespace here follows the rules of tests/netns: skipped where the kernel has none."""
+"""Pipelines as a stranger would run them: `segc` is a command, and Git has no settings but the test's own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from pathlib import Path
 import pytest
 
 from tests.netns.applying import Host
+from tests.netns.conftest import missing
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a kernel is skipped where tests/netns would be."""
+    mine = [i for i in items if i.path.is_relative_to(HERE) and i.get_closest_marker("kernel")]
+    reason = missing() if mine else ""
+    if reason and os.environ.get("SEGC_REQUIRE_KERNEL"):
+        raise pytest.UsageError(f"SEGC_REQUIRE_KERNEL is set, but {reason}")
+    for item in mine if reason else ():
+        item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture
@@ -20,7 +33,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def program(tmp_path: Path) -> dict[str, str]:
-    """An environment in which `segc` is a command, and Git knows only the test's own settings."""
+    """The environment for that."""
     folder = tmp_path / "bin"
     folder.mkdir()
     command = folder / "segc"
