@@ -117,7 +117,7 @@ class Gateway:
         self._taps = {name: self._open_tap(name) for name in self.links}
         self._sentinels = self.outside.call(lambda: (sockets.tap(SENTINEL_OUT), sockets.tap(SENTINEL_IN)))
         self._sentinels[1].setblocking(True)
-        self._sentinels[1].settimeout(10)
+        self._sentinels[1].settimeout(60)
         self._listeners: dict[tuple[int, int], socket.socket] = {}
         families = {4: socket.AF_INET, 6: socket.AF_INET6}
         self._emitters = self.namespace.call(lambda: {v: sockets.emitter(f) for v, f in families.items()})
