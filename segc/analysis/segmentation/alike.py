@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 
-from segc.analysis.segmentation.merging import Merger, merger
+from segc.analysis.segmentation.merging import Merger, Rests, changes_nothing, merger
 from segc.analysis.segmentation.outline import Outline, allows
 from segc.analysis.segmentation.signature import split, union
 
 
 def merge(outline: Outline, one: int, other: int) -> Merger:
-    rests = {outline.zones[each].name: outline.rest_of(each) for each in (one, other)}
     flows = outline.speaking_of(one, other)
-    return merger(outline.zones[one], outline.zones[other], flows, outline.policy, rests)
+    return merger(
+        outline.zones[one], outline.zones[other], flows, outline.policy, _rests(outline, one, other)
+    )
+
+
+def same(outline: Outline, one: int, other: int) -> bool:
+    """Whether nobody outside can tell two zones apart. What others do among themselves does not matter."""
+    first, second = outline.zones[one], outline.zones[other]
+    flows = outline.speaking_of(one, other)
+    # Ends without their text, which may name other zones.
+    ends = {end: replace(end, text="") for flow in flows for end in flow.ends}
+    nameless = [replace(f, source=ends[f.source], destination=ends[f.destination]) for f in flows]
+    policy = replace(outline.policy, zones={first.name: first, second.name: second})
+    return changes_nothing(first, second, nameless, policy, _rests(outline, one, other))
+
+
+def _rests(outline: Outline, *zones: int) -> Rests:
+    return {outline.zones[each].name: outline.rest_of(each) for each in zones}
 
 
 def kinds(outline: Outline) -> Iterator[list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from segc.analysis.segmentation.alike import kinds, merge, parted
+from segc.analysis.segmentation.alike import kinds, merge, parted, same
 from segc.analysis.segmentation.merging import Merger
 from segc.analysis.segmentation.outline import Outline
 from segc.analysis.segmentation.signature import Signatures
@@ -34,8 +34,8 @@ def same_zones(outline: Outline) -> Iterator[Merger]:
 
 
 def _first(outline: Outline, zone: int, firsts: Iterable[int]) -> Merger | None:
-    mergers = (merge(outline, first, zone) for first in firsts if not parted(outline, first, zone))
-    return next((merged for merged in mergers if merged.same), None)
+    alike = (each for each in firsts if not parted(outline, each, zone) and same(outline, each, zone))
+    return next((merge(outline, each, zone) for each in alike), None)
 
 
 def told(merged: Merger) -> Diagnostic:

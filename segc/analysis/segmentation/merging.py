@@ -40,17 +40,27 @@ class Merger:
 
 def merger(first: Zone, second: Zone, flows: Iterable[Flow], policy: Policy, rests: Rests) -> Merger:
     """`flows` are all that speak of either zone: no other can change anything."""
-    before = replace(policy, flows=tuple(flows))
-    others = {name: zone for name, zone in policy.zones.items() if zone not in (first, second)}
-    renaming = _Renaming(first, second, rests)
-    after = replace(
-        before, flows=renaming.flows(before.flows), zones={**others, first.name: _joined(first, second)}
-    )
+    before, after = _policies(first, second, flows, policy, rests)
     comparison = Comparison(before, after, first.space | second.space)
     opened, leaking = _parted(comparison.gains(), comparison)
     closed, missing = _parted(comparison.losses(), comparison)
     spared = len(before.flows) - len({said(flow) for flow in after.flows})
     return Merger(first, second, comparison, opened, closed, leaking, missing, spared)
+
+
+def changes_nothing(first: Zone, second: Zone, flows: Iterable[Flow], policy: Policy, rests: Rests) -> bool:
+    """`Merger.same`, found out without all that differs. Other zones may be left out of the policy."""
+    comparison = Comparison(*_policies(first, second, flows, policy, rests), first.space | second.space)
+    return all(map(comparison.inside, comparison.gains())) and not any(comparison.losses())
+
+
+def _policies(
+    first: Zone, second: Zone, flows: Iterable[Flow], policy: Policy, rests: Rests
+) -> tuple[Policy, Policy]:
+    before = replace(policy, flows=tuple(flows))
+    others = {name: zone for name, zone in policy.zones.items() if zone not in (first, second)}
+    zones = {**others, first.name: _joined(first, second)}
+    return before, replace(before, flows=_Renaming(first, second, rests).flows(before.flows), zones=zones)
 
 
 def _joined(first: Zone, second: Zone) -> Zone:
