@@ -14,6 +14,7 @@ import click
 from segc.cli import options
 from segc.cli.standing import on_host, standing
 from segc.cli.terminal import emit, say, width
+from segc.diagnostics.measure import printable
 
 if TYPE_CHECKING:
     from segc.apply.doctor.model import Finding
@@ -40,7 +41,7 @@ def command(
     what was applied last. Nothing is changed: what the kernel can do is tried in an empty network
     namespace. Exit code 1: something that segc needs is lacking.
     """
-    from segc.apply.doctor import examine
+    from segc.apply.doctor.examine import examine
     from segc.apply.doctor.model import Host
     from segc.apply.doctor.others import may_look
 
@@ -52,9 +53,8 @@ def command(
     with standing(netns, state_dir) as state:
         chosen, wanted = _wanted(policy, node, state)
         found = sorted(examine(Host(state, netns, may_look(), chosen, wanted)), key=_rank)
-    text = _document(found) if format_ == "json" else ""
-    emit(text) if text else say(_text(found))
-    sys.exit(any(each.state == "lacking" for each in found))
+    emit(_document(found)) if format_ == "json" else say(_text(found))
+    sys.exit(int(any(each.state == "lacking" for each in found)))
 
 
 def _policy(paths: tuple[str, ...], color: str) -> Policy:
@@ -113,4 +113,6 @@ def _lines(found: Finding) -> list[str]:
 def _wrapped(first: str, text: str) -> list[str]:
     rest = " " * len(first)
     cells = max(60, width())
-    return textwrap.wrap(text, cells, initial_indent=first, subsequent_indent=rest, break_long_words=False)
+    return textwrap.wrap(
+        printable(text), cells, initial_indent=first, subsequent_indent=rest, break_long_words=False
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from segc.apply.doctor import examine, features
+from segc.apply.doctor import features
 from segc.apply.doctor.features import TRIALS, Trial, failures
 from segc.apply.doctor.model import Host as Examined
 from segc.apply.state import State
@@ -75,7 +76,7 @@ def test_tables_of_others_are_told_and_left_alone(host: Host) -> None:
 def test_the_table_of_segc_is_no_other(host: Host) -> None:
     host.apply(POLICY)
     found = doctor(host)
-    assert [each["state"] for each in found["tables"]] == ["ok", "note"][: len(found["tables"])]
+    assert [each["state"] for each in found["tables"]] == ["ok"]
     assert found["enforced"][0]["state"] == "ok"
     assert found["forwarding.ipv4"][0]["state"] == "ok"
 
@@ -151,9 +152,21 @@ def test_one_who_may_not_look_is_told_so(tmp_path: Path) -> None:
     assert found["forwarding.ipv4"]["state"] == "note"
 
 
-def test_legacy_tables_of_a_namespace(tmp_path: Path) -> None:
-    """This namespace has none, whatever the host has."""
+def test_a_damaged_generation_is_lacking(host: Host) -> None:
+    host.apply(POLICY)
+    (host.state.root / "current" / "meta.json").write_text("{")
+    assert doctor(host, code=1)["generations"][0]["state"] == "lacking"
+
+
+def test_a_state_directory_without_room(tmp_path: Path) -> None:
+    """A real file system of 1 MiB, in a mount namespace of its own."""
+    script = (
+        f"mount -t tmpfs -o size=1m none {tmp_path} && exec {sys.executable} -m segc doctor --format json"
+    )
     namespace = Namespace.create()
-    found = namespace.call(lambda: list(examine(Examined(State(tmp_path), "x"))))
+    done = run(namespace, ["unshare", "-m", "sh", "-c", f"{script} --state-dir {tmp_path}/x"], check=False)
     namespace.close()
-    assert not [each for each in found if each.check == "legacy" and each.state != "ok"]
+    assert done.returncode == 1, done.stdout + done.stderr
+    (state,) = [each for each in json.loads(done.stdout)["findings"] if each["check"] == "state"]
+    assert state["state"] == "lacking"
+    assert re.search(r"has room for [01] MiB only$", state["what"])

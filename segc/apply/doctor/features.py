@@ -124,7 +124,6 @@ BRIDGE = "ip link add t0 type bridge vlan_filtering 1"
 
 
 def tables(host: Host) -> Iterator[Finding]:
-    """One load of all; only where that fails, each on its own."""
     if not _can_try():
         why = "a new network namespace cannot be made, and trials are made in no other"
         yield Finding("features", "note", "what the kernel's tables can do was not tried", why, AS_ROOT)
@@ -139,16 +138,11 @@ def tables(host: Host) -> Iterator[Finding]:
 
 def failures(trials: tuple[Trial, ...] = TRIALS) -> list[tuple[Trial, str]]:
     """What the kernel or nft refused, each with nft's words."""
-    if not _refused("".join(map(_table, trials))):
-        return []
-    return [(trial, words) for trial in trials if (words := _refused(_table(trial)))]
+    return [(trial, words) for trial in trials if (words := _refused(trial))]
 
 
-def _table(trial: Trial) -> str:
-    return f"table inet trial_{trial.name} {{\n{trial.body}\n}}\n"
-
-
-def _refused(ruleset: str) -> str:
+def _refused(trial: Trial) -> str:
+    ruleset = f"table inet trial {{\n{trial.body}\n}}\n"
     done = work.run("unshare", "--net", "nft", "-f", "-", stdin=ruleset)
     words = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
     return words[0].removeprefix("/dev/stdin:") if done.returncode else ""

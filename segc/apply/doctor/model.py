@@ -36,7 +36,7 @@ class Host:
 
 
 Check = Callable[[Host], Iterator[Finding]]
-UNSEEN = "only root may see it"
+UNSEEN = "nft and the kernel show it to root only"
 AS_ROOT = "run `segc doctor` as root"
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
 
 from segc.apply.doctor.model import Check, Finding, Host
 from segc.apply.links import LinkError, link_steps
@@ -39,11 +40,10 @@ def forwarding(host: Host) -> Iterator[Finding]:
 
 def reverse_path(_: Host) -> Iterator[Finding]:
     """An interface's rp_filter is the greater of its own and `all` (the kernel's ip-sysctl.rst)."""
-    general = int(setting("net.ipv4.conf.all.rp_filter") or 0)
-    folders = sorted((PROC / "net/ipv4/conf").glob("*/rp_filter"))
-    own = {path.parent.name: int(path.read_text()) for path in folders}
-    links = {name: value for name, value in own.items() if name not in ("all", "default", "lo")}
-    strict = [name for name, value in links.items() if max(general, value) == 1]
+    paths = (PROC / "net/ipv4/conf").glob("*/rp_filter")
+    values = {path.parent.name: int(_read(path) or 0) for path in sorted(paths)}
+    names = values.keys() - {"all", "default", "lo"}
+    strict = [name for name in sorted(names) if max(values.get("all", 0), values[name]) == 1]
     if not strict:
         yield Finding("rp_filter", "ok", "the kernel drops nothing for its way back (rp_filter)")
         return
@@ -91,8 +91,11 @@ def links(host: Host) -> Iterator[Finding]:
     """Interfaces and ports that the policy names and `segc apply` cannot make."""
     if host.wanted is None:
         return
-    with IPRoute() as netlink:
-        seen = observe(netlink)
+    try:
+        with IPRoute() as netlink:
+            seen = observe(netlink)
+    except (OSError, NetlinkError):  # told by the check of netlink
+        return
     try:
         _, absent = link_steps(host.wanted, seen)
     except LinkError as error:
@@ -110,8 +113,12 @@ def links(host: Host) -> Iterator[Finding]:
 
 def setting(name: str) -> str | None:
     """A sysctl of the network namespace that we are in; None where the kernel has none, or does not tell."""
+    return _read(PROC / name.replace(".", "/"))
+
+
+def _read(path: Path) -> str | None:
     with suppress(OSError):
-        return Path(PROC, name.replace(".", "/")).read_text().strip()
+        return path.read_text().strip()
     return None
 
 

@@ -27,6 +27,7 @@ OWNERS = (
     (r"ufw6?-", "ufw", "`ufw disable`, or let it allow what the policy allows"),
     (r"libvirt", "libvirt", "give its networks zones, or use bridges of the policy's in place of them"),
     (r"kube-|cali-|cilium", "Kubernetes", "keep gateways and nodes of a cluster apart"),
+    (r"netavark", "Podman", "give its networks zones: it publishes ports by itself"),
     (r"f2b-", "fail2ban", "nothing: whom it bans stays banned"),
 )
 SHOW = "make it allow what the policy allows, or delete it, if it is nobody's"
@@ -87,12 +88,12 @@ def _table(family: str, name: str, chains: list[dict[str, Any]]) -> Table:
 
 
 def _told(table: Table) -> Finding:
-    owner, advice = _owner(table)
-    of = f" of {owner}" if owner else ""
+    owners = _owners(table)
+    of = f" of {' and '.join(owners)}" if owners else ""
     verb = "decides too" if table.decides else "sees packets too"
     what = f"`table {table.family} {table.name}`{of} {verb}: {'; '.join(map(str, table.hooks))}"
     show = f"`nft list table {table.family} {table.name}` shows it"
-    return Finding("tables", "note", what, _why(table), f"{show}; {advice or SHOW}")
+    return Finding("tables", "note", what, _why(table), f"{show}; {'; '.join(owners.values()) or SHOW}")
 
 
 def _why(table: Table) -> str:
@@ -103,12 +104,11 @@ def _why(table: Table) -> str:
     return "it may drop or change packets before the policy judges them"
 
 
-def _owner(table: Table) -> tuple[str, str]:
+def _owners(table: Table) -> dict[str, str]:
+    """Who writes to the table, and what to do about each."""
     names = "\n".join((table.name, *table.chains))
-    for pattern, owner, advice in OWNERS:
-        if re.search(rf"^({pattern})", names, re.IGNORECASE | re.MULTILINE):
-            return owner, advice
-    return "", ""
+    found = (each for each in OWNERS if re.search(rf"^({each[0]})", names, re.IGNORECASE | re.MULTILINE))
+    return {owner: advice for _, owner, advice in found}
 
 
 def flowtables(host: Host) -> Iterator[Finding]:

@@ -38,12 +38,12 @@ def services(host: Host) -> Iterator[Finding]:
         yield Finding("systemd", "note", "systemd does not run here", why, advice)
         return
     active = {name for name, answer in zip(names, answers, strict=False) if answer == "active"}
-    yield from _firewalls(active)
-    yield from _managers(active)
-    yield from _boot(host, "nftables" in active)
+    yield from firewalls(active)
+    yield from managers(active)
+    yield from boot(host, "nftables" in active)
 
 
-def _firewalls(active: set[str]) -> Iterator[Finding]:
+def firewalls(active: set[str]) -> Iterator[Finding]:
     for name, (why, advice) in FIREWALLS.items():
         if name in active:
             yield Finding("firewalls", "note", f"`{name}` runs", why, advice)
@@ -51,7 +51,7 @@ def _firewalls(active: set[str]) -> Iterator[Finding]:
         yield Finding("firewalls", "ok", "no other firewall's service runs")
 
 
-def _managers(active: set[str]) -> Iterator[Finding]:
+def managers(active: set[str]) -> Iterator[Finding]:
     found = [name for name in MANAGERS if name in active]
     if len(found) > 1:
         why = "two services that set up links undo each other's work"
@@ -65,7 +65,7 @@ def _managers(active: set[str]) -> Iterator[Finding]:
         yield Finding("managers", "ok", "no two services set up links")
 
 
-def _boot(host: Host, nftables: bool) -> Iterator[Finding]:
+def boot(host: Host, nftables: bool) -> Iterator[Finding]:
     lacking = [name for name in ENABLED if systemctl("is-enabled", name) != ["enabled"]]
     flushed = ", and `nftables.service` flushes all tables whenever it starts" if nftables else ""
     why = f"after a reboot nothing is enforced{flushed}"

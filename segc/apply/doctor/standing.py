@@ -28,10 +28,11 @@ def folder(host: Host) -> Iterator[Finding]:
         yield Finding(
             "state", "lacking", f"`{there}` is read-only", why, "`--state-dir`, or mount it for writing"
         )
-    elif free < ROOM or (found.f_files and not found.f_favail):
-        what = f"{free // MIB} MiB and {found.f_favail} files are free in `{there}`"
+    elif found.f_files and not found.f_favail:
+        yield Finding("state", "lacking", f"`{there}` cannot hold one more file", why, "delete some files")
+    elif free < ROOM:
         advice = f"make room: {ROOM // MIB} MiB are enough for big policies"
-        yield Finding("state", "lacking", what, why, advice)
+        yield Finding("state", "lacking", f"`{there}` has room for {free // MIB} MiB only", why, advice)
     else:
         yield Finding("state", "ok", f"{free // MIB} MiB are free for the state, in `{there}`")
 
