@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +67,7 @@ class Forge:
 
 
 @pytest.fixture
-def forge(host: Host, program: dict[str, str]) -> Iterator[Forge]:
+def forge(host: Host, program: dict[str, str]) -> Forge:
     bare, clone = host.folder / "policy.git", host.folder / "clone"
     forge = Forge(host, bare, clone, program)
     clone.mkdir()
@@ -79,7 +78,7 @@ def forge(host: Host, program: dict[str, str]) -> Iterator[Forge]:
         (bare / "hooks" / hook.name).symlink_to(hook)
     forge.configure(path="policy", failOn="gains:to-tag=core", where=" ".join(host.where))
     forge.git("clone", "--quiet", str(bare), str(clone), at=host.folder)
-    yield forge
+    return forge
 
 
 def test_what_is_pushed_is_enforced_and_what_widens_access_is_not(forge: Forge) -> None:
@@ -120,12 +119,17 @@ def test_an_approver_signs_what_widens_access(forge: Forge) -> None:
     assert "push refused" in forge.push(WIDE, f"--gpg-sign={keys['eve']}", code=1)
     forge.push(WIDE, f"--gpg-sign={keys['ana']}")
     forge.host.check("c.5 -> b.7 : tcp/22 yes")
+    signed = forge.ref("main")
+    forge.push(MAIL)
+    forge.host.check("c.5 -> b.7 : tcp/22 no")
+    assert "only added to" in forge.git("push", "--force", "origin", f"{signed}:main", code=1)
 
 
 def test_a_branch_cannot_be_taken_away_to_begin_anew(forge: Forge) -> None:
     forge.push(MAIL)
     assert "stays" in forge.git("push", "origin", ":main", code=1)
-    assert "nothing" not in forge.git("push", "origin", "HEAD:topic")  # other branches enforce nothing
+    forge.commit(WIDE)
+    forge.git("push", "origin", "HEAD:topic")  # other branches enforce nothing
     assert forge.host.standing() == (1, 1, None)
 
 
@@ -158,9 +162,10 @@ def test_what_fails_its_probe_is_undone_and_not_tried_again(forge: Forge) -> Non
     host.check("a.5 -> b.7 : tcp/443 yes\nc.5 -> a.7 : tcp/25 no")
     assert (host.marker(), host.segc("verify").returncode) == ((1,), 0)
     before = host.transactions()
-    forge.git("rev-parse", "main", at=forge.bare)
-    subprocess.run([HOOKS / "deploy", "main"], cwd=forge.bare, env=forge.environment, check=True)
-    assert host.transactions() == before
+    argv = [HOOKS / "deploy", "main"]
+    done = subprocess.run(argv, cwd=forge.bare, env=forge.environment, capture_output=True, text=True)
+    assert (done.returncode, host.transactions()) == (1, before)
+    assert "was tried and does not stand" in done.stdout
     forge.configure(probe="true")
     forge.git("revert", "--no-edit", "HEAD")  # rollback by Git: the gateway has it already
     forge.git("push", "origin", "HEAD:main")

@@ -24,13 +24,9 @@ GITLAB = ROOT / "docs/pipelines/segc.gitlab-ci.yml"
     ],
 )
 def test_the_schema_of_the_forge_takes_it(schema: str, file: Path) -> None:
-    done = subprocess.run(
-        [BIN / "check-jsonschema", "--builtin-schema", schema, "--data-transform", "gitlab-ci", file]
-        if "gitlab" in schema
-        else [BIN / "check-jsonschema", "--builtin-schema", schema, file],
-        capture_output=True,
-        text=True,
-    )
+    transform = ["--data-transform", "gitlab-ci"] if file == GITLAB else []
+    argv = [BIN / "check-jsonschema", "--builtin-schema", schema, *transform, file]
+    done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -41,6 +37,22 @@ def test_pre_commit_takes_the_manifest() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    for unit in ("segc-pull.service", "segc-pull.timer"):
+        text = (ROOT / "docs/pipelines" / unit).read_text()
+        (tmp_path / unit).write_text(text.replace("/usr/local/lib/segc", str(ROOT / "docs/pipelines/hooks")))
+    argv = [
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        tmp_path / "segc-pull.service",
+        tmp_path / "segc-pull.timer",
+    ]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "segc-pull" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["review", "deploy"])
