@@ -8,6 +8,7 @@ from dataclasses import replace
 from segc.analysis.segmentation.merging import Merger, Rests, changes_nothing, merger
 from segc.analysis.segmentation.outline import Outline, allows
 from segc.analysis.segmentation.signature import split, union
+from segc.policy.model import End, Flow
 
 
 def merge(outline: Outline, one: int, other: int) -> Merger:
@@ -20,12 +21,33 @@ def merge(outline: Outline, one: int, other: int) -> Merger:
 def same(outline: Outline, one: int, other: int) -> bool:
     """Whether nobody outside can tell two zones apart. What others do among themselves does not matter."""
     first, second = outline.zones[one], outline.zones[other]
-    flows = outline.speaking_of(one, other)
+    flows = _concerned(outline, one, other)
     # Ends without their text, which may name other zones.
     ends = {end: replace(end, text="") for flow in flows for end in flow.ends}
     nameless = [replace(f, source=ends[f.source], destination=ends[f.destination]) for f in flows]
     policy = replace(outline.policy, zones={first.name: first, second.name: second})
     return changes_nothing(first, second, nameless, policy, _rests(outline, one, other))
+
+
+def _concerned(outline: Outline, one: int, other: int) -> list[Flow]:
+    """The flows that change when two zones become one, and all that meet one of these afterwards."""
+    both = outline.masks[one] | outline.masks[other]
+    rests = union(1 << cell for zone in (one, other) for cell in outline.rests[zone].values())
+    flows, wide = outline.speaking_of(one, other), outline.wide
+    torn = {end: both for flow in flows for end in flow.ends if _torn(outline, end, rests)}
+    regions = {(both, both)}
+    for flow in flows:
+        if flow.source in torn or flow.destination in torn:
+            here, there = (wide[end] | torn.get(end, 0) for end in flow.ends)
+            regions.add((here, there))
+    return [f for f in flows if any(wide[f.source] & s and wide[f.destination] & d for s, d in regions)]
+
+
+def _torn(outline: Outline, end: End, rests: int) -> bool:
+    """Whether an end may hold the rest of one of two zones without that of the other."""
+    return any(part.unless for part in end.parts) or any(
+        mask & rests not in (0, rests) for mask in outline.by_part(end)
+    )
 
 
 def _rests(outline: Outline, *zones: int) -> Rests:
