@@ -142,12 +142,3 @@ def test_drift_of_links_is_found_and_healed(hosts: dict[str, Namespace]) -> None
     segc("verify", "--heal")
     assert hosts["hr"].reaches("10.2.0.5")
     sh("systemd-analyze verify /etc/systemd/system/segc*.service /etc/systemd/system/segc-verify.timer")
-    for unit in (
-        "segc-heal",
-        "segc-verify",
-    ):  # the checkout, and segc in it, may lie in a folder for temporary files
-        folder = Path(f"/run/systemd/system/{unit}.service.d")
-        folder.mkdir(parents=True)
-        (folder / "checkout.conf").write_text("[Service]\nPrivateTmp=no\n")
-    sh("systemctl daemon-reload")
-    sh("systemctl start segc-heal.service segc-verify.service")
