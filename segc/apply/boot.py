@@ -17,13 +17,13 @@ from segc.space.protocols import PORT_NUMBERS
 UNITS = Path("/etc/systemd/system")
 ENABLED = ("segc.service", "segc-heal.service", "segc-verify.timer")
 
+# No PrivateTmp=: it would hide a segc that lies in a temporary folder, where ProtectSystem= lets none write.
 HARDENED = """\
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_NET_ADMIN{more}
 ProtectSystem=strict
 ReadWritePaths={state}
 ProtectHome=read-only
-PrivateTmp=yes
 PrivateDevices=yes
 ProtectClock=yes
 ProtectHostname=yes

@@ -142,3 +142,4 @@ def test_drift_of_links_is_found_and_healed(hosts: dict[str, Namespace]) -> None
     segc("verify", "--heal")
     assert hosts["hr"].reaches("10.2.0.5")
     sh("systemd-analyze verify /etc/systemd/system/segc*.service /etc/systemd/system/segc-verify.timer")
+    sh("systemctl start segc-heal.service segc-verify.service")
