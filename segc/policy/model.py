@@ -339,3 +339,11 @@ class Policy:
     switches: Mapping[str, Switch]
     limits: Mapping[str, int] = field(default_factory=dict)  # by the names of policy.limits.THRESHOLDS
     unused: tuple[Unused, ...] = ()
+    directories: Mapping[str, frozenset[str]] = field(default_factory=dict)  # users by directory group
+
+    def users_of(self, subject: Subject) -> frozenset[str]:
+        """Everybody known to be the subject: those listed, and the members of directory groups."""
+        if subject.kind == "user":
+            return frozenset((subject.name,))
+        group = self.groups[subject.name]
+        return group.users.union(*(self.directories.get(name, ()) for name in group.directories))

@@ -1,0 +1,66 @@
+"""What turns verified claims into elements of a ruleset's sets: `<gateway>/sessions.json`.
+
+The data follow `segc/schemas/sessions.schema.json`; the session daemon reads them from the generation that is
+in force. Lengths of time are in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from segc.backends.nftables.conditions import grant_name
+from segc.enforcement.program import Grant, Program
+from segc.policy.model import Policy, Posture, Subject
+
+FORMAT = 1
+
+
+def sessions_json(program: Program) -> str:
+    """JSON with sorted keys, so that the same policy has the same bytes."""
+    policy = program.policy
+    document = {
+        "format": FORMAT,
+        "people": {_who(each): sorted(policy.users_of(each)) for each in _subjects(program.grants)},
+        "sets": [_set(grant) for grant in program.grants],
+        "postures": {name: _facts(posture) for name, posture in policy.postures.items()},
+        "lifetimes": _lifetimes(policy),
+        "sources": {},
+    }
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _who(subject: Subject) -> str:
+    return f"{subject.kind} {subject.name}"
+
+
+def _subjects(grants: Iterable[Grant]) -> set[Subject]:
+    return {grant.subject for grant in grants}
+
+
+def _set(grant: Grant) -> dict[str, Any]:
+    """Addresses of either family that hold a grant; what a claim must prove of its user to be one."""
+    name = grant_name(grant)
+    return {
+        "ipv4": f"who4_{name}",
+        "ipv6": f"who6_{name}",
+        "people": [_who(grant.subject)],
+        "mfa": grant.mfa,
+        "postures": list(grant.postures),
+    }
+
+
+def _facts(posture: Posture) -> list[dict[str, Any]]:
+    return [{"fact": fact.name, "operator": fact.operator, "value": fact.value} for fact in posture.facts]
+
+
+def _lifetimes(policy: Policy) -> dict[str, Any]:
+    return {
+        rule.group: {
+            "max": rule.max_age,
+            "idle": rule.idle,
+            "people": sorted(policy.users_of(Subject("group", rule.group))),
+        }
+        for rule in policy.sessions
+    }
