@@ -23,6 +23,7 @@ from segc.analysis.conflicts.people import Who
 from segc.analysis.conflicts.survey import Clause, Survey
 from segc.policy.model import Flow
 from tests.bench.analysis import generate, policy_of
+from tests.fields import Fields
 
 MEMORY = 6 << 30
 
@@ -37,10 +38,10 @@ class Answers(NamedTuple):
     taking: int
 
 
-class Engine:
+class Engine(Fields):
     def __init__(self, survey: Survey) -> None:
-        self.survey, self.bdd = survey, cudd.BDD(memory_estimate=MEMORY)
-        self.bdd.configure(reordering=False)
+        self.survey, bdd = survey, cudd.BDD(memory_estimate=MEMORY)
+        bdd.configure(reordering=False)
         guards = survey.guards
         self.dates = sorted({date for guard in guards for date in guard.times[1:]} | {BEGIN, END})
         self.postures = sorted({each for guard in guards for each in guard.postures})
@@ -50,15 +51,11 @@ class Engine:
         )
         counts = {
             "source": len(survey.spaces), "destination": len(survey.spaces), "sender": len(self.people),
-            "receiver": len(self.people), "minute": WEEK, "date": len(self.dates), "fact": 1,
+            "receiver": len(self.people), "minute": WEEK, "date": len(self.dates),
             "service": survey.services.exists[4].bit_length(),
         }  # fmt: skip
-        self.names = {
-            field: [f"{field}{n}" for n in range(count.bit_length())] for field, count in counts.items()
-        }
-        self.names["fact"] = ["mfa", *(f"posture-{each}" for each in self.postures)]
-        for names in self.names.values():
-            self.bdd.declare(*names)
+        super().__init__(bdd, {field: count.bit_length() for field, count in counts.items()})
+        bdd.declare("mfa", *(f"posture-{each}" for each in self.postures))
         self._known: dict[tuple[str, object], Any] = {}
 
     def ask(self, flows: Iterable[Flow], seconds: float) -> tuple[Answers, int]:
@@ -142,21 +139,6 @@ class Engine:
 
     def _mask(self, field: str, mask: int) -> Any:
         return self.any_of(self.between(field, first, last) for first, last in _runs(mask))
-
-    def between(self, field: str, first: int, last: int) -> Any:
-        """The values first..last of a field, bit by bit from the lowest."""
-        low = high = self.bdd.true
-        for n, name in enumerate(reversed(self.names[field])):
-            bit = self.bdd.var(name)
-            low = low & bit if first >> n & 1 else low | bit
-            high = ~bit | high if last >> n & 1 else ~bit & high
-        return low & high
-
-    def any_of(self, diagrams: Iterable[Any]) -> Any:
-        found = self.bdd.false
-        for each in diagrams:
-            found = found | each
-        return found
 
 
 def _runs(mask: int) -> Iterator[tuple[int, int]]:

@@ -31,6 +31,7 @@ from segc.policy.resolve import resolve
 from segc.source import SourceFile
 from segc.syntax.parse import parse
 from segc.trace import Decision, trace
+from tests.property.ends import EndText
 
 EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "300"))
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -101,20 +102,7 @@ SPANS = {when: frozenset(i for i, at in enumerate(MOMENTS) if _on_time(when, at)
 FACTS = tuple(product((False, True), (False, True)))  # mfa, posture
 
 
-@dataclass(frozen=True)
-class Part:
-    """Places, with who must be there (`group g1`, `user u1`) and who must not."""
-
-    terms: tuple[str, ...]
-    who: str = ""
-    unless: str = ""
-
-    @property
-    def text(self) -> str:
-        if self.who:
-            return self.who + (f" in ({', '.join(self.terms)})" if self.terms else "")
-        return ", ".join(self.terms) + (f" except {self.unless}" if self.unless else "")
-
+class Part(EndText):
     @cached_property
     def places(self) -> frozenset[int]:
         terms = self.terms or ("any",)

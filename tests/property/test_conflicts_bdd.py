@@ -30,6 +30,7 @@ from segc.space.prefixes import PrefixSet, union
 from segc.space.services import ANY_SERVICE, ServiceSet
 from segc.syntax.parse import parse
 from tests.bench import analysis
+from tests.fields import Fields
 from tests.property import networks
 
 cudd = pytest.importorskip("dd.cudd")
@@ -41,11 +42,11 @@ EVERY = Claims(mfa=True, postures=frozenset({"managed", "fit"}))
 DIRECTORIES = ("d1", "d2")
 
 
-class Diagrams:
+class Diagrams(Fields):
     """`bits` of an address are told apart, the lowest ones."""
 
     def __init__(self, policy: Policy, bits: int) -> None:
-        self.policy, self.bdd = policy, cudd.BDD()
+        self.policy = policy
         widths = {"family": 1, "protocol": 8, "value": 16, "moment": 12, "facts": 2}
         for side in ("src", "dst"):
             widths |= {
@@ -54,9 +55,7 @@ class Diagrams:
                 f"{side}-user": 8,
                 f"{side}-directory": len(DIRECTORIES),
             }
-        self.names = {field: [f"{field}{n}" for n in range(width)] for field, width in widths.items()}
-        for names in self.names.values():
-            self.bdd.declare(*names)
+        super().__init__(cudd.BDD(), widths)
         self.low = (1 << bits) - 1
         self.own = union(gateway.own for gateway in policy.gateways.values())
         users = {user for group in policy.groups.values() for user in group.users}
@@ -79,21 +78,6 @@ class Diagrams:
 
     def _holds(self, conditions: Conditions, at: int) -> bool:
         return met(conditions, Situation(EVERY, at=at))
-
-    def between(self, field: str, first: int, last: int) -> Any:
-        """The values first..last of a field, bit by bit from the lowest."""
-        low = high = self.bdd.true
-        for n, name in enumerate(reversed(self.names[field])):
-            bit = self.bdd.var(name)
-            low = low & bit if first >> n & 1 else low | bit
-            high = ~bit | high if last >> n & 1 else ~bit & high
-        return low & high
-
-    def any_of(self, diagrams: Iterable[Any]) -> Any:
-        found = self.bdd.false
-        for each in diagrams:
-            found = found | each
-        return found
 
     def known(self, key: object, make: Any) -> Any:
         if key not in self._known:

@@ -33,6 +33,7 @@ from segc.source import SourceFile
 from segc.space.services import parse_service
 from segc.syntax.parse import parse
 from segc.trace import Decision, Packet, trace
+from tests.property.ends import EndText
 
 EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "100"))
 COMMON = settings(
@@ -188,18 +189,7 @@ def zone_of(wide: bool, external: bool, place: Address | str) -> str | None:
     return "net" if external else None
 
 
-@dataclass(frozen=True)
-class End:
-    terms: tuple[str, ...]
-    who: str = ""
-    unless: str = ""
-
-    @property
-    def text(self) -> str:
-        if self.who:
-            return self.who + (f" in ({', '.join(self.terms)})" if self.terms else "")
-        return ", ".join(self.terms) + (f" except {self.unless}" if self.unless else "")
-
+class End(EndText):
     def holds(self, inventory: Inventory, place: Address | str, session) -> bool:
         if not any(inventory.holds(term, place) for term in self.terms or ("any",)):
             return False
