@@ -18,11 +18,11 @@ SAFE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class RefusedByKernelError(ApplyError):
-    """nft or the kernel would not have it; `words` are theirs."""
+    """nft or the kernel would not have it; `words` are theirs, `error` is an errno where it is known."""
 
-    def __init__(self, words: str) -> None:
-        super().__init__(f"nft refused: {words}")
-        self.words = words
+    def __init__(self, words: str, error: int = 0, by: str = "nft") -> None:
+        super().__init__(f"{by} refused: {words}")
+        self.words, self.error = words, error
 
 
 def enter(name: str) -> None:
