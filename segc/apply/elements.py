@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import chain
+from socket import socket
 from typing import NamedTuple
 
 from segc.apply.host import RefusedByKernelError
@@ -24,11 +25,12 @@ from segc.apply.netlink import CREATE, NESTED, Message, Refusal, attribute, send
 INET = 1  # NFPROTO_INET
 TABLE = text(1, "segc")  # NFTA_*_TABLE
 NEW_ELEMENTS, DELETE_ELEMENTS = 12, 14
-KEY, DATA, FLAGS, TIMEOUT, EXPIRATION, USERDATA, OBJECT, KEY_END = 1, 2, 3, 4, 5, 6, 9, 10
+KEY, DATA, FLAGS, TIMEOUT, EXPIRATION, USERDATA, EXPRESSION, OBJECT, KEY_END = 1, 2, 3, 4, 5, 6, 7, 9, 10
 AT_ONCE = 60_000  # bytes: the length of a nested attribute has 16 bits
 COMMENT_LENGTH = 127  # bytes, without the zero
 _ATTRIBUTE = struct.Struct("=HH")
 _TIME = struct.Struct(">Q")
+_COUNTER = attribute(NESTED | EXPRESSION, text(1, "counter"))
 
 
 class Verdict(NamedTuple):
@@ -62,6 +64,7 @@ class Element(NamedTuple):
     upper: bytes = b""
     ends: bool = False
     data: Verdict | str = ""
+    counted: bool = False
 
 
 def address_key(text: str) -> bytes:
@@ -120,8 +123,8 @@ class Flush:
 Change = Add | Delete | Renew | Flush
 
 
-def transact(changes: Iterable[Change]) -> None:
-    """Carry out all of it in the network namespace of this thread, or nothing.
+def transact(changes: Iterable[Change], held: socket | None = None) -> None:
+    """Carry out all of it in the network namespace of this thread (or of a netlink socket held), or nothing.
 
     RefusedByKernelError says which set would not have it and why; its `error` is the errno: ENOENT where the
     table, the set or an element to delete is not there, ENFILE where the set is full, EPERM without the
@@ -130,7 +133,7 @@ def transact(changes: Iterable[Change]) -> None:
     parts = list(chain.from_iterable(map(_parts, changes)))
     if not parts:
         return
-    refused = send_batch([part.message() for part in parts], INET)
+    refused = send_batch([part.message() for part in parts], INET, held)
     if refused:
         raise _error(refused, parts)
 
@@ -185,7 +188,7 @@ def _split(kind: int, name: str, elements: Sequence[bytes]) -> Iterator[_Part]:
 
 def _encoded(element: Element) -> bytes:
     """As an entry of NFTA_SET_ELEM_LIST_ELEMENTS."""
-    key, timeout, expires, comment, upper, ends, data = element
+    key, timeout, expires, comment, upper, ends, data, counted = element
     body = attribute(NESTED | KEY, attribute(1, key))
     if ends:
         body += attribute(FLAGS, b"\0\0\0\1")
@@ -197,6 +200,8 @@ def _encoded(element: Element) -> bytes:
         body += attribute(NESTED | KEY_END, attribute(1, upper))
     if data:
         body += text(OBJECT, data) if isinstance(data, str) else attribute(NESTED | DATA, _verdict(data))
+    if counted:
+        body += _COUNTER
     if comment:
         body += attribute(USERDATA, commented(comment))
     return attribute(NESTED | 1, body)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import NamedTuple
 
 NETLINK_NETFILTER = 12
@@ -87,10 +87,11 @@ def attributes(data: bytes) -> dict[int, bytes]:
     return found
 
 
-def send_batch(batch: Sequence[Message], family: int) -> list[Refusal]:
+def send_batch(batch: Sequence[Message], family: int, held: socket.socket | None = None) -> list[Refusal]:
     """Have nf_tables carry out all of it as one transaction; what it refused. If anything, it did nothing.
 
-    The kernel answers before sendmsg(2) returns, so what is not there by then will never be.
+    The kernel answers before sendmsg(2) returns, so what is not there by then will never be. Who sends many
+    holds one socket open: when one is closed, the kernel first waits until all that was deleted is freed.
     """
     framed = [message(BEGIN, REQUEST, b"", sequence=0, resource=NF_TABLES)]
     for number, each in enumerate(batch, start=1):
@@ -98,7 +99,7 @@ def send_batch(batch: Sequence[Message], family: int) -> list[Refusal]:
         framed.append(message(NF_TABLES << 8 | each.kind, flags, each.body, family, number))
     framed.append(message(END, REQUEST, b"", sequence=len(batch) + 1, resource=NF_TABLES))
     data = b"".join(framed)
-    with open_netlink() as netlink:
+    with nullcontext(held) if held else open_netlink() as netlink:
         for option in (_CAP_ACK, _EXT_ACK):
             netlink.setsockopt(_SOL_NETLINK, option, 1)
         _room(netlink, _SNDBUFFORCE, socket.SO_SNDBUF, len(data) + BUFFER)
