@@ -9,17 +9,26 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from segc.apply.netlink import (
+    ACK,
+    BUFFER,
+    DONE,
+    DUMP,
+    ERROR,
+    NESTED,
+    REQUEST,
+    attribute,
+    attributes,
+    message,
+    messages,
+    open_netlink,
+)
 from segc.space.addresses import Address
 
-NETLINK_NETFILTER = 12
 GET, DELETE = 1 << 8 | 1, 1 << 8 | 2
-REQUEST, ACK, DUMP = 1, 4, 0x300
-ERROR, DONE = 2, 3
-NESTED = 0x8000
 TUPLE_ORIG, TUPLE_REPLY, ZONE, LABELS = 1, 2, 18, 22
 ADDRESSES = {1: "source", 2: "destination", 3: "source", 4: "destination"}
 LABEL_WORDS = struct.Struct("=QQ")
-BUFFER = 1 << 20
 
 
 class Connection(NamedTuple):
@@ -38,10 +47,10 @@ class Connection(NamedTuple):
 
 def connections() -> Iterator[Connection]:
     """All of this network namespace. OSError where the kernel lacks connection tracking."""
-    with _netlink() as netlink:
-        netlink.send(_message(GET, REQUEST | DUMP, b"", 0))
+    with open_netlink() as netlink:
+        netlink.send(message(GET, REQUEST | DUMP, b"", 0))
         while True:
-            for kind, body in _messages(netlink.recv(BUFFER)):
+            for kind, body in messages(netlink.recv(BUFFER)):
                 if kind == DONE:
                     return
                 if kind == ERROR:
@@ -53,11 +62,11 @@ def connections() -> Iterator[Connection]:
 def end(chosen: Iterable[Connection]) -> int:
     """Forget these connections; how many there still were."""
     count = 0
-    with _netlink() as netlink:
+    with open_netlink() as netlink:
         for each in chosen:
             family = socket.AF_INET if each.source.version == 4 else socket.AF_INET6
-            netlink.send(_message(DELETE, REQUEST | ACK, each.key, family))
-            (_, body), *_ = _messages(netlink.recv(BUFFER))
+            netlink.send(message(DELETE, REQUEST | ACK, each.key, family))
+            (_, body), *_ = messages(netlink.recv(BUFFER))
             try:
                 _check(body)
             except FileNotFoundError:  # it had ended by itself
@@ -66,45 +75,21 @@ def end(chosen: Iterable[Connection]) -> int:
     return count
 
 
-def _netlink() -> socket.socket:
-    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
-
-
-def _message(kind: int, flags: int, body: bytes, family: int) -> bytes:
-    return struct.pack("=IHHIIBBH", 20 + len(body), kind, flags, 1, 0, family, 0, 0) + body
-
-
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(data) >= 16:
-        length, kind = struct.unpack_from("=IH", data)
-        yield kind, data[16:length]
-        data = data[length + 3 & ~3 :]
-
-
 def _check(body: bytes) -> None:
     (error,) = struct.unpack_from("=i", body)
     if error:
         raise OSError(-error, os.strerror(-error))
 
 
-def _attributes(data: bytes) -> dict[int, bytes]:
-    found = {}
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("=HH", data)
-        found[kind & 0x3FFF] = data[4:length]
-        data = data[max(4, length + 3 & ~3) :]
-    return found
-
-
 def _connection(body: bytes) -> Connection:
-    found = _attributes(body[4:])
+    found = attributes(body[4:])
     original, reply = found[TUPLE_ORIG], found[TUPLE_REPLY]
     source, _, protocol, _, value = _tuple(original)
     destination, _, _, answered, _ = _tuple(reply)
     low, high = LABEL_WORDS.unpack(found[LABELS][:16].ljust(16, b"\0")) if LABELS in found else (0, 0)
-    key = _attribute(TUPLE_ORIG | NESTED, original)
+    key = attribute(TUPLE_ORIG | NESTED, original)
     if ZONE in found:
-        key += _attribute(ZONE, found[ZONE])
+        key += attribute(ZONE, found[ZONE])
     return Connection(
         source, destination, protocol, value if protocol in (1, 58) else answered, high << 64 | low, key
     )
@@ -112,15 +97,10 @@ def _connection(body: bytes) -> Connection:
 
 def _tuple(data: bytes) -> tuple[Address, Address, int, int, int]:
     """Source, destination, protocol, and its source and destination port; for ICMP the type as the latter."""
-    parts = _attributes(data)
-    ends = {ADDRESSES[kind]: ip_address(raw) for kind, raw in _attributes(parts[1]).items()}
-    protocol = _attributes(parts[2])
+    parts = attributes(data)
+    ends = {ADDRESSES[kind]: ip_address(raw) for kind, raw in attributes(parts[1]).items()}
+    protocol = attributes(parts[2])
     ports = [int.from_bytes(protocol.get(kind, b""), "big") for kind in (2, 3)]
     kinds = protocol.get(5) or protocol.get(8) or b""
     value = int.from_bytes(kinds, "big") if kinds else ports[1]
     return ends["source"], ends["destination"], protocol[1][0], ports[0], value
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    padding = b"\0" * (-len(value) % 4)
-    return struct.pack("=HH", 4 + len(value), kind) + value + padding

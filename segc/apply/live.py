@@ -9,20 +9,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from segc import cache
 from segc.apply.host import RefusedByKernelError, nft, run
+from segc.apply.netlink import BUFFER, NF_TABLES, REQUEST, attributes, message, messages, open_netlink
 from segc.apply.ruleset import KEPT
 from segc.apply.transaction import MARKER
 
-NETLINK_NETFILTER = 12
-GETGEN = 10 << 8 | 16  # NFNL_SUBSYS_NFTABLES, NFT_MSG_GETGEN
-REQUEST = struct.pack("=IHHIIBBH", 20, GETGEN, 1, 1, 0, 0, 0, 0)
+GETGEN, GENERATION = NF_TABLES << 8 | 16, 1  # NFT_MSG_GETGEN, NFTA_GEN_ID
 LIST = ("-j", "-s", "-n", "list", "table", "inet", "segc")
 
 Key = tuple[str, str, str]  # kind, the name of the chain, set or object, and an element's key
@@ -47,16 +44,11 @@ def held() -> Held:
 
 def transactions() -> int:
     """How many transactions nf_tables has seen in this namespace; whatever changes a table raises it."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as netlink:
-        netlink.send(REQUEST)
-        answer = netlink.recv(4096)
-    start = 20
-    while start + 4 <= len(answer):
-        length, kind = struct.unpack_from("=HH", answer, start)
-        if kind & 0x3FFF == 1:  # NFTA_GEN_ID
-            (count,) = struct.unpack_from(">I", answer, start + 4)
-            return int(count)
-        start += max(4, length + 3 & ~3)
+    with open_netlink() as netlink:
+        netlink.send(message(GETGEN, REQUEST, b""))
+        for _, body in messages(netlink.recv(BUFFER)):
+            if count := attributes(body[4:]).get(GENERATION):
+                return int.from_bytes(count, "big")
     raise RefusedByKernelError("the kernel does not tell the generation of its tables")
 
 
