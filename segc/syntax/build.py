@@ -108,7 +108,7 @@ class Builder:
         return Items(c)
 
     zone_items = group_items = facts = session_items = limit_items = steps = expectations = first
-    host_items = gateway_items = interface_items = switch_items = first
+    source_items = directory_items = host_items = gateway_items = interface_items = switch_items = first
 
     interface_item = switch_item = device
 
@@ -273,7 +273,14 @@ class Builder:
 
     def zone(self, c: list[Any]) -> t.ZoneDef:
         items = block(c)
-        return t.ZoneDef(self.word(c[1]), of(t.Setting, items), of(t.Host, items), self.around(c))
+        return t.ZoneDef(
+            self.word(c[1]), of(t.Setting, items), of(t.Host, items), self.around(c), of(t.Dot1x, items)
+        )
+
+    def dot1x(self, c: list[Any]) -> t.Dot1x:
+        names = tuple(c[2]) if len(c) == 3 else ()
+        last = names[-1].span.end if names else c[1].end_pos
+        return t.Dot1x(c[1].value, names, self.over(c[0], last))
 
     def host(self, c: list[Any]) -> t.Host:
         addresses = tuple(c[3])
@@ -300,6 +307,15 @@ class Builder:
 
     def session(self, c: list[Any]) -> t.SessionDef:
         return t.SessionDef(self.word(c[1]), tuple(block(c)), self.around(c))
+
+    def source(self, c: list[Any]) -> t.SourceDef:
+        return t.SourceDef(self.word(c[1]), self.word(c[2]), tuple(block(c)), self.around(c))
+
+    def directory(self, c: list[Any]) -> t.DirectoryDef:
+        return t.DirectoryDef(self.word(c[1]), tuple(block(c)), self.around(c))
+
+    def revoke(self, c: list[Any]) -> t.Revoke:
+        return t.Revoke(self.word(c[2]) if len(c) == 5 else None, self.word(c[-1]), self.around(c))
 
     def limits(self, c: list[Any]) -> t.LimitsDef:
         return t.LimitsDef(tuple(block(c)), self.around(c))
@@ -352,11 +368,12 @@ class Builder:
         return t.Publish(c[1], self.word(c[3]), c[5], changed, self.around(c))
 
     def port(self, c: list[Any]) -> t.Port:
-        trunk = c[2].type == "TRUNK"
-        isolated = len(c) == 5
-        zones = tuple(c[3]) if trunk else (self.word(c[3]),)
-        span = self.over(c[0], c[4].end_pos if isolated else zones[-1].span.end)
-        return t.Port(self.word(c[1]), zones, trunk, isolated, span)
+        trunk, dot1x = c[2].type == "TRUNK", c[2].type == "DOT1X"
+        last = c[-1]
+        isolated = isinstance(last, Token) and last.type == "ISOLATED"
+        zones = () if dot1x else tuple(c[3]) if trunk else (self.word(c[3]),)
+        end = last.end_pos if isolated or dot1x else zones[-1].span.end
+        return t.Port(self.word(c[1]), zones, trunk, isolated, self.over(c[0], end), dot1x)
 
     def switch(self, c: list[Any]) -> t.SwitchDef:
         items = block(c)

@@ -53,6 +53,9 @@ _VALUES = {
     "limit": "a rate such as `200/second`",
     "max": "a duration such as `10h`",
     "idle": "a duration such as `10h`",
+    "sync": "a duration such as `5m`",
+    "timeout": "a duration such as `30s`",
+    "within": "a duration such as `15m`",
     "mark": "a mask such as `0xffff0000`",
 }
 

@@ -18,6 +18,7 @@ from segc.syntax.build import Items
 STATEMENTS = frozenset(
     {
         *("import", "timezone", "service", "zone", "set", "group", "posture", "session", "limits"),
+        *("source", "directory", "revoke"),
         *("allow", "deny", "staged", "never", "workflow", "test", "gateway", "switch"),
     }
 )

@@ -15,11 +15,23 @@ from segc.syntax import grammar
 
 _ITEMS = frozenset(
     {"setting", "host", "fact", "step", "expectation", "interface", "gateway_address", "serve", "manage"}
-    | {"publish", "port"}
+    | {"publish", "port", "dot1x"}
 )
 _STATEMENTS = frozenset(
     {"import_", "timezone", "service", "zone", "set_", "group", "directory_group", "posture", "session"}
-    | {"limits", "flow", "never", "never_services", "workflow", "test", "gateway", "switch"}
+    | {
+        "source",
+        "directory",
+        "revoke",
+        "limits",
+        "flow",
+        "never",
+        "never_services",
+        "workflow",
+        "test",
+        "gateway",
+        "switch",
+    }
 )
 _OPTIONS = frozenset({"require", "when", "option", "facts_given"})
 _GAP = re.compile(r"\n|#[^\n]*")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from segc.identity.snapshot import Snapshot
 from segc.source import Span
 
 
@@ -149,11 +150,21 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class Dot1x:
+    """`dot1x group hr-staff`, `dot1x user "…"` or `dot1x mac`: whom a port that asks puts into the zone."""
+
+    kind: str  # group, user, mac
+    names: tuple[Word, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneDef:
     name: Word
     settings: tuple[Setting, ...]  # vlan, subnet, external, tag, intra, refuse, about
     hosts: tuple[Host, ...]
     span: Span = field(compare=False, repr=False)
+    dot1x: tuple[Dot1x, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +187,7 @@ class GroupDef:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`os_version >= "14.2"`; `operator` is one of `=`, `!=`, `<`, `<=`, `>`, `>=`."""
+    """`os_version >= "14.2"`; `operator` is one of `=`, `!=`, `<`, `<=`, `>`, `>=`, `within`."""
 
     name: Word
     operator: str
@@ -198,6 +209,34 @@ class SessionDef:
 
     name: Word
     settings: tuple[Setting, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDef:
+    """`source hq-vpn openvpn { zone vpn  mfa  posture managed  max 12h }`."""
+
+    name: Word
+    kind: Word
+    settings: tuple[Setting, ...]  # zone, mfa, posture, max
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryDef:
+    """`directory corp { sync 5m  timeout 30s }`."""
+
+    name: Word
+    settings: tuple[Setting, ...]
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """`revoke within 15m`, or `revoke group finance within 15m`."""
+
+    group: Word | None
+    within: Word
     span: Span = field(compare=False, repr=False)
 
 
@@ -313,13 +352,14 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """`port p1 zone hr isolated`, `port "Gi1/0/1-12" zone hr` or `port p2 trunk hr, finance`."""
+    """`port p1 zone hr isolated`, `port "Gi1/0/1-12" dot1x` or `port p2 trunk hr, finance`."""
 
     name: Word
-    zones: tuple[Word, ...]
+    zones: tuple[Word, ...]  # none where whoever is at the port decides
     trunk: bool
     isolated: bool
     span: Span = field(compare=False, repr=False)
+    dot1x: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +442,11 @@ Statement = (
     | GroupDef
     | PostureDef
     | SessionDef
+    | SourceDef
+    | DirectoryDef
+    | Revoke
     | LimitsDef
+    | Snapshot
     | Timezone
     | Flow
     | Never

@@ -221,11 +221,54 @@ def zones(draw: Draw) -> Written:
         setting("tag", several(words["name"])),
         setting("about", words["string"].map(lambda found: (found[0], (found[1],)))),
         hosts(),
+        admissions(),
     ]
     items = draw(st.lists(st.one_of(kinds), max_size=5))
     given = tuple(node for _, node in items if isinstance(node, t.Setting))
     inside = tuple(node for _, node in items if isinstance(node, t.Host))
-    return block(["zone", name], items), t.ZoneDef(word(name), given, inside, HERE)
+    admitted = tuple(node for _, node in items if isinstance(node, t.Dot1x))
+    return block(["zone", name], items), t.ZoneDef(word(name), given, inside, HERE, admitted)
+
+
+@st.composite
+def admissions(draw: Draw) -> Written:
+    kind = draw(st.sampled_from(["group", "user", "mac"]))
+    tokens, who = draw(several(words["string" if kind == "user" else "name"])) if kind != "mac" else ([], ())
+    return ["dot1x", kind, *tokens], t.Dot1x(kind, who, HERE)
+
+
+@st.composite
+def sources(draw: Draw) -> Written:
+    name, kind = draw(names), draw(names)
+    time = st.just((["12h"], (word("12h"),)))
+    kinds = [
+        setting("zone", several(words["zone"])),
+        setting("mfa", st.just(([], ()))),
+        setting("posture", several(words["name"])),
+        setting("max", time),
+    ]
+    items = draw(st.lists(st.one_of(kinds), max_size=5))
+    settings = tuple(node for _, node in items)
+    return block(["source", name, kind], items), t.SourceDef(word(name), word(kind), settings, HERE)
+
+
+@st.composite
+def revocations(draw: Draw) -> Written:
+    name = draw(names)
+    if draw(st.booleans()):
+        within = ["within", "15m"]
+        return draw(
+            st.sampled_from(
+                [
+                    (["revoke", *within], t.Revoke(None, word("15m"), HERE)),
+                    (["revoke", "group", name, *within], t.Revoke(word(name), word("15m"), HERE)),
+                ]
+            )
+        )
+    time = st.just((["5m"], (word("5m"),)))
+    items = draw(st.lists(setting("sync", time) | setting("timeout", time), max_size=3))
+    settings = tuple(node for _, node in items)
+    return block(["directory", name], items), t.DirectoryDef(word(name), settings, HERE)
 
 
 @st.composite
@@ -243,6 +286,8 @@ def postures(draw: Draw) -> Written:
     name, facts = draw(names), []
     for _ in range(draw(st.integers(0, 3))):
         fact, sign = draw(names), draw(st.sampled_from(["=", "!=", "<", "<=", ">", ">="]))
+        if draw(st.booleans()):
+            facts.append(([fact, "within", "3d"], t.Fact(word(fact), "within", word("3d"), False, HERE)))
         tokens, value = draw(words["string"] | words["name"] | words["date"])
         facts.append(([fact, sign, *tokens], t.Fact(word(fact), sign, value, tokens[0][0] == '"', HERE)))
     return block(["posture", name], facts), t.PostureDef(word(name), tuple(f for _, f in facts), HERE)
@@ -303,7 +348,17 @@ def small(draw: Draw) -> Written:
 
 
 statements = st.one_of(
-    flows(), nevers(), workflows(), trials(), zones(), small(), groups(), postures(), gateways()
+    flows(),
+    nevers(),
+    workflows(),
+    trials(),
+    zones(),
+    small(),
+    groups(),
+    postures(),
+    gateways(),
+    sources(),
+    revocations(),
 )
 gaps = st.sampled_from(
     [" ", " ", " ", " ", "\n", "\n\n\n", "  ", "\t", ";", " # c\n", "\n# own\n", "\r\n", " #\n\n# b\n\n"]

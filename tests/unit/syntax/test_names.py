@@ -10,7 +10,7 @@ from segc.syntax import tree as t
 from segc.syntax.hints import RESERVED
 from segc.syntax.parse import parse
 
-KEYWORDS = sorted(set(re.findall(r'^[A-Z_]+: "([a-z]+)"$', grammar.text(), re.MULTILINE)))
+KEYWORDS = sorted(set(re.findall(r'^[A-Z0-9_]+: "([a-z0-9]+)"$', grammar.text(), re.MULTILINE)))
 FOREIGN = ["ip", "dst", "accept", "fwd", "drop", "saddr", "None", "_", "__init__", "x-y--z"]
 
 ZONE_POSITIONS = [
@@ -28,7 +28,8 @@ ZONE_POSITIONS = [
     "gateway g {{ interface e {{ zone {n} trunk {n}, {n} bridge port p zone {n} port q trunk {n}, {n} }} }}",
     "gateway g {{ address {n} 10.0.0.1/24 serve {n}, {n} to {n} manage from {n} : {n} serve {n} to {n} }}",
     "gateway g {{ publish {n} on e -> {n}.h : {n} publish {n} on e -> {n} mark 0x1 }}",
-    "switch {n} {{ platform {n} port p zone {n} port p trunk {n}, {n} }}",
+    "switch {n} {{ platform {n} port p zone {n} port q dot1x port p trunk {n}, {n} port q dot1x isolated }}",
+    "source {n} {n} {{ zone {n}, {n} mfa zone {n} posture {n}, {n} max 1h posture {n} zone {n} }}",
 ]
 OTHER_POSITIONS = [
     "service {n} = {n}, tcp/1",
@@ -40,7 +41,10 @@ OTHER_POSITIONS = [
     "group {n} {{ group {n}, {n} group {n} }}",
     'group {n} from directory "x"',
     "posture {n} {{ {n} = {n} {n} >= {n} }}",
+    "posture {n} {{ {n} within 3d {n} = {n} {n} within 4d }}",
     "session {n} {{ max 1h }}",
+    "zone z {{ dot1x group {n}, {n} dot1x mac dot1x group {n} vlan 1 }}",
+    "directory {n} {{ sync 5m timeout 1s }} revoke group {n} within 1h revoke within 1h directory {n} {{}}",
     "gateway {n} {{ interface {n} {{ bridge port {n} zone z address {n} }} }}",
     "workflow {n} {{ z -> z : {n} }}",
 ]

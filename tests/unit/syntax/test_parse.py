@@ -350,3 +350,67 @@ def test_white_space_of_other_systems() -> None:
     assert read("\ufeffzone a {\r\n\tvlan 1;;\r\n}\r\n# end") == read("zone a { vlan 1 }")
     assert read("") == ()
     assert read("# only a comment") == ()
+
+
+def test_sources_directories_and_revocations() -> None:
+    assert read("source hq openvpn { zone vpn, lab mfa posture managed max 12h } source s posture {}") == (
+        t.SourceDef(
+            w("hq"),
+            w("openvpn"),
+            (
+                setting("zone", "vpn", "lab"),
+                setting("mfa"),
+                setting("posture", "managed"),
+                setting("max", "12h"),
+            ),
+            HERE,
+        ),
+        t.SourceDef(w("s"), w("posture"), (), HERE),
+    )
+    assert read(
+        "directory corp { sync 5m timeout 30s } revoke within 15m revoke group finance within 1h"
+    ) == (
+        t.DirectoryDef(w("corp"), (setting("sync", "5m"), setting("timeout", "30s")), HERE),
+        t.Revoke(None, w("15m"), HERE),
+        t.Revoke(w("finance"), w("1h"), HERE),
+    )
+
+
+def test_who_is_let_in_by_802_1x() -> None:
+    zone = one('zone hr { dot1x group staff, leads dot1x user "ana@x" dot1x mac }')
+    assert isinstance(zone, t.ZoneDef)
+    assert zone.dot1x == (
+        t.Dot1x("group", ws("staff", "leads"), HERE),
+        t.Dot1x("user", ws("ana@x"), HERE),
+        t.Dot1x("mac", (), HERE),
+    )
+    switch = one('switch s { port "a-1" dot1x port b dot1x isolated }')
+    assert isinstance(switch, t.SwitchDef)
+    assert switch.ports == (
+        t.Port(w("a-1"), (), False, False, HERE, True),
+        t.Port(w("b"), (), False, True, HERE, True),
+    )
+
+
+def test_the_age_of_a_fact() -> None:
+    posture = one('posture p { patched within 30d os_version = "14.2" }')
+    assert posture == t.PostureDef(
+        w("p"),
+        (
+            t.Fact(w("patched"), "within", w("30d"), False, HERE),
+            t.Fact(w("os_version"), "=", w("14.2"), True, HERE),
+        ),
+        HERE,
+    )
+
+
+def test_spans_of_what_is_let_in() -> None:
+    text = "zone hr { dot1x group staff, leads } switch s { port b dot1x isolated }"
+    zone, switch = read(text)
+    assert isinstance(zone, t.ZoneDef)
+    assert isinstance(switch, t.SwitchDef)
+    spans = zone.dot1x[0].span, switch.ports[0].span
+    assert [text[span.start : span.end] for span in spans] == [
+        "dot1x group staff, leads",
+        "port b dot1x isolated",
+    ]
