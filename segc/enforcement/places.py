@@ -170,6 +170,7 @@ class PlaceFinder:
 
     def __init__(self, places: Places) -> None:
         self._areas = places.areas
+        self._gateways = any(area.gateway for area in places.areas)
         self._index = AreaIndex([area.space for area in places.areas])
         self._within: dict[int, AreaIndex] = {}
         self._known: dict[PrefixSet, tuple[Place, ...]] = {}
@@ -200,6 +201,6 @@ class PlaceFinder:
 
     def _covers_all(self, space: PrefixSet) -> bool:
         """Whether "everywhere" says it: not beside other gateways, which `any` never means."""
-        if len(self._areas) < 2 or any(area.gateway for area in self._areas):
+        if len(self._areas) < 2 or self._gateways:
             return False
         return all(area.space <= space for area in self._areas)

@@ -24,15 +24,12 @@ ICMP = frozenset({1, 58})
 OTHER_FAMILY = {4: frozenset({58}), 6: frozenset({1})}  # the ICMP that a family does not have
 
 
-_Rule = tuple[int, int]  # the mask of the other end, the number of the services
-
-
 class _OfEnd(NamedTuple):
     """The flows that hold, and what its allows open together, whatever the service but ICMP."""
 
     opened: int
-    allows: Sequence[_Rule]
-    denies: Sequence[_Rule]
+    allows: Sequence[Flow]
+    denies: Sequence[Flow]
 
 
 class Signatures:
@@ -41,7 +38,6 @@ class Signatures:
         self._holders = outline.holders_in(outline.open_to_all)
         self._sides = (outline.by_source, outline.by_destination)
         self._known: dict[tuple[int, int], int] = {}
-        self._any = outline.services.number(ANY_SERVICE)
         self._met: dict[Conditions, bool] = {}
         self._reached: tuple[dict[End, _OfEnd], ...] = ({}, {})
 
@@ -87,24 +83,26 @@ class Signatures:
         """With what a cell may exchange anything but ICMP; where a deny is too, that hangs on the service."""
         ends = [self._of_end(end, side) for end in self._holders[cell]]
         opened = union(end.opened for end in ends)
-        denies = [rule for end in ends for rule in end.denies]
+        denies = [(self._there(flow, side), flow.services) for end in ends for flow in end.denies]
         if not denies:
             return opened
-        opened &= ~union(there for there, services in denies if services == self._any)
+        opened &= ~union(there for there, services in denies if services == ANY_SERVICE)
         doubtful = opened & union(there for there, _ in denies)
-        return opened & ~(doubtful and self._shut(doubtful, ends, denies))
+        return opened & ~(doubtful and self._shut(doubtful, ends, denies, side))
 
-    def _shut(self, doubtful: int, ends: Iterable[_OfEnd], denies: Iterable[_Rule]) -> int:
+    def _shut(
+        self, doubtful: int, ends: Iterable[_OfEnd], denies: Iterable[tuple[int, ServiceSet]], side: int
+    ) -> int:
         """What of `doubtful` no allow opens. Most of them have a service that no deny of the cell names."""
-        mask, exists = self.outline.services.mask, self.outline.services.exists
-        closing = [(there, mask(number)) for there, number in denies if number != self._any]
+        mask, exists = self.outline.services.mask_of, self.outline.services.exists
+        closing = [(there, mask(services)) for there, services in denies if services != ANY_SERVICE]
         either = exists[4] & exists[6]  # ICMP is of one family each
         free = either & ~union(services for _, services in closing)
         for end in ends:
-            for there, number in end.allows if end.opened & doubtful else ():
-                cells = there & doubtful
+            for flow in end.allows if end.opened & doubtful else ():
+                cells = self._there(flow, side) & doubtful
                 if cells:
-                    services = mask(number)
+                    services = mask(flow.services)
                     doubtful &= ~(cells if services & free else _left(cells, services & either, closing))
                     if not doubtful:
                         return 0
@@ -113,18 +111,16 @@ class Signatures:
     def _of_end(self, end: End, side: int) -> _OfEnd:
         known = self._reached[side].get(end)
         if known is None:
-            masks, number = self.outline.open_to_all, self.outline.services.number
-            allows: list[_Rule] = []
-            denies: list[_Rule] = []
-            for flow in filter(self._holds, self._sides[side].get(end, ())):
-                there = masks[flow.destination if side == 0 else flow.source]
-                if flow.action == "deny":
-                    denies.append((there, number(flow.services)))
-                elif not within(flow.services, ICMP):
-                    allows.append((there, number(flow.services)))
-            known = _OfEnd(union(there for there, _ in allows), allows, denies)
-            self._reached[side][end] = known
+            flows = [flow for flow in self._sides[side].get(end, ()) if self._holds(flow)]
+            allows = [flow for flow in flows if flow.action == "allow" and not within(flow.services, ICMP)]
+            denies = [flow for flow in flows if flow.action == "deny"]
+            opened = union(self._there(flow, side) for flow in allows)
+            known = self._reached[side][end] = _OfEnd(opened, allows, denies)
         return known
+
+    def _there(self, flow: Flow, side: int) -> int:
+        """The mask of the other end."""
+        return self.outline.open_to_all[flow.destination if side == 0 else flow.source]
 
     def _holds(self, flow: Flow) -> bool:
         if flow.conditions == PLAIN:
