@@ -17,6 +17,7 @@ from typing import Any
 from segc import cache
 from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic, finding
+from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.source import SourceFile, Span
 from segc.syntax import grammar, store
 from segc.syntax.imports import cycles
@@ -24,6 +25,7 @@ from segc.syntax.store import AnyFile, StoredFile
 from segc.syntax.tree import File, Flow, Import
 
 MAX_BYTES = 16 << 20  # of one file; reading takes some 6 s and 200 MB for each dense million
+MAX_SNAPSHOT = 64 << 20  # as many lines as there are people, and groups with people in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,15 @@ class Workspace:
 
 
 def load(paths: Sequence[str]) -> Workspace:
-    """Read files, folders (all `*.seg` below, none of them hidden) and what they import. Never raises."""
+    """Read files, folders (all `*.seg` below, none of them hidden) and what they import. Never raises.
+
+    The snapshot of directories that lies beside a file, or in a folder, belongs to the policy as well.
+    """
     reader = _Reader()
     with _collector_paused():
         for path in sorted(set(paths)):
             reader.open(path)
+            reader.open_snapshot(path)
         while reader.pending:
             reader.read(*reader.pending.pop())
     return reader.workspace()
@@ -99,6 +105,12 @@ class _Reader:
                 "name the folder that holds the policy, or write a first one with `segc init`",
             )
         self.pending += [(file, None) for file in found]
+
+    def open_snapshot(self, path: str) -> None:
+        folder = path if Path(path).is_dir() else posixpath.dirname(path)
+        snapshot = posixpath.join(folder, SNAPSHOT)
+        if os.path.lexists(snapshot):
+            self.pending.append((snapshot, None))
 
     def walk(self, top: str) -> Iterator[str]:
         """The `.seg` files below a folder; links are followed, no real folder is entered twice."""
@@ -169,13 +181,14 @@ class _Reader:
             if not stat.S_ISREG(mode) and not (piped and stat.S_ISFIFO(mode)):
                 self.fail(f"{name} is neither a file nor a folder", importer)
                 return None
-            data = _content(path, waiting=piped)
+            limit = MAX_SNAPSHOT if path.endswith(SNAPSHOT) else MAX_BYTES
+            data = _content(path, limit, waiting=piped)
         except OSError as error:
             self.fail(f"{name} cannot be read: {_reason(error)}", importer, _remedy(error, importer))
             return None
-        if len(data) > MAX_BYTES:
+        if len(data) > limit:
             self.fail(
-                f"{name} is larger than {MAX_BYTES >> 20} MiB",
+                f"{name} is larger than {limit >> 20} MiB",
                 importer,
                 "split the policy into several files",
             )
@@ -219,12 +232,12 @@ def shown(path: str) -> str:
     return os.fsencode(Path(path).as_posix()).decode("utf-8", "replace")
 
 
-def _content(path: str, waiting: bool) -> bytes:
+def _content(path: str, limit: int, waiting: bool) -> bytes:
     """The first bytes of a file, one more than it may have; a pipe or /proc/kmsg may keep us `waiting`."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (0 if waiting else os.O_NONBLOCK))
     with open(handle, "rb", buffering=0) as file:  # noqa: PTH123 (a descriptor)
         parts, size = [], 0
-        while size <= MAX_BYTES and (part := file.read(min(1 << 20, MAX_BYTES + 1 - size))) != b"":
+        while size <= limit and (part := file.read(min(1 << 20, limit + 1 - size))) != b"":
             if part is None:
                 raise BlockingIOError(errno.EAGAIN, "it has no end")
             parts.append(part)

@@ -46,7 +46,7 @@ def command(paths: tuple[str, ...], check: bool, diff: bool, color: str) -> None
         found = workspace.load(paths or ["."])
         tell("formatting")
         problems = _problems(found, paths or ["."])
-        named = [source for source, _ in found.files if _below(source.path, paths or ["."])]
+        named = [source for source, _ in found.files if _is_text(source, paths or ["."])]
         broken = {each.primary.span.path for each in problems if each.primary}
         whole = [source for source in named if source.path not in broken]
         changes = [(each, text) for each in whole if (text := format_source(each)) != each.text]
@@ -85,6 +85,11 @@ def _problems(found: Workspace, paths: Sequence[str]) -> tuple[Diagnostic, ...]:
         and (each.primary is None or _below(each.primary.span.path, paths))
         and not (each.code == "SEG002" and each.primary and each.primary.span.path in read)
     )
+
+
+def _is_text(source: SourceFile, paths: Sequence[str]) -> bool:
+    """Whether it is a file of ours to lay out: a snapshot of directories has its layout."""
+    return source.path.endswith(".seg") and _below(source.path, paths)
 
 
 def _below(path: str, paths: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 A page is `segc/explain/<code>.md`: a heading `# SEG301 dead-flow`, a paragraph, `## Fails` and `## Fixed`
 with a `seg` block each, and perhaps `## When to accept it`. In the failing block the line where the finding
-begins ends in `# <- SEG301`; a finding about a file that cannot be read has no such line.
+begins ends in `# <- SEG301`; a finding about a file that cannot be read, or is no policy, has no such line.
 
 Where a block needs several files, a line `# file: name.seg` begins each; `# file: name.seg (latin-1)` says
 that the file is written in another encoding than UTF-8. Without such a line it is one file, `policy.seg`.

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from segc.diagnostics.model import Label
+from segc.diagnostics.suggest import did_you_mean
+from segc.identity.snapshot import FILE, Snapshot
 from segc.policy.model import Group, Posture, PostureFact, SessionRule
 from segc.policy.nesting import nesting, path_text, report_deep
 from segc.policy.scope import Findings
@@ -15,7 +17,9 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 366 * 86400
 
 
-def resolve_groups(definitions: Mapping[str, tree.GroupDef], findings: Findings) -> Mapping[str, Group]:
+def resolve_groups(
+    definitions: Mapping[str, tree.GroupDef], snapshots: Sequence[Snapshot], findings: Findings
+) -> Mapping[str, Group]:
     for node in definitions.values():
         for name in node.groups:
             if name.text not in definitions:
@@ -30,22 +34,73 @@ def resolve_groups(definitions: Mapping[str, tree.GroupDef], findings: Findings)
         _report_cycle(path, definitions, findings)
     if found.cycles or found.deep:
         nested = dict.fromkeys(definitions, ())  # who is in what would take time and memory in their product
-    return {name: _group(name, definitions, nested) for name in definitions}
+    drawn = _directory_members(definitions, snapshots, findings)
+    return {name: _group(name, definitions, nested, drawn) for name in definitions}
 
 
-def _group(name: str, definitions: Mapping[str, tree.GroupDef], nested: Mapping[str, Sequence[str]]) -> Group:
+def _directory_members(
+    definitions: Mapping[str, tree.GroupDef], snapshots: Sequence[Snapshot], findings: Findings
+) -> Mapping[str, Sequence[str]]:
+    """The members of every directory group of which they are known."""
+    for again in snapshots[1:]:
+        findings.add(
+            "SEG105",
+            f"the policy has two snapshots of its directories, here and in `{snapshots[0].span.path}`",
+            again.span._replace(end=again.span.start + 1),
+            help="name one folder or the other, or merge the two into one policy",
+        )
+    words = [node.directory for node in definitions.values() if node.directory]
+    if not snapshots:
+        for word in words:
+            findings.add(
+                "SEG110",
+                f"nobody knows who is in the directory group `{word.text}`, so nobody is",
+                word.span,
+                f"there is no `{FILE}` beside the policy",
+                help="`segc identity sync` asks the directories and writes it",
+            )
+        return {}
+    return {word.text: _members(word, snapshots[0], findings) for word in words}
+
+
+def _members(word: tree.Word, snapshot: Snapshot, findings: Findings) -> Sequence[str]:
+    found = snapshot.groups(word.text)
+    if len(found) == 1:
+        return found[0].members
+    message, label = f"no directory has a group `{word.text}`", f"not in `{snapshot.span.path}`"
+    near = did_you_mean(word.text, snapshot.names)
+    help = near or "if it is there by now, `segc identity sync` reads it into the snapshot"
+    if found:
+        owners = [each.name for each in snapshot.directories if each.group(word.text)]
+        message, label = f"the group `{word.text}` is in {len(owners)} directories", "which of them?"
+        help = f"say so: {' or '.join(f'`{owner}/{word.text}`' for owner in owners)}"
+    findings.add("SEG111", message, word.span, label, help=help)
+    return ()
+
+
+def _group(
+    name: str,
+    definitions: Mapping[str, tree.GroupDef],
+    nested: Mapping[str, Sequence[str]],
+    drawn: Mapping[str, Sequence[str]],
+) -> Group:
     members, waiting = {name}, [name]
     while waiting:
         new = set(nested[waiting.pop()]) - members
         members |= new
         waiting.extend(new)
     nodes = [definitions[member] for member in members]
+    listed = frozenset(word.text for node in nodes for word in node.users)
+    directories = frozenset(node.directory.text for node in nodes if node.directory)
+    known = directories & drawn.keys()
     return Group(
         name=name,
-        users=frozenset(word.text for node in nodes for word in node.users),
-        directories=frozenset(node.directory.text for node in nodes if node.directory),
+        users=listed.union(*(drawn[each] for each in known)),
+        directories=directories - known,
         members=frozenset(members),
         span=definitions[name].name.span,
+        known=known,
+        listed=listed,
     )
 
 

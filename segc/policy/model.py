@@ -46,13 +46,17 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`users` with those of nested groups; `directories` are the directory groups that it draws on."""
+    """`users` with those of nested groups and of directory groups that the snapshot holds, which are `known`.
+
+    `directories` are the directory groups of which nobody knows who is in them.
+    """
 
     name: str
     users: frozenset[str]
     directories: frozenset[str]
     members: frozenset[str]  # every group nested in it, itself included
     span: Span = field(compare=False, repr=False)
+    known: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.diagnostics.suggest import Guesses
+from segc.identity.snapshot import Snapshot
 from segc.source import Span
 from segc.syntax import tree
 from segc.syntax.store import AnyFile
@@ -78,6 +79,7 @@ class Scope:
     timezones: tuple[tree.Timezone, ...]
     nevers: tuple[tree.Never, ...]
     workflows: tuple[tree.Workflow, ...]
+    snapshots: tuple[Snapshot, ...]
     tests: tuple[tree.Test, ...]
 
 
@@ -123,6 +125,7 @@ def _by_name(what: str, nodes: Iterable[N], findings: Findings) -> dict[str, N]:
     for node in nodes:
         first = found.setdefault(node.name.text, node)
         if first is not node:
+        snapshots=tuple(by_kind.get(Snapshot, [])),  # type: ignore[arg-type]
             findings.add(
                 "SEG102",
                 f"the {what} `{node.name.text}` is defined twice",

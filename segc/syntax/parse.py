@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 from functools import cache
 from threading import Lock
@@ -10,6 +11,7 @@ from typing import Any
 from lark.exceptions import UnexpectedInput
 
 from segc.diagnostics.model import Diagnostic
+from segc.identity import snapshot
 from segc.source import SourceFile
 from segc.syntax import grammar
 from segc.syntax.build import Builder
@@ -32,7 +34,11 @@ def parse(source: SourceFile) -> tuple[File, tuple[Diagnostic, ...]]:
 
     A statement with an error is missing from the tree, or the item of a block that has it.
     A byte order mark and carriage returns are white space. Never raises, whatever the text.
+    A file called `identities.lock.json` is one statement, the snapshot of the directories (SEG112).
     """
+    if posixpath.basename(source.path) == snapshot.FILE:
+        found, wrong = snapshot.read_snapshot(source)
+        return File((found,) if found else ()), wrong
     lark, builder = _parser()
     with _ONE_AT_A_TIME:
         builder.path = source.path

@@ -14,10 +14,12 @@ from segc.apply.seen import Seen
 from segc.cli.reading import read
 from segc.diagnostics.codes import RULES
 from segc.diagnostics.model import Diagnostic, Severity
+from segc.identity.snapshot import FILE
 from segc.policy.model import Policy
 from segc.proof.findings import prove
 from segc.source import SourceFile
 from segc.syntax.parse import parse
+from segc.syntax.tree import File
 from tests.diagnostics import runner
 from tests.diagnostics.examples import example_files, examples, slips
 
@@ -28,10 +30,18 @@ NAMES = ("Linux ", "VLAN ", "IPv")
 def diagnose(source: SourceFile) -> Iterable[Diagnostic]:
     file, syntax = parse(source)
     assert not syntax, f"{source.path}: {syntax[0].message} (line {syntax[0].primary.span.line})"
-    files = [(source, file)]
+    files = [(source, file), *snapshot_beside(source)]
     checked = compile.check(files)
     built = compile.build(checked.policy, files).diagnostics if checked.sound else ()
     return dict.fromkeys((*checked.diagnostics, *built))
+
+
+def snapshot_beside(source: SourceFile) -> Iterator[tuple[SourceFile, File]]:
+    """What directories say, where a policy of the corpus has `NAME.lock.json` beside it."""
+    path = (CORPUS[0].parent / source.path).with_suffix(".lock.json")
+    if path.exists():
+        lock = SourceFile(FILE, path.read_text("utf-8"))
+        yield lock, parse(lock)[0]
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

@@ -50,7 +50,7 @@ class People:
     def _directories(self, name: str) -> frozenset[str]:
         """Where unlisted members may come from; a group that lists nothing may be filled by anything."""
         groups = [self.policy.groups[member] for member in self.policy.groups[name].members]
-        open_ended = {f" {g.name}" for g in groups if not g.users and not g.directories}
+        open_ended = {f" {g.name}" for g in groups if not (g.users or g.directories or g.known)}
         return self.policy.groups[name].directories | open_ended
 
     def proves(self, person: Person, subject: Subject) -> bool:
