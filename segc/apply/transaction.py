@@ -10,13 +10,22 @@ import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from segc.apply.ruleset import TABLE, Ruleset, SetText, element_key
+from segc.apply.differing import differing
+from segc.apply.ruleset import TABLE, Ruleset, SetText, element_key, read_ruleset
 
 AT_ONCE = 500  # elements in one command, for lines that people can still read
 MARKER = "generation_"
 ASIDE = "next/"  # before the names of second sets
 _LOOKUP = re.compile(r"@([A-Za-z0-9_./-]+)")
 Commands = tuple[str, ...]  # of one transaction
+
+
+def both_ways(old: str, new: str) -> tuple[tuple[Commands, ...], tuple[Commands, ...]]:
+    """What `change` makes of two emitted rulesets, there and back; it costs little where little differs."""
+    one, other = differing(old, new)
+    if renumbered(one, other) or _redefined(one, other):
+        one, other = read_ruleset(old), read_ruleset(new)
+    return change(one, other), change(other, one)
 
 
 def change(old: Ruleset, new: Ruleset) -> tuple[Commands, ...]:

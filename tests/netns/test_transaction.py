@@ -11,7 +11,7 @@ import pytest
 
 from segc.apply import host, live
 from segc.apply.ruleset import Ruleset, read_ruleset
-from segc.apply.transaction import Commands, change, rebuild, renumbered
+from segc.apply.transaction import Commands, both_ways, change, rebuild, renumbered
 from tests.netns.namespace import Namespace, nft
 from tests.netns.policy import compile_path, compile_text
 from tests.netns.site import GATEWAY, ZONES
@@ -89,6 +89,17 @@ def test_from_one_sample_to_another(namespace: Namespace, before: str, after: st
         assert live.items() == live.items_of(ruleset(before))
 
     namespace.call(work)
+
+
+EVERY = [*permutations(STATEMENTS, 2), *permutations(("office gw1", "clinic gw", "retail hq"), 2)]
+
+
+@pytest.mark.parametrize(("before", "after"), EVERY, ids=lambda name: name)
+def test_what_both_have_need_not_be_read(before: str, after: str) -> None:
+    old, new = ruleset(before), ruleset(after)
+    there, back = both_ways(old, new)
+    assert there == change(read_ruleset(old), read_ruleset(new))
+    assert back == change(read_ruleset(new), read_ruleset(old))
 
 
 def test_a_change_is_small_where_little_changes() -> None:
