@@ -1,0 +1,117 @@
+"""DHCP leases: which device has which address, as the lease files of Kea and dnsmasq tell.
+
+A lease binds a device to its address, on the word of a MAC address and no better. dnsmasq can run `hook.py`
+instead, and then a lease is known before its client is.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from segc.sessions.sources.directory import Identity, read_identities
+from segc.sessions.sources.hook import Request, lease, mac_address, vouched
+from segc.sessions.sources.link import Link, LinkError
+
+ASSIGNED = "0"  # Kea's state of a lease that somebody has
+NEVER = float("inf")
+
+
+class Lease(NamedTuple):
+    """Moments in Unix seconds; `at` is when it was given, 0 where the server does not tell."""
+
+    address: str
+    mac: str
+    expires: float
+    at: float
+
+
+Leases = Mapping[str, Lease]
+
+
+def kea(lines: Iterable[str]) -> Iterator[Lease]:
+    """Of Kea's memfile, which grows at its end: the last of an address counts. A released one has expired."""
+    for row in csv.DictReader(lines):
+        try:
+            expires, length = int(row["expire"]), int(row["valid_lifetime"])
+            held = row["state"] == ASSIGNED and length > 0
+            yield Lease(row["address"], row["hwaddr"] or "", expires if held else 0, expires - length)
+        except (KeyError, TypeError, ValueError):  # torn, or the header of another run
+            continue
+
+
+def dnsmasq(lines: Iterable[str]) -> Iterator[Lease]:
+    """Lines `EXPIRES MAC ADDRESS NAME CLIENT-ID`, where 0 is never. Its IPv6 leases have no MAC address."""
+    for line in lines:
+        match line.split():
+            case [expires, mac, address, _, _] if expires.isdecimal() and mac_address(mac):
+                yield Lease(address, mac, float(expires) or NEVER, 0.0)
+
+
+def read(path: Path) -> dict[str, Lease]:
+    """All leases, by address. OSError where there is no file.
+
+    While Kea cleans up, what it has cleaned is in FILE.2 and what it is at in FILE.1 (Kea ARM, 8.2.2).
+    """
+    lines = path.read_text(errors="replace").splitlines()
+    if not lines or not lines[0].startswith("address,"):
+        return {each.address: each for each in dnsmasq(lines)}
+    former = [path.with_name(f"{path.name}.{number}") for number in (2, 1)]
+    parts = [each.read_text(errors="replace").splitlines() for each in former if each.exists()]
+    return {each.address: each for part in (*parts, lines) for each in kea(part)}
+
+
+def requests(
+    leases: Leases, known: Mapping[str, Lease | None], who: Mapping[str, Identity] | None, now: float
+) -> Iterator[tuple[Request, str]]:
+    """What is new since the daemon was told what is `known`, with its address; with `who`, of its devices."""
+    for address, each in leases.items():
+        left = None if each.expires == NEVER else each.expires - now
+        ended = left is not None and left < 1
+        if known.get(address) == each or (ended and address not in known):
+            continue
+        identity = None if who is None else who.get(mac_address(each.mac) or "")
+        if who is not None and identity is None and not ended:
+            continue
+        request = lease(address, each.mac, left, each.at or now, identity)
+        if request is not None:
+            yield request, address
+    for address in known.keys() - leases.keys():
+        yield {"do": "unbind", "id": address, "at": now}, address
+
+
+@dataclass(slots=True)
+class Agent:
+    """Follows a lease file."""
+
+    link: Link
+    source: str
+    options: Mapping[str, str]
+    path: Path
+    mapping: Path | None = None
+    _known: dict[str, Lease | None] = field(default_factory=dict)
+
+    def run(self, interval: float = 1.0) -> None:
+        """For ever. OSError where the file cannot be read, IdentitiesError for a mapping that is none."""
+        self._known = dict.fromkeys(self.link.standing(self.source))
+        while True:
+            self.round(time.time())
+            time.sleep(interval)
+
+    def round(self, now: float) -> None:
+        leases = read(self.path)
+        who = None if self.mapping is None else read_identities(self.mapping, mac_address)
+        for request, address in list(requests(leases, self._known, who, now)):
+            try:
+                self.link.deliver(vouched(request, "dhcp", self.source, self.options))
+            except LinkError as error:
+                self.link.complain(error)
+                return
+            if request["do"] == "unbind":
+                self._known.pop(address, None)
+            else:
+                self._known[address] = leases[address]

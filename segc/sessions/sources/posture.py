@@ -1,0 +1,123 @@
+"""Posture: facts about devices, as JSON from whoever manages them.
+
+    {"device": "laptop-17", "time": "2026-11-23T07:00:00Z",
+     "facts": {"disk_encrypted": true, "os_version": "14.5"}}
+
+One object, a list of them, or one a line; from a file, from all `*.json` of a folder, or from standard input.
+Versions and dates are strings. A fact is believed from its `time` on for a stated age: what is older, what
+has no time and what nobody has said is unknown, and fails. Users of osquery and the like write a query that
+gives these names and values.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from segc.sessions.sources.hook import Request, vouched
+from segc.sessions.sources.link import Link, LinkError
+
+MAX_AGE = 3600  # seconds
+
+
+class FeedError(ValueError):
+    """A report that says too little, in words."""
+
+
+def reports(text: str) -> Iterator[Any]:
+    """The JSON values of a feed: one a line, or all of it is one. FeedError."""
+    try:
+        whole = json.loads(text) if text.strip() else []
+    except ValueError:
+        yield from map(_value, filter(str.strip, text.splitlines()))
+        return
+    yield from whole if isinstance(whole, list) else [whole]
+
+
+def _value(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        raise FeedError("a line of it is not JSON") from None
+
+
+def request(report: Any, max_age: int, now: float) -> Request:
+    """What the daemon is told. FeedError where it is no report, or too old to be believed."""
+    if not isinstance(report, dict) or not isinstance(report.get("device"), str):
+        raise FeedError("a report needs a `device`, a `time` and `facts`")
+    device, facts = report["device"], report.get("facts")
+    if not isinstance(facts, dict):
+        raise FeedError(f"the report about `{device}` has no object `facts`")
+    at = _moment(report.get("time"))
+    if at is None:
+        raise FeedError(f"the report about `{device}` has no `time`: Unix seconds, or ISO 8601 with a zone")
+    left = int(min(at, now) + max_age - now)
+    if left < 1:
+        raise FeedError(f"the report about `{device}` is {now - at:.0f} s old: it says nothing any more")
+    return {"do": "facts", "device": device, "facts": facts, "at": at, "ttl": left}
+
+
+def _moment(value: Any) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found.timestamp() if found is not None and found.tzinfo is not None else None
+
+
+@dataclass(slots=True)
+class Agent:
+    """Hands on a feed."""
+
+    link: Link
+    source: str
+    max_age: int = MAX_AGE
+    _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)  # modification and size
+
+    def follow(self, path: Path, interval: float = 1.0) -> None:
+        """A file or a folder, for ever, whenever it changes. OSError where it cannot be read."""
+        while True:
+            for each in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+                self._look(each)
+            time.sleep(interval)
+
+    def listen(self, lines: Iterable[str] = sys.stdin) -> None:
+        """Lines, to their end."""
+        for line in lines:
+            while not self.take(line, "standard input"):
+                time.sleep(1)
+
+    def _look(self, path: Path) -> None:
+        status = path.stat()
+        found = status.st_mtime_ns, status.st_size
+        if self._seen.get(path) != found and self.take(path.read_text(errors="replace"), str(path)):
+            self._seen[path] = found
+
+    def take(self, text: str, where: str) -> bool:
+        """Whether the daemon has heard all of it; what is no report is told and passed over."""
+        now = time.time()
+        try:
+            for each in reports(text):
+                self._send(each, where, now)
+        except FeedError as error:
+            self.link.report(f"{where}: {error}")
+        except LinkError as error:
+            self.link.complain(error)
+            return False
+        return True
+
+    def _send(self, report: Any, where: str, now: float) -> None:
+        try:
+            asked = request(report, self.max_age, now)
+        except FeedError as error:
+            self.link.report(f"{where}: {error}")
+            return
+        self.link.deliver(vouched(asked, "posture", self.source, {}))
