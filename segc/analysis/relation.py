@@ -42,13 +42,7 @@ def opened(boxes: list[Box], policy: Policy, situation: Situation) -> list[Box]:
 
 
 def closed_off(boxes: list[Box], policy: Policy, situation: Situation) -> list[Box]:
-    """`boxes` less what denies take in a situation.
-
-    With no moment given: where allows must always hold, less every deny that ever may; where what holds
-    at some time counts, less only the denies that always do.
-    """
-    if situation.at is None:
-        situation = Situation(situation.source, situation.destination, None, not situation.sometimes)
+    """`boxes` less what denies take in a situation."""
     for flow in enforced(policy, "deny"):
         if not boxes:
             break

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from segc.cli.asked import Place
 from segc.cli.reasons import clock, reasons, remedy
-from segc.diagnostics.json_format import scalars
+from segc.cli.records import statement
 from segc.diagnostics.measure import printable
 from segc.policy.claims import Claims, Situation
 from segc.policy.model import Flow, Policy
@@ -199,16 +199,16 @@ def _object(question: Question, answer: Answer, sources: Sources) -> dict[str, o
         "source": _location(decision.source),
         "destination": _location(decision.destination),
         "at": question.situation.at,
-        "statements": [_statement(flow, sources) for flow in decision.statements],
-        "overruled": [_statement(flow, sources) for flow in decision.overruled],
+        "statements": [statement(flow, sources) for flow in decision.statements],
+        "overruled": [statement(flow, sources) for flow in decision.overruled],
         "unmet": [
             {
-                **_statement(flow, sources),
+                **statement(flow, sources),
                 "why": reasons(flow, decision, question.situation, question.policy),
             }
             for flow in decision.unmet
         ],
-        "staged": [_statement(flow, sources) for flow in decision.staged],
+        "staged": [statement(flow, sources) for flow in decision.staged],
     }
 
 
@@ -219,12 +219,6 @@ def _location(place: Location) -> dict[str, str | None]:
         "zone": place.zone,
         "host": place.host,
     }
-
-
-def _statement(flow: Flow, sources: Sources) -> dict[str, object]:
-    span = flow.span
-    text = sources[span.path].text[span.start : span.end]
-    return {"file": scalars(span.path), "line": span.line, "text": text, "id": flow.id}
 
 
 def _paint(text: str, style: str, color: bool) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from itertools import chain
 
 import click
 
 from segc.analysis.adequacy import Adequacy, adequacy
-from segc.analysis.expectations import Outcome, failure, run_tests
+from segc.analysis.expectations import failure, run_tests
 from segc.analysis.promises import check_nevers, check_workflows
 from segc.cli import options
 from segc.cli.findings import counted, show
@@ -21,13 +22,13 @@ from segc.cli.terminal import can_show, colored, emit, say, width
 from segc.diagnostics.json_format import render_json, scalars
 from segc.diagnostics.junit import Case, render_junit_cases
 from segc.diagnostics.measure import printable
-from segc.diagnostics.model import Report
+from segc.diagnostics.model import Diagnostic, Report
 from segc.diagnostics.text import render_text
 from segc.policy.model import Test
 from segc.source import SourceFile
 
 GREEN, RED, RESET = "\x1b[32m", "\x1b[1;31m", "\x1b[0m"
-Results = list[tuple[Test, list[Outcome]]]  # with the lines of each that fail
+Results = list[tuple[Test, list[Diagnostic]]]  # with what is wrong with each
 
 
 @click.command("test")
@@ -59,9 +60,9 @@ def command(paths: tuple[str, ...], format_: str, mutate: bool, strict: bool, co
             results = None
         else:
             tell("testing")
-            failed: dict[Test, list[Outcome]] = {test: [] for test in reading.policy.tests}
+            failed: dict[Test, list[Diagnostic]] = {test: [] for test in reading.policy.tests}
             for outcome in run_tests(reading.policy):
-                failed[outcome.test] += [outcome] if outcome.wrong else []
+                failed[outcome.test] += [failure(outcome, reading.policy)] if outcome.wrong else []
             results = list(failed.items())
     if results is None:
         show(reading.report, color)
@@ -109,7 +110,7 @@ def _print(results: Results, sources: tuple[SourceFile, ...], color: str, second
         if painted:
             tick = f"{RED if failed else GREEN}{tick}{RESET}"
         say(f"{tick} {printable(test.title)} ({counted(len(test.expectations), 'line')})\n")
-    report = Report(tuple(failure(line) for _, failed in results for line in failed), sources)
+    report = Report(tuple(chain.from_iterable(failed for _, failed in results)), sources)
     if report.diagnostics:
         say("\n" + render_text(report, painted, width()))
     wrong = sum(bool(failed) for _, failed in results)
@@ -118,8 +119,7 @@ def _print(results: Results, sources: tuple[SourceFile, ...], color: str, second
 
 def _junit(results: Results, mutation: Adequacy | None, sources: dict[str, SourceFile], strict: bool) -> str:
     cases = [*as_cases(mutation, sources, strict)] if mutation else []
-    for test, failed in results:
-        found = [failure(line) for line in failed]
+    for test, found in results:
         texts = [f"{each.primary.span.place}: {each.message}" for each in found if each.primary]
         notes = ["\n".join(each.notes) for each in found]
         text = "\n".join(line for pair in zip(texts, notes, strict=True) for line in pair)
@@ -135,7 +135,7 @@ def _json(results: Results, mutation: Adequacy | None, sources: tuple[SourceFile
             "file": scalars(test.span.path),
             "line": test.span.line,
             "passed": not failed,
-            **json.loads(render_json(Report(tuple(map(failure, failed)), sources))),
+            **json.loads(render_json(Report(tuple(failed), sources))),
         }
         for test, failed in results
     ]

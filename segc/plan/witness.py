@@ -12,6 +12,7 @@ from segc.space.addresses import address_text
 from segc.space.prefixes import PrefixSet
 from segc.space.protocols import PORT_NUMBERS
 from segc.space.services import ServiceSet
+from segc.space.typical import typical
 
 FAMILIAR = ((6, 443), (6, 80), (6, 22))  # what people would try first, where there is a choice
 
@@ -66,14 +67,13 @@ def _address(difference: Difference, mask: int, family: int) -> str:
     for name in gateways:
         space = space | (difference.own[name] if name in difference.own else PrefixSet())
     if ranges := space.ranges(family):
-        first, last = next((pair for pair in ranges if pair[0] < pair[1]), ranges[0])
-        return address_text(min(first + (first % 256 == 0), last), family)  # no network's own address
+        return address_text(typical(ranges, family)[0], family)
     return f"gateway {gateways[0]}" if gateways else ""
 
 
 def _last(difference: Difference, mask: int, family: int) -> str:
     ranges = difference.space_of(mask).ranges(family)
-    return address_text(ranges[-1][1], family) if ranges else ""
+    return address_text(typical(ranges, family)[1], family) if ranges else ""
 
 
 def _service(services: ServiceSet, family: int) -> str:

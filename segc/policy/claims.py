@@ -35,14 +35,12 @@ NOBODY = Claims()
 class Situation:
     """Under what a packet is judged: the sessions of its two ends, and when.
 
-    `at` is in Unix seconds. None stands for any time: then only what holds at all times is certain, and
-    `sometimes` says whether to count what holds at some time as well.
+    `at` is in Unix seconds; None where nothing hangs on it, and then no flow with hours or dates holds.
     """
 
     source: Claims = NOBODY
     destination: Claims = NOBODY
     at: int | None = None
-    sometimes: bool = False
 
 
 def met(conditions: Conditions, situation: Situation) -> bool:
@@ -59,7 +57,7 @@ def _on_time(conditions: Conditions, situation: Situation) -> bool:
         return True
     at = situation.at
     if at is None:
-        return situation.sometimes
+        return False
     if conditions.not_before is not None and at < conditions.not_before:
         return False
     if conditions.not_after is not None and at >= conditions.not_after:

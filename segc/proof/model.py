@@ -43,12 +43,6 @@ class Lookup(NamedTuple):
     counts: bool
 
 
-class StateVerdicts(NamedTuple):
-    """`ct state vmap { … }`."""
-
-    verdicts: tuple[tuple[int, Verdict], ...]
-
-
 class Mark(NamedTuple):
     """`mark = mark & keep | add`."""
 
@@ -76,7 +70,7 @@ class Verdict(NamedTuple):
     target: str = ""
 
 
-Item = Match | Lookup | StateVerdicts | Mark | Effect | Verdict
+Item = Match | Lookup | Mark | Effect | Verdict
 
 
 class Rule(NamedTuple):

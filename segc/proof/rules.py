@@ -13,7 +13,6 @@ from segc.proof.model import (
     Lookup,
     Mark,
     Match,
-    StateVerdicts,
     UnreadableError,
     Verdict,
 )
@@ -50,7 +49,6 @@ FIELD = "|".join(sorted((re.escape(name) for name in (*TYPES, *NAMED)), key=len,
 ONE = rf"(?:{FIELD})(?: & \S+)?"
 LOOKUP = re.compile(rf"({ONE}(?: \. {ONE})*) vmap @(\S+)")
 COUNTED = re.compile(rf"counter name ({ONE}(?: \. {ONE})*) map @(\S+)")
-STATE = re.compile(r"ct state vmap \{ ([^}]*) \}")
 MATCH = re.compile(rf"({ONE}) ((?:!=|>=|<) )?(@\S+|\{{ [^}}]* \}}|[^\s{{@]+)")
 DEVICE = re.compile(r'(iif|oif)name (!= )?("[^"]*"|\{ [^}]* \})')
 RESET = re.compile(r"tcp flags & rst == rst")
@@ -77,7 +75,7 @@ def read_rule(text: str, line: int) -> tuple[Item, ...]:
     items: list[Item] = []
     at = 0
     while at < len(text):
-        if isinstance(items[-1] if items else None, Verdict | StateVerdicts) and not COMMENT.match(text, at):
+        if isinstance(items[-1] if items else None, Verdict) and not COMMENT.match(text, at):
             raise UnreadableError(f"{quote(text[at:])} comes after a verdict", line)
         found, end = _item(text, at, line)
         if found is None or (end < len(text) and text[end] != " "):
@@ -112,8 +110,6 @@ def _item(text: str, at: int, line: int) -> tuple[list[Item] | None, int]:
             return [Effect(kind, match[1])], match.end()
     if match := MARK.match(text, at):
         return [_mark(match)], match.end()
-    if match := STATE.match(text, at):
-        return [_states(match[1], line)], match.end()
     if match := LOOKUP.match(text, at):
         return [Lookup(_fields(match[1], line), match[2], False)], match.end()
     if match := DEVICE.match(text, at):
@@ -148,16 +144,6 @@ def _mark(match: re.Match[str]) -> Mark:
     if old is None:
         return Mark(0, int(new, 16))
     return Mark(int(keep, 16) if keep else ALL_BITS, int(add, 16) if add else 0)
-
-
-def _states(text: str, line: int) -> StateVerdicts:
-    found: dict[int, Verdict] = {}
-    for part in text.split(", "):
-        name, _, verdict = part.partition(" : ")
-        if name not in STATES or STATES.index(name) in found:
-            raise UnreadableError(f"{quote(text)} is not understood", line)
-        found[STATES.index(name)] = read_verdict(verdict, line)
-    return StateVerdicts(tuple(found.items()))
 
 
 def _device(which: str, negated: str | None, names: str) -> Match:

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from segc.proof.boxes import EVERY, WHOLE, Box, covers, meet
 from segc.proof.model import (
-    STATES,
     Chain,
     Effect,
     Field,
@@ -25,7 +24,6 @@ from segc.proof.model import (
     Match,
     Rule,
     Ruleset,
-    StateVerdicts,
     UnreadableError,
     Verdict,
 )
@@ -186,25 +184,12 @@ class Walker:
                 state = state._replace(effects=(*state.effects, item))
             elif isinstance(item, Mark):
                 state = state._replace(mark=(*state.mark, item))
-            elif isinstance(item, StateVerdicts):
-                yield from self._states(item, rule, state, way)
-                return
             elif isinstance(item, Verdict):
                 yield from self._verdict(item, rule, state, way)
                 return
             elif isinstance(item, Lookup):
                 raise UnreadableError("a look-up is not understood here", rule.line)
         yield state
-
-    def _states(self, item: StateVerdicts, rule: Rule, state: State, way: Way) -> Iterator[State]:
-        other: Intervals = ((0, len(STATES) - 1),)
-        for number, verdict in item.verdicts:
-            one = ((number, number),)
-            other = subtract(other, one)
-            if met := state.within({"state": one}):
-                yield from self._verdict(verdict, rule, met, way)
-        if other and (met := state.within({"state": other})):
-            yield met
 
     def _verdict(self, verdict: Verdict, rule: Rule, state: State, way: Way) -> Iterator[State]:
         if verdict.kind == "continue":

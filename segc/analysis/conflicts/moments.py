@@ -86,6 +86,16 @@ def without(times: Times, others: Iterable[Times]) -> list[Times]:
     return left
 
 
+def kinds(several: Iterable[Times], zone: str) -> list[int]:
+    """A Unix second of each kind: no two of them are within the same of `several`."""
+    pieces = [ALWAYS]
+    for times in several:
+        cut = [part for piece in pieces for part in (piece & times, *piece.minus(times))]
+        pieces = [piece for piece in cut if moment(piece, zone) is not None]
+    moments = (moment(piece, zone) for piece in pieces)
+    return sorted(at for at in moments if at is not None)
+
+
 @cache
 def moment(times: Times, zone: str) -> int | None:
     """Some Unix second within, or None: found in a stretch in which every minute of a week comes round.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -12,13 +11,14 @@ from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.moments import ALWAYS, moment
 from segc.analysis.conflicts.people import Person, Who
 from segc.analysis.conflicts.survey import Clause, Region, Survey
+from segc.analysis.witness import circumstances
 from segc.diagnostics.model import Label
-from segc.policy.calendar import timezone
 from segc.policy.claims import Claims, Situation
 from segc.policy.model import Flow, Zone
 from segc.space.addresses import Address, address
 from segc.space.prefixes import PrefixSet, union
 from segc.space.services import ServiceSet
+from segc.space.typical import typical
 from segc.trace import Packet
 
 SHOWN = 3
@@ -99,13 +99,14 @@ class Wording:
         at = moment(gap.times, self.survey.policy.timezone)
         sender, receiver = self._claims(gap.sender, gap), self._claims(gap.receiver)
         situation = Situation(sender, receiver, at)
+        shown = Situation(sender, receiver, None if gap.times == ALWAYS else at)
         packet = None
         if source is not None and destination is not None:
             packet = Packet(source, destination, *gap.service)
         protocol, value = gap.service
         service = str(ServiceSet(((protocol, ((value, value),)),)))
         ends = [str(source or self._gateway(gap.source)), str(destination or self._gateway(gap.destination))]
-        text = f"{' -> '.join(ends)} {service}{self._circumstances(gap, situation)}"
+        text = f"{' -> '.join(ends)} {service}{circumstances(shown, self.survey.policy.timezone)}"
         return Witness(packet, situation, text)
 
     def _addresses(self, gap: Gap) -> tuple[Address | None, Address | None]:
@@ -114,12 +115,11 @@ class Wording:
         if family is None:
             first = next((f for f in (4, 6) if any(space.ranges(f) for space in spaces)), None)
             family = first or 4
-        here, there = (space.ranges(family) for space in spaces)
-        same = gap.source == gap.destination
-        return (
-            address(here[0][0], family) if here else None,
-            address(there[-1][1] if same else there[0][0], family) if there else None,
+        here, there = (
+            typical(space.ranges(family), family) if space.ranges(family) else None for space in spaces
         )
+        same = gap.source == gap.destination
+        return (address(here[0], family) if here else None, address(there[same], family) if there else None)
 
     def _space(self, index: int) -> PrefixSet:
         name = self.survey.gateways.get(index)
@@ -131,16 +131,6 @@ class Wording:
     def _claims(self, person: Person, facts: Gap | None = None) -> Claims:
         mfa, postures = (facts.guard.mfa, facts.guard.postures) if facts else (False, frozenset[str]())
         return Claims(person.user, self.survey.people.groups_of(person), mfa, postures)
-
-    def _circumstances(self, gap: Gap, situation: Situation) -> str:
-        words = [_who(situation.source, "from "), _who(situation.destination, "to ")]
-        words += ["with mfa"] if gap.guard.mfa else []
-        words += [f"posture {name}" for name in sorted(gap.guard.postures)]
-        if gap.times != ALWAYS and situation.at is not None:
-            local = datetime.fromtimestamp(situation.at, timezone(self.survey.policy.timezone))
-            words.append(f"at {local:%Y-%m-%d %H:%M}")
-        said = ", ".join(filter(None, words))
-        return f" ({said})" if said else ""
 
     def labels(self, causes: Iterable[Flow | Zone], say: Callable[[Any], str]) -> tuple[Label, ...]:
         """The first few statements of a finding, each with what it does."""
@@ -158,14 +148,6 @@ def _lacks(service: tuple[int, int]) -> int:
 
 def _both(spaces: tuple[PrefixSet, PrefixSet], family: int) -> bool:
     return all(space.ranges(family) for space in spaces)
-
-
-def _who(claims: Claims, word: str) -> str:
-    if claims.user is None and not claims.groups:
-        return ""
-    texts = [f'user "{claims.user}"'] if claims.user else []
-    texts += [f"group {name}" for name in sorted(claims.groups)]
-    return word + ", ".join(texts)
 
 
 def short(services: ServiceSet) -> str:

@@ -61,7 +61,7 @@ def test_a_flow_lost_to_several_denies_names_them_all():
     assert told.code == "SEG301"
     assert told.primary.text == "allows it -> hr : tcp/22"
     assert [label.text for label in told.secondary] == ["denies a part of it"] * 2
-    assert told.notes == ("for instance: 10.0.20.0 -> 10.0.10.0 tcp/22 is denied",)
+    assert told.notes == ("for instance: 10.0.20.1 -> 10.0.10.1 tcp/22 is denied",)
 
 
 def test_a_deny_under_a_condition_does_not_kill():
@@ -96,7 +96,7 @@ def test_a_deny_of_one_group_kills_what_its_members_are_allowed():
 def test_a_term_that_was_named_and_is_lost():
     told = one("allow it, vpn -> hr : tcp/22\ndeny vpn -> hr : any\n")
     assert (told.code, told.message) == ("SEG311", "all that this flow allows for `vpn` is denied elsewhere")
-    assert told.notes == ("for instance: 10.8.0.0 -> 10.0.10.0 tcp/22 is denied",)
+    assert told.notes == ("for instance: 10.8.0.1 -> 10.0.10.1 tcp/22 is denied",)
     assert one("allow it -> hr.payroll, vpn : tcp/22\ndeny it -> tag pii : any\n").code == "SEG311"
 
 
@@ -180,7 +180,7 @@ def test_a_condition_beside_the_same_access_without_it():
         "SEG308",
         "`require mfa` means nothing for all that this flow grants",
     )
-    assert told.notes == ('for instance: 10.8.0.0 -> 10.0.10.0 tcp/22 (from user "ana") is allowed',)
+    assert told.notes == ('for instance: 10.8.0.1 -> 10.0.10.1 tcp/22 (from user "ana") is allowed',)
 
 
 def test_a_condition_without_meaning_for_a_zone_or_a_service():

@@ -46,7 +46,7 @@ def test_zones_are_the_same_however_it_is_written() -> None:
     assert finding.message == "zones `printers` and `scanners` are the same to the policy"
     assert "exposes 2 x 1 hosts to each other" in finding.notes[0]
     assert "VLAN 3" in finding.notes[0]
-    assert finding.notes[1] == "for instance: 10.0.3.0 -> 10.0.2.0 tcp/445 is denied today"
+    assert finding.notes[1] == "for instance: 10.0.3.1 -> 10.0.2.1 tcp/445 is denied today"
 
 
 def test_hosts_within_are_no_reason_to_stay_apart() -> None:
