@@ -30,7 +30,12 @@ COMMANDS = (
     "status",
     "verify",
     "install",
+    "bind",
+    "unbind",
+    "sessions",
+    "agent",
     "doctor",
+    "source",
 )
 INTERRUPTED, CLOSED = 128 + 2, 128 + 13  # as a shell reports SIGINT and SIGPIPE
 

@@ -1,0 +1,104 @@
+"""`segc bind`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segc.cli.asking_agent import asked, local, netns_option, socket_option
+from segc.cli.terminal import emit, say
+
+LONGEST = 366 * 86400  # seconds
+
+
+class Lifetime(click.ParamType[Any]):
+    """A duration such as `30m`, `10h` or `7d`; a bare number is seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+        number, unit = (value[:-1], value[-1]) if value[-1:] in units else (value, "s")
+        seconds = int(number) * units[unit] if re.fullmatch(r"[0-9]{1,8}", number) else 0
+        if not 0 < seconds <= LONGEST:
+            self.fail(f"`{value}` is no time of up to a year: write it as `30m`, `10h` or `7d`")
+        return seconds
+
+
+def fact(text: str) -> tuple[str, bool | int | str]:
+    """`disk_encrypted=true`, `level=3`, `os_version=14.5`: what is no truth value or number is a string."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.BadParameter(f"`{text}` is no fact: write `name=value`")
+    if value in ("true", "false"):
+        return name, value == "true"
+    return name, int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else value
+
+
+@click.command("bind")
+@click.option("--user", required=True, metavar="NAME", help="Who it is, as the policy writes it.")
+@click.option(
+    "--address",
+    "addresses",
+    required=True,
+    multiple=True,
+    metavar="ADDRESS",
+    help="Where; as often as needed.",
+)
+@click.option("--mac", metavar="MAC", help="The MAC address behind it.")
+@click.option("--device", metavar="NAME", help="The device, as the posture feed calls it.")
+@click.option("--mfa", is_flag=True, help="A second factor was proved.")
+@click.option(
+    "--posture", "postures", multiple=True, metavar="NAME", help="A posture that the device fulfils."
+)
+@click.option("--fact", "facts", multiple=True, metavar="NAME=VALUE", help="A fact about the device.")
+@click.option("--source", default="manual", show_default=True, metavar="NAME", help="Who vouches for it.")
+@click.option("--kind", metavar="KIND", help="Of what kind the source is.  [default: manual]")
+@click.option("--id", "id_", metavar="ID", help="The source's own name for the session.")
+@click.option("--ttl", type=Lifetime(), metavar="TIME", help="For how long it is vouched for.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
+@socket_option
+@netns_option
+def command(
+    user: str,
+    addresses: tuple[str, ...],
+    mac: str | None,
+    device: str | None,
+    mfa: bool,
+    postures: tuple[str, ...],
+    facts: tuple[str, ...],
+    source: str,
+    kind: str | None,
+    id_: str | None,
+    ttl: int | None,
+    format_: str,
+    socket_path: Path | None,
+    netns: str,
+) -> None:
+    """Bind addresses to a person who was verified, until the claim is over or `segc unbind` ends it.
+
+    What the policy says of sessions and sources bounds it. A newer claim takes an address over,
+    unless who holds it has proved more.
+    """
+    request: dict[str, Any] = {
+        "do": "bind",
+        "user": user,
+        "addresses": list(addresses),
+        "mfa": mfa,
+        "postures": list(postures),
+        "facts": dict(map(fact, facts)),
+        "source": source,
+        "kind": kind or "manual",
+    }
+    optional = {"mac": mac, "device": device, "id": id_, "ttl": ttl}
+    request |= {name: value for name, value in optional.items() if value is not None}
+    session = asked(socket_path, netns, request)["session"]
+    if format_ == "json":
+        emit(json.dumps(session, indent=2) + "\n")
+        return
+    say(f"{session['user']} at {', '.join(session['addresses'])} until {local(session['until'])}\n")
+    say(f"  {session['why']}\n")

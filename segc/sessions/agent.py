@@ -1,0 +1,373 @@
+"""The sessions of one host: what is asked of them, and how it is carried out.
+
+A change is first written down and then made in the kernel, as one transaction, before anybody is told that it
+was: so what was acknowledged is never lost, and whoever restarts after a crash finds at least as much written
+as the kernel holds. What ends does so even where it cannot be written.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from segc.apply.host import RefusedByKernelError
+from segc.identity.claim import MANUAL, Claim, Facts
+from segc.sessions import audit, records
+from segc.sessions.audit import Audit
+from segc.sessions.clock import Moment
+from segc.sessions.journal import Journal, Record
+from segc.sessions.judge import RefusedError, Situation, judge
+from segc.sessions.kernel import Kernel, end_connections
+from segc.sessions.metrics import Metrics
+from segc.sessions.registry import Registry
+from segc.sessions.session import Change, Key, Session
+from segc.space.addresses import Address
+
+LINGER = 10.0  # seconds for which an ended session's connections stay known, so that they are reset
+LOOKS = 8  # how often in its idle time a session is looked at
+Clock = Callable[[], Moment]
+Hook = Callable[[str], None]
+
+
+class Agent:
+    """Everything it needs is handed to it. `before` is told of each step of a change."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        kernel: Kernel,
+        audit: Audit,
+        clock: Clock,
+        host: str,
+        before: Hook = lambda step: None,
+    ) -> None:
+        self.journal, self.kernel, self.audit, self.clock, self.host = journal, kernel, audit, clock, host
+        self.registry = Registry()
+        self.kept = records.Kept()
+        self.situation = Situation(devices=self.kept.devices, barred=self.kept.barred)
+        self.metrics = Metrics()
+        self.stale = True  # the kernel may hold something else than we think
+        self.owed: list[Record] = []  # what ended and could not be written yet
+        self.leftover: dict[Address, float] = {}  # whose connections must go, and when (boot clock)
+        self._before = before
+        self._due: list[tuple[float, Key]] = []
+        self._wakes: dict[Key, float] = {}
+        self._packets: dict[Key, int] = {}
+
+    # -- what sources ask ----------------------------------------------------------------------------
+
+    def bind(self, claim: Claim, root: bool = True) -> Session | None:
+        """Take a claim; the session, or None if something newer is known of its id. RefusedError."""
+        now = self.clock()
+        if claim.at <= self._newest(claim.key):
+            return None
+        try:
+            return self._bind(claim, root, now)
+        except RefusedByKernelError as error:
+            if error.error != errno.ENOENT:
+                raise RefusedError(str(error)) from None
+        self.stale = True  # an apply has just put other sets in place: once more, by what stands now
+        self.refresh()
+        try:
+            return self._bind(claim, root, self.clock())
+        except RefusedByKernelError as error:
+            raise RefusedError(f"{error}: see `segc verify`") from None
+
+    def _bind(self, claim: Claim, root: bool, now: Moment) -> Session:
+        book = self.situation.book
+        if not root and claim.source == MANUAL and book.sources and MANUAL not in book.sources:
+            raise RefusedError(
+                f"the policy names sources, and `{MANUAL}` is none: only root may bind by hand"
+            )
+        former = self.registry.get(claim.key)
+        verified = now.on_boot_clock(claim.at)
+        same = former is not None and former.claim.user == claim.user
+        began = min(former.began, verified) if former is not None and same else verified
+        session = Session(claim, began, verified, now.boot, claim.at)
+        session = replace(session, verdict=judge(session, self.situation, now))
+        taken = list(self._taken_from(session))
+        why = "verified again" if same else ""
+        self.commit([*taken, Change(former, session, why)], now)
+        return session
+
+    def _taken_from(self, session: Session) -> Iterator[Change]:
+        """The newer claim takes an address over, unless who holds it has proved more."""
+        claim, lost = session.claim, dict[Key, list[Address]]()
+        for address in claim.addresses:
+            holder = self.registry.holder(address)
+            if holder is None or holder.key == session.key:
+                continue
+            if holder.claim.assurance > claim.assurance:
+                raise RefusedError(
+                    f"{address} is `{holder.claim.user}` by {holder.claim.source}, proved by "
+                    f"{holder.claim.assurance}: {claim.assurance} does not outweigh that"
+                )
+            lost.setdefault(holder.key, []).append(address)
+        for key, addresses in lost.items():
+            holder = self.registry.sessions[key]
+            rest = tuple(each for each in holder.claim.addresses if each not in addresses)
+            why = f"{', '.join(map(str, addresses))} taken over by `{claim.user}` ({claim.source})"
+            after = replace(holder, claim=replace(holder.claim, addresses=rest)) if rest else None
+            yield Change(holder, after, why)
+
+    def renew(self, key: Key, ttl: int | None, at: float) -> Session | None:
+        """The source sees it still. None if something newer is known; RefusedError if there is no such."""
+        now = self.clock()
+        session = self.registry.get(key)
+        if session is None:
+            raise RefusedError(f"`{key[0]}` has no session `{key[1]}`: bind it")
+        if at <= self._newest(key):
+            return None
+        claim = session.claim if ttl is None else replace(session.claim, ttl=ttl)
+        renewed = replace(session, claim=claim, renewed=now.on_boot_clock(at), active=now.boot, last=at)
+        try:
+            after = replace(renewed, verdict=judge(renewed, self.situation, now))
+        except RefusedError as error:
+            self.commit([Change(session, None, str(error))], now)
+            raise
+        self.commit([Change(session, after, "renewed")], now)
+        return after
+
+    def unbind(self, sessions: Iterable[Session], at: float, why: str) -> int:
+        """End those that nothing newer is known of; how many."""
+        changes = [Change(replace(each, last=at), None, why) for each in sessions if each.last <= at]
+        self.commit(changes, self.clock())
+        return len(changes)
+
+    def close(self, key: Key, at: float) -> None:
+        """Nothing of this id (or, with an empty one, of this source) counts that is not newer."""
+        if at > self._newest(key):
+            now = self.clock()
+            self.kept.closed[key] = at, now.wall
+            self.put_down([records.ends(key, at, now, "")])
+
+    def tell(self, device: str, facts: Facts, at: float, ttl: int, source: str) -> bool:
+        """Facts about a device; whether any was news."""
+        self._write([records.told(device, facts, at, at + ttl, source)])
+        news = self.kept.tell(device, facts, at, at + ttl, source)
+        if news:
+            self.rejudge(self.registry.on_device(device), f"facts about `{device}`")
+        return news
+
+    def bar(self, users: Sequence[str], groups: frozenset[str] | None) -> int:
+        """These are in no group any more, or not in these; how many sessions that changed."""
+        for user in users:
+            self.kept.bar(user, groups)
+        self.put_down([records.barred(user, self.kept.barred[user]) for user in users])
+        return self.rejudge([s for user in users for s in self.registry.of_user(user)], "revoked")
+
+    def admit(self, users: Sequence[str]) -> int:
+        """Take back that they are barred."""
+        barred = [user for user in users if user in self.kept.barred]
+        self._write([records.barred(user, frozenset()) for user in barred])
+        for user in barred:
+            del self.kept.barred[user]
+        return self.rejudge([s for user in barred for s in self.registry.of_user(user)], "admitted again")
+
+    def _newest(self, key: Key) -> float:
+        """When the last event that we know of its id was, or of the whole source."""
+        closed = [self.kept.closed.get(each, (-1.0, 0.0))[0] for each in (key, (key[0], ""))]
+        session = self.registry.get(key)
+        return max(*closed, session.last if session else -1.0)
+
+    # -- how it is done ------------------------------------------------------------------------------
+
+    def rejudge(self, sessions: Iterable[Session], why: str) -> int:
+        """Have the policy look at them again; how many that changed."""
+        now = self.clock()
+        changes = list(self.judged(sessions, now, why))
+        self.commit(changes, now)
+        return len(changes)
+
+    def judged(self, sessions: Iterable[Session], now: Moment, why: str) -> Iterator[Change]:
+        for session in sessions:
+            try:
+                verdict = judge(session, self.situation, now)
+            except RefusedError as error:
+                yield Change(session, None, str(error))
+            else:
+                if verdict != session.verdict:
+                    yield Change(session, replace(session, verdict=verdict), why)
+
+    def commit(self, changes: Sequence[Change], now: Moment) -> None:
+        """Carry out all of it. RefusedError, RefusedByKernelError with nothing changed if a session was to
+        begin or to become more; what only ends, ends."""
+        if not changes:
+            return
+        lines = list(records.of_changes(changes, now))
+        ending = all(each.after is None for each in changes)
+        self._before("journal")
+        self.put_down(lines) if ending else self._write(lines)
+        self._before("kernel")
+        try:
+            self.kernel.change(changes, now.boot)
+        except (RefusedByKernelError, OSError) as error:
+            self.stale = True
+            if not ending:
+                self.put_down(list(records.of_changes(_reversed(changes), now)))
+                if isinstance(error, RefusedByKernelError):
+                    raise
+                raise RefusedError(f"the kernel does not answer: {(error.strerror or '').lower()}") from None
+        self._before("answer")
+        self.settle(changes, now)
+
+    def settle(self, changes: Sequence[Change], now: Moment) -> None:
+        """What changed is so, in the journal and in the kernel: have it known here, and tell."""
+        self._end_connections(changes, now)
+        self.registry.apply(changes)
+        for change in changes:
+            if change.after is None:
+                self.ended(change, now)
+            else:
+                self._packets[change.after.key] = 0
+                self.watch(change.after, now)
+                self._tell(change)
+
+    def ended(self, change: Change, now: Moment) -> None:
+        session = change.session
+        self.kept.closed[session.key] = session.last, now.wall
+        self.kept.carried.discard(session.key)
+        self._packets.pop(session.key, None)
+        self._wakes.pop(session.key, None)
+        self._tell(change)
+
+    def _write(self, lines: list[Record]) -> None:
+        try:
+            if not self.pay():
+                raise OSError(errno.ENOSPC, "what has ended is not written yet")
+            self.journal.append(lines)
+        except OSError as error:
+            reason = (error.strerror or "input/output error").lower()
+            raise RefusedError(f"it cannot be written down: {reason}") from None
+
+    def put_down(self, lines: list[Record]) -> None:
+        """Write what ends now, or as soon as that can be."""
+        self.owed += lines
+        self.pay()
+
+    def pay(self) -> bool:
+        """Write what is owed; whether nothing is any more."""
+        try:
+            self.journal.append(self.owed, ending=True)
+        except OSError:
+            return False
+        self.owed = []
+        return True
+
+    def _end_connections(self, changes: Sequence[Change], now: Moment) -> None:
+        """Those that somebody else's session let in end at once; those of who is gone are reset first."""
+        former: dict[Address, str] = {}
+        current: dict[Address, str] = {}
+        for before, after, _ in changes:
+            for session, users in ((before, former), (after, current)):
+                users.update(
+                    (each, session.claim.user) for each in session.claim.addresses
+                ) if session else None
+        hands = {each for each, user in current.items() if former.get(each, user) != user}
+        hands |= current.keys() & self.leftover.keys()
+        for address in hands:
+            self.leftover.pop(address, None)
+        self.leftover |= dict.fromkeys(former.keys() - current.keys(), now.boot + LINGER)
+        if hands:
+            end_connections(hands)
+
+    # -- time ----------------------------------------------------------------------------------------
+
+    def watch(self, session: Session, now: Moment) -> None:
+        """Have it looked at again when it may have changed by itself."""
+        wake, idle = session.wake, session.verdict.idle
+        if idle is not None:
+            wake = min(wake, now.boot + max(1.0, idle / LOOKS))
+        self._wakes[session.key] = wake
+        heapq.heappush(self._due, (wake, session.key))
+
+    @property
+    def next_due(self) -> float:
+        """On the boot clock."""
+        return self._due[0][0] if self._due else float("inf")
+
+    def look(self) -> None:
+        """See to all sessions whose moment has come."""
+        now, due = self.clock(), []
+        while self._due and self._due[0][0] <= now.boot:
+            wake, key = heapq.heappop(self._due)
+            session = self.registry.get(key)
+            if session is not None and self._wakes.get(key) == wake:
+                due.append(self._active(session, now))
+        changes = list(self.judged(due, now, "time has passed"))
+        changed = {each.session.key for each in changes}
+        for session in due:
+            if session.key not in changed:
+                self.watch(session, now)
+        self.commit(changes, now)
+
+    def _active(self, session: Session, now: Moment) -> Session:
+        """The session with the time of its last packet, if somebody asks for that."""
+        if session.verdict.idle is None:
+            return session
+        count = self.kernel.packets(place for place, _ in session.elements())
+        if count == self._packets.get(session.key, 0):
+            return session
+        self._packets[session.key] = count
+        active = replace(session, active=now.boot)
+        self.registry.sessions[session.key] = active
+        return active
+
+    # -- telling -------------------------------------------------------------------------------------
+
+    def refuse(self, claim: Claim, reason: str, by: str) -> None:
+        self._event("bind", "failure", reason, claim, by)
+
+    def _tell(self, change: Change) -> None:
+        before, after, why = change
+        if after is None:
+            self._event("unbind", "success", why, change.session.claim)
+        elif before is None or before.claim.user != after.claim.user:
+            self._event("bind", "success", why or self.why(after), after.claim)
+        elif before.claim.addresses != after.claim.addresses:
+            self._event("move", "success", why, after.claim)
+        elif before.verdict.held != after.verdict.held:
+            self._event("change", "success", why, after.claim)
+        else:
+            self.metrics.count("renew", "success")
+
+    def _event(self, action: str, outcome: str, reason: str, claim: Claim, by: str | None = None) -> None:
+        self.metrics.count(action, outcome)
+        more = audit.of_claim(claim) | {"segc__by": by}
+        self.audit.tell(audit.event(self.clock().wall, action, outcome, reason, self.host, **more))
+
+    def why(self, session: Session) -> str:
+        """What it is worth and how long, in words."""
+        held = "; ".join(membership.words for membership, _ in session.verdict.held)
+        return f"{held or 'no flow asks for this person'}; ends because {session.verdict.bound}"
+
+    def document(self, session: Session) -> dict[str, Any]:
+        """For answers; see `segc/schemas/session-list.schema.json`."""
+        now, claim = self.clock(), session.claim
+        sets = [name for (name, _), until in session.elements() if until > now.boot]
+        return {
+            "user": claim.user,
+            "addresses": [str(each) for each in claim.addresses],
+            "source": claim.source,
+            "kind": claim.kind,
+            "id": claim.id,
+            "assurance": str(claim.assurance),
+            "mac": claim.mac,
+            "device": claim.device,
+            "mfa": claim.mfa,
+            "since": round(now.on_wall_clock(session.began), 3),
+            "until": round(now.on_wall_clock(session.verdict.until), 3),
+            "idle": session.verdict.idle,
+            "sets": sorted(set(sets)),
+            "why": self.why(session),
+        }
+
+    def refresh(self) -> None:
+        """Replaced by whoever knows where the policy is (`upkeep.Upkeep`)."""
+
+
+def _reversed(changes: Sequence[Change]) -> list[Change]:
+    return [Change(after, before, "refused by the kernel") for before, after, _ in reversed(changes)]

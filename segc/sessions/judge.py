@@ -1,0 +1,128 @@
+"""What the policy makes of a claim: whether it is taken, what it opens, and for how long. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from segc.identity.claim import Claim
+from segc.identity.kinds import KINDS
+from segc.sessions.book import NOTHING, UNBOUNDED, Book, Membership
+from segc.sessions.clock import Moment
+from segc.sessions.posture import NEVER, Known, holds_until
+from segc.sessions.session import Session, Verdict
+
+Devices = Mapping[str, Mapping[str, Known]]
+FOREVER = float("inf")
+
+
+class RefusedError(Exception):
+    """The claim is not taken; in words for whoever made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that claims are judged by. `barred` people are no subject of theirs (None: of none at all),
+    whatever the book says."""
+
+    book: Book = NOTHING
+    devices: Devices = field(default_factory=dict)
+    barred: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+
+
+def judge(session: Session, situation: Situation, now: Moment) -> Verdict:
+    """RefusedError where the claim may not be made, or is over."""
+    claim, book = session.claim, situation.book
+    check_source(claim, book)
+    until, bound = _until(session, book)
+    if until <= now.boot:
+        raise RefusedError(f"it is over: {bound}")
+    if situation.barred.get(claim.user, ()) is None:
+        raise RefusedError(f"access of `{claim.user}` was revoked")
+    idle = book.idle.get(claim.user, UNBOUNDED).seconds
+    if idle is not None and session.active + idle <= now.boot:
+        raise RefusedError(f"nothing was heard of it for {idle} s")
+    return Verdict(until, bound, idle, tuple(_held(session, situation, now)))
+
+
+def check_source(claim: Claim, book: Book) -> None:
+    """RefusedError unless the source may speak of these addresses."""
+    if book.open_to(claim.source):
+        return
+    source = book.sources.get(claim.source)
+    if source is None:
+        known = ", ".join(f"`{name}`" for name in sorted(book.sources))
+        raise RefusedError(f"the policy knows no source `{claim.source}`: it names {known}")
+    if source.kind != claim.kind:
+        raise RefusedError(f"the source `{claim.source}` is of kind `{source.kind}`, not `{claim.kind}`")
+    for address in claim.addresses:
+        if address not in source.space:
+            zones = ", ".join(f"`{name}`" for name in source.zones)
+            raise RefusedError(
+                f"{address} is in no zone that `{claim.source}` vouches for: {zones or 'it has none'}"
+            )
+
+
+def proves_mfa(claim: Claim, book: Book) -> bool:
+    """Whether a second factor that is claimed counts."""
+    source = book.sources.get(claim.source)
+    return claim.mfa and (KINDS[claim.kind].mfa if source is None else source.mfa)
+
+
+def vouches(name: str, kind: str, posture: str, book: Book) -> bool:
+    """Whether a source is believed what it says of a posture."""
+    source = book.sources.get(name)
+    if source is not None:
+        return posture in source.postures
+    return book.open_to(name) and KINDS[kind].posture
+
+
+def _until(session: Session, book: Book) -> tuple[float, str]:
+    """The least of everything that bounds it, on the boot clock, and which that is."""
+    claim = session.claim
+    bounds = [(session.renewed + claim.freshness, f"{claim.source} vouches for {claim.freshness} s")]
+    longest = book.longest.get(claim.user, UNBOUNDED)
+    if longest.seconds is not None:
+        bounds.append((session.began + longest.seconds, longest.words))
+    source = book.sources.get(claim.source)
+    if source is not None and source.max is not None:
+        bounds.append((session.began + source.max, f"source {claim.source}: max {source.max} s"))
+    return min(bounds)
+
+
+def _held(session: Session, situation: Situation, now: Moment) -> Iterator[tuple[Membership, float]]:
+    claim, book = session.claim, situation.book
+    mfa = proves_mfa(claim, book)
+    without = situation.barred.get(claim.user) or frozenset()
+    for number, subjects in book.by_user.get(claim.user, ()):
+        membership = book.memberships[number]
+        if (membership.mfa and not mfa) or without.issuperset(subjects):
+            continue
+        limits = [_posture_until(name, session, situation, now) for name in membership.postures]
+        limit = min(limits, default=FOREVER)
+        if limit > now.boot:
+            yield membership, limit
+
+
+def _posture_until(name: str, session: Session, situation: Situation, now: Moment) -> float:
+    """Until when, on the boot clock, its device is known to fulfil a posture."""
+    claim, book = session.claim, situation.book
+    if name not in book.postures:
+        return NEVER
+    spoken = vouches(claim.source, claim.kind, name, book)
+    if spoken and name in claim.postures:
+        return FOREVER
+    known = _claimed(session, now) if spoken else {}
+    for fact, each in situation.devices.get(claim.device or "", {}).items():
+        newer = fact not in known or known[fact].at <= each.at
+        if newer and each.at <= now.wall and vouches(each.source, "posture", name, book):
+            known[fact] = each
+    until = holds_until(book.postures[name], known, now.wall)
+    return until if until in (NEVER, FOREVER) else now.on_boot_clock(until)
+
+
+def _claimed(session: Session, now: Moment) -> dict[str, Known]:
+    """Facts that came with the claim are believed as long as it is."""
+    claim = session.claim
+    until = now.on_wall_clock(session.renewed) + claim.freshness
+    return {name: Known(value, until, claim.at, claim.source) for name, value in claim.facts.items()}

@@ -1,0 +1,197 @@
+"""Sessions in the kernel: timed elements of sets of `table inet segc`, and the connections they let in."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Collection, Iterable
+from itertools import chain
+from typing import NamedTuple
+
+from segc.apply import conntrack
+from segc.apply.elements import Add, Delete, Element, Flush, Renew, transact
+from segc.apply.host import RefusedByKernelError
+from segc.apply.netlink import (
+    ACK,
+    BUFFER,
+    DONE,
+    DUMP,
+    ERROR,
+    NESTED,
+    NF_TABLES,
+    REQUEST,
+    attribute,
+    attributes,
+    message,
+    messages,
+    open_netlink,
+    text,
+)
+from segc.backends.nftables.cells import LABEL
+from segc.sessions.session import Change, Place, Session
+from segc.space.addresses import Address
+
+INET = 1
+GET_TABLE, GET_SET, GET_ELEMENTS, GET_GENERATION = (NF_TABLES << 8 | each for each in (1, 10, 13, 16))
+TABLE_NAME, TABLE_HANDLE, SET_NAME, SET_HANDLE = 1, 4, 2, 16
+ELEMENT_LIST, ELEMENT_EXPRESSION, EXPRESSION_DATA, COUNTER_PACKETS = 3, 7, 2, 2
+SLACK = 0.5  # seconds by which an element's time may be off before it is put right
+
+Step = Add | Delete | Renew | Flush
+BySet = dict[str, tuple[list[Element], list[Element]]]  # what goes, what comes
+
+
+class Layout(NamedTuple):
+    """Which table and sets the kernel has: another when they were made anew under the same names."""
+
+    table: int
+    sets: frozenset[tuple[str, int]]
+
+    def names(self) -> set[str]:
+        return {name for name, _ in self.sets}
+
+
+NO_LAYOUT = Layout(0, frozenset())
+
+
+class Kernel:
+    """One network namespace: that of the thread that makes it. RefusedByKernelError, OSError."""
+
+    def __init__(self) -> None:
+        self._netlink = open_netlink()
+        self._batches = open_netlink()
+        self._own = self.transactions()
+
+    def close(self) -> None:
+        self._netlink.close()
+        self._batches.close()
+
+    # -- elements ------------------------------------------------------------------------------------
+
+    def change(self, changes: Iterable[Change], boot: float) -> None:
+        """Have what the sessions after the changes are worth instead of those before, as one transaction."""
+        steps: list[Step] = []
+        for name, (gone, come) in _by_set(changes, boot).items():
+            steps += [Delete(name, gone, missing_ok=True)] if gone else []
+            steps += [Renew(name, come)] if come else []
+        if steps:
+            self._transact(steps)
+
+    def fill(self, names: Collection[str], sessions: Iterable[Session], boot: float) -> None:
+        """Have these sets hold what these sessions are worth and nothing else, as one transaction."""
+        come: dict[str, list[Element]] = {name: [] for name in names}
+        for session in sessions:
+            for (name, address), until in session.elements():
+                if until > boot:
+                    come[name].append(_element(session, address, until - boot))
+        self._transact(chain.from_iterable((Flush(name), Add(name, each)) for name, each in come.items()))
+
+    def _transact(self, steps: Iterable[Step]) -> None:
+        before = self.transactions()
+        transact(steps, self._batches)
+        if self._own == before:
+            self._own = before + 1 & 0xFFFFFFFF  # as long as nobody else commits, we know what there is
+
+    def touched(self) -> bool:
+        """Whether somebody else has changed any table since `layout` was asked for."""
+        return self.transactions() != self._own
+
+    def transactions(self) -> int:
+        """How many nf_tables has seen in this namespace."""
+        for body in self._ask(GET_GENERATION, 0, b""):
+            if count := attributes(body[4:]).get(1):
+                return int.from_bytes(count, "big")
+        raise RefusedByKernelError("the kernel does not tell the generation of its tables")
+
+    def layout(self) -> Layout:
+        self._own = self.transactions()
+        try:
+            (table,) = self._ask(GET_TABLE, 0, text(TABLE_NAME, "segc"))
+        except FileNotFoundError:
+            return NO_LAYOUT
+        found = []
+        for body in self._ask(GET_SET, DUMP, text(1, "segc")):
+            parts = attributes(body[4:])
+            found.append((_string(parts[SET_NAME]), int.from_bytes(parts[SET_HANDLE], "big")))
+        handle = int.from_bytes(attributes(table[4:])[TABLE_HANDLE], "big")
+        return Layout(handle, frozenset(found))
+
+    def packets(self, places: Iterable[Place]) -> int:
+        """How many packets these elements have met that are counted; those that are not there, none."""
+        count = 0
+        for name, address in places:
+            key = attribute(NESTED | 1, attribute(NESTED | 1, attribute(1, address.packed)))
+            body = text(1, "segc") + text(2, name) + attribute(NESTED | ELEMENT_LIST, key)
+            try:
+                for answer in self._ask(GET_ELEMENTS, 0, body):
+                    count += _counted(answer)
+            except FileNotFoundError:
+                continue
+        return count
+
+    def _ask(self, kind: int, flags: int, body: bytes) -> list[bytes]:
+        """Answers without their netlink headers. OSError with what the kernel says."""
+        found: list[bytes] = []
+        self._netlink.send(message(kind, REQUEST | (flags or ACK), body, INET if body else 0))
+        while True:
+            for number, answer in messages(self._netlink.recv(BUFFER)):
+                if number == DONE:
+                    return found
+                if number == ERROR:
+                    (error,) = struct.unpack_from("=i", answer)
+                    if error:
+                        raise OSError(-error, os.strerror(-error))
+                    return found
+                found.append(answer)
+
+
+def _by_set(changes: Iterable[Change], boot: float) -> BySet:
+    """What of each set goes and comes. What stays as it is, with the same time and person, does neither."""
+    gone: dict[Place, tuple[float, Session]] = {}
+    come: dict[Place, tuple[float, Session]] = {}
+    for before, after, _ in changes:
+        gone |= {place: (until, before) for place, until in before.elements()} if before else {}
+        come |= {place: (until, after) for place, until in after.elements() if until > boot} if after else {}
+    steps: BySet = {}
+    for name, address in gone.keys() - come.keys():
+        steps.setdefault(name, ([], []))[0].append(Element(address.packed))
+    for (name, address), (until, session) in come.items():
+        former = gone.get((name, address))
+        if former is None or former[1].claim.user != session.claim.user or abs(former[0] - until) > SLACK:
+            steps.setdefault(name, ([], []))[1].append(_element(session, address, until - boot))
+    return steps
+
+
+def _element(session: Session, address: Address, seconds: float) -> Element:
+    """It is counted where somebody will ask whether it was idle."""
+    claim, counted = session.claim, session.verdict.idle is not None
+    words = f"{claim.user} by {claim.source}"
+    return Element(address.packed, max(1, round(seconds * 1000)), comment=words, counted=counted)
+
+
+def _string(data: bytes) -> str:
+    return data.rstrip(b"\0").decode()
+
+
+def _counted(answer: bytes) -> int:
+    listed = attributes(answer[4:]).get(ELEMENT_LIST, b"")
+    for element in attributes(listed).values():
+        expression = attributes(element).get(ELEMENT_EXPRESSION, b"")
+        counter = attributes(attributes(expression).get(EXPRESSION_DATA, b""))
+        return int.from_bytes(counter.get(COUNTER_PACKETS, b""), "big")
+    return 0
+
+
+# -- connections ---------------------------------------------------------------------------------------
+
+
+def end_connections(addresses: Collection[Address], *, others: bool = False) -> int:
+    """End the connections that a session let in at these addresses (or at all `others`); how many."""
+    return conntrack.end(
+        [
+            each
+            for each in conntrack.connections()
+            if each.has_label(LABEL)
+            and ((each.source in addresses or each.destination in addresses) is not others)
+        ]
+    )

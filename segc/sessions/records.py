@@ -1,0 +1,140 @@
+"""What the journal says: sessions that began, changed or ended, facts about devices, people who are barred.
+
+Boot-clock moments mean something within one run of the kernel only, so every run begins with its name, and
+every record has both clocks: from another run, moments come over by way of Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from segc.identity.claim import Facts, trusted
+from segc.sessions.clock import Moment
+from segc.sessions.journal import DamagedError, Record
+from segc.sessions.posture import Known
+from segc.sessions.session import Change, Key, Session
+
+BEGINS, ENDS, TOLD, BARRED, RUN = "session", "end", "facts", "barred", "run"
+
+
+@dataclass(slots=True)
+class Kept:
+    """All that outlives the agent. `closed` is, for ids of sessions that are over and with an empty id for
+    whole sources, the last event and when it came, in Unix seconds."""
+
+    sessions: dict[Key, Session] = field(default_factory=dict)
+    closed: dict[Key, tuple[float, float]] = field(default_factory=dict)
+    devices: dict[str, dict[str, Known]] = field(default_factory=dict)
+    barred: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    carried: set[Key] = field(default_factory=set)  # sessions that come from another run of the kernel
+    newest: float = 0.0  # Unix seconds of the last record
+
+    def tell(self, device: str, facts: Facts, at: float, until: float, source: str) -> bool:
+        """Believe what is newer than what we know; whether there was any of it."""
+        known = self.devices.setdefault(device, {})
+        fresh = {name: fact for name, fact in facts.items() if name not in known or known[name].at < at}
+        known.update({name: Known(fact, until, at, source) for name, fact in fresh.items()})
+        return bool(fresh)
+
+    def bar(self, user: str, groups: frozenset[str] | None) -> None:
+        """From these groups as well, or from all of them."""
+        former = self.barred.get(user, frozenset())
+        self.barred[user] = None if groups is None or former is None else former | groups
+
+
+def run(boot: str) -> Record:
+    return [RUN, boot]
+
+
+def of_changes(changes: Iterable[Change], now: Moment) -> Iterator[Record]:
+    """What must be written of changes; what the policy makes of a session is found out anew each time."""
+    for before, after, why in changes:
+        if after is None:
+            if before is not None:
+                yield ends(before.key, before.last, now, why)
+        elif before is None or _told(before) != _told(after):
+            yield begins(after, now)
+
+
+def _told(session: Session) -> tuple[Any, ...]:
+    return session.claim, session.began, session.renewed, session.last
+
+
+def begins(session: Session, now: Moment) -> Record:
+    moments = [session.began, session.renewed, session.active]
+    return [BEGINS, now.wall, now.boot, session.claim.document(), moments, session.last]
+
+
+def ends(key: Key, last: float, now: Moment, why: str) -> Record:
+    return [ENDS, now.wall, now.boot, *key, last, why]
+
+
+def told(device: str, facts: Facts, at: float, until: float, source: str) -> Record:
+    return [TOLD, device, dict(facts), at, until, source]
+
+
+def barred(user: str, groups: frozenset[str] | None) -> Record:
+    """An empty set lifts it."""
+    return [BARRED, user, None if groups is None else sorted(groups)]
+
+
+def read(records: Iterable[Record], boot: str, now: Moment) -> Kept:
+    """What stood when the last of the records was written, with moments on the clock of the run `boot`."""
+    kept, current = Kept(), ""
+    for record in records:
+        try:
+            if record[0] == RUN:
+                current = record[1]
+            else:
+                _take(kept, record, current == boot, now)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise DamagedError(f"a record of the journal cannot be read: {error}") from error
+    return kept
+
+
+def _take(kept: Kept, record: Record, here: bool, now: Moment) -> None:
+    match record:
+        case [kind, wall, boot, document, [began, renewed, active], last] if kind == BEGINS:
+            session = Session(trusted(document), began, renewed, active, last)
+            if not here:
+                session = _carried(session, Moment(wall, boot), now)
+            kept.sessions[session.key] = session
+            (kept.carried.discard if here else kept.carried.add)(session.key)
+            kept.newest = max(kept.newest, wall)
+        case [kind, wall, _, source, id_, last, _] if kind == ENDS:
+            kept.sessions.pop((source, id_), None)
+            kept.carried.discard((source, id_))
+            kept.closed[source, id_] = last, wall
+            kept.newest = max(kept.newest, wall)
+        case [kind, device, facts, at, until, source] if kind == TOLD:
+            kept.tell(device, facts, at, until, source)
+        case [kind, user, groups] if kind == BARRED:
+            kept.barred.pop(user, None)
+            if groups is None or groups:
+                kept.barred[user] = None if groups is None else frozenset(groups)
+        case _:
+            raise ValueError("it is of no kind that this segc knows")
+
+
+def _carried(session: Session, then: Moment, now: Moment) -> Session:
+    began, renewed, active = (
+        now.on_boot_clock(then.on_wall_clock(moment))
+        for moment in (session.began, session.renewed, session.active)
+    )
+    return replace(session, began=began, renewed=renewed, active=active)
+
+
+def all_of(kept: Kept, sessions: Iterable[Session], boot: str, now: Moment) -> Iterator[Record]:
+    """A snapshot. `sessions` are those that stand now."""
+    yield run(boot)
+    for session in sessions:
+        yield begins(session, now)
+    for key, (last, wall) in kept.closed.items():
+        yield [ENDS, wall, now.boot, *key, last, ""]
+    for device, facts in kept.devices.items():
+        for name, fact in facts.items():
+            yield told(device, {name: fact.value}, fact.at, fact.until, fact.source)
+    for user, groups in kept.barred.items():
+        yield barred(user, groups)

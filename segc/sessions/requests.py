@@ -1,0 +1,211 @@
+"""What can be asked of the agent: one JSON object a line, each answered by one.
+
+    {"do": "bind", "user": "ana@acme.example", "addresses": ["10.8.0.6"], "source": "hq-vpn", ...}
+    {"ok": true, "session": {...}}      {"ok": false, "error": "why not"}
+
+Events of a source may come twice or in any order: `at`, in Unix seconds, says which is the newer. What
+changes nothing for that reason is answered with `"stale": true`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from segc import __version__
+from segc.identity.claim import ClaimError, address_of, claim_of, facts_of, moment_of, name_of, seconds_of
+from segc.identity.kinds import KINDS
+from segc.sessions.judge import RefusedError
+from segc.sessions.metrics import Figure, gauge
+from segc.sessions.session import Session
+from segc.sessions.upkeep import Upkeep
+
+USERS = 100_000  # in one request
+LONGEST = 1 << 20  # bytes of a request
+Document = dict[str, Any]
+
+
+class Peer(NamedTuple):
+    """Who asks: by the kernel's word (unix(7), SO_PEERCRED)."""
+
+    uid: int
+    name: str
+
+
+def answer(line: bytes, upkeep: Upkeep, peer: Peer) -> Document:
+    """Do what a line asks for. Never fails: whatever is wrong is said in the answer."""
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        return refused("the request is not JSON")
+    if not isinstance(document, dict):
+        return refused("the request is not a JSON object")
+    do = document.get("do")
+    work = REQUESTS.get(do) if isinstance(do, str) else None
+    if work is None:
+        return refused(f"nobody can do `{do}`: ask for {', '.join(REQUESTS)}")
+    try:
+        return {"ok": True, **work(document, upkeep, peer)}
+    except (ClaimError, RefusedError) as error:
+        return refused(str(error))
+
+
+def refused(error: str) -> Document:
+    return {"ok": False, "error": error}
+
+
+def _bind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    agent, started = upkeep.agent, time.perf_counter()
+    claim = claim_of(document, agent.clock().wall)
+    try:
+        session = agent.bind(claim, root=peer.uid == 0)
+    except RefusedError as error:
+        agent.refuse(claim, str(error), peer.name)
+        raise
+    if session is None:
+        return {"stale": True}
+    agent.metrics.took(time.perf_counter() - started)
+    return {"session": agent.document(session)}
+
+
+def _unbind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    agent = upkeep.agent
+    at = moment_of(document.get("at"), agent.clock().wall)
+    source = name_of(document, "source") if "source" in document else None
+    if source is not None and ("id" in document or document.get("all") is True):
+        key = source, name_of(document, "id") if "id" in document else ""
+        found = [agent.registry.get(key)] if key[1] else agent.registry.of_source(source)
+        ended = agent.unbind([each for each in found if each is not None], at, "its source has ended it")
+        agent.close(key, at)
+    else:
+        ended = agent.unbind(_chosen(document, upkeep), at, f"unbound by {peer.name}")
+    return {"ended": ended}
+
+
+def _chosen(document: Document, upkeep: Upkeep) -> list[Session]:
+    """All that a user, an address or a device names; where several are said, those that all name."""
+    registry = upkeep.agent.registry
+    tests: list[Callable[[Session], bool]] = []
+    chosen: list[Session] | None = None
+    if "user" in document:
+        user = name_of(document, "user")
+        chosen = registry.of_user(user)
+        tests.append(lambda session: session.claim.user == user)
+    if "address" in document:
+        address = address_of(document["address"])
+        holder = registry.holder(address)
+        chosen = [holder] if holder else []
+        tests.append(lambda session: address in session.claim.addresses)
+    if "device" in document:
+        device = name_of(document, "device")
+        chosen = registry.on_device(device)
+        tests.append(lambda session: session.claim.device == device)
+    if chosen is None:
+        raise ClaimError("say which sessions: by `user`, `address`, `device`, or `source` with `id` or `all`")
+    if "source" in document:
+        source = name_of(document, "source")
+        tests.append(lambda session: session.claim.source == source)
+    return [session for session in chosen if all(test(session) for test in tests)]
+
+
+def _renew(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    agent = upkeep.agent
+    key = name_of(document, "source"), name_of(document, "id")
+    at = moment_of(document.get("at"), agent.clock().wall)
+    session = agent.renew(key, seconds_of(document.get("ttl")), at)
+    return {"stale": True} if session is None else {"session": agent.document(session)}
+
+
+def _facts(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    agent = upkeep.agent
+    device, facts = name_of(document, "device"), facts_of(document.get("facts"))
+    at = moment_of(document.get("at"), agent.clock().wall)
+    ttl = seconds_of(document.get("ttl")) or KINDS["posture"].freshness
+    news = agent.tell(device, facts, at, ttl, name_of(document, "source", "posture"))
+    return {} if news else {"stale": True}
+
+
+def _revoke(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    """Without `groups`, people who are gone altogether; with them, from these alone."""
+    groups = _listed(document, "groups") if "groups" in document else None
+    names = None if groups is None else frozenset(f"group {name}" for name in groups)
+    return {"changed": upkeep.agent.bar(_listed(document, "users"), names)}
+
+
+def _admit(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    return {"changed": upkeep.agent.admit(_listed(document, "users"))}
+
+
+def _listed(document: Document, member: str) -> list[str]:
+    names = document.get(member)
+    if not isinstance(names, list) or len(names) > USERS:
+        raise ClaimError(f"`{member}` must list at most {USERS} names")
+    return [name_of({member: name}, member) for name in names]
+
+
+def _sessions(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    """All of them, or those that `_chosen` finds."""
+    agent = upkeep.agent
+    some = document.keys() & {"user", "address", "device"}
+    if some:
+        found = _chosen(document, upkeep)
+    elif "source" in document:
+        found = agent.registry.of_source(name_of(document, "source"))
+    else:
+        found = list(agent.registry)
+    return {"sessions": [agent.document(each) for each in found]}
+
+
+def _metrics(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    return {"text": metrics(upkeep)}
+
+
+def metrics(upkeep: Upkeep) -> str:
+    agent = upkeep.agent
+    figures: list[Figure] = [
+        gauge("segc_sessions", "Sessions that stand.", len(agent.registry)),
+        gauge("segc_session_addresses", "Addresses that sessions bind.", len(agent.registry.holders)),
+        gauge("segc_session_policy_problem", "1 if the policy cannot be read.", bool(upkeep.problem)),
+        gauge("segc_session_enforced", "1 if the kernel has every set of the policy.", upkeep.enforced),
+        gauge(
+            "segc_session_generation", "The generation that sessions are judged by.", upkeep.generation or 0
+        ),
+        gauge("segc_session_journal_bytes", "Length of the journal.", agent.journal.size),
+        gauge("segc_session_journal_owed", "Ends that are not written down yet.", len(agent.owed)),
+        gauge("segc_session_audit_lost_total", "Events that could not be told.", agent.audit.lost),
+    ]
+    return agent.metrics.text(figures)
+
+
+def _reload(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    upkeep.refresh()
+    return _status(document, upkeep, peer)
+
+
+def _status(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    agent = upkeep.agent
+    return {
+        "segc": __version__,
+        "generation": upkeep.generation,
+        "enforced": upkeep.enforced and not agent.stale,
+        "problem": upkeep.problem or None,
+        "sessions": len(agent.registry),
+        "barred": len(agent.kept.barred),
+        "owed": len(agent.owed),
+    }
+
+
+REQUESTS: Mapping[str, Callable[[Document, Upkeep, Peer], Document]] = {
+    "bind": _bind,
+    "unbind": _unbind,
+    "renew": _renew,
+    "facts": _facts,
+    "sessions": _sessions,
+    "revoke": _revoke,
+    "admit": _admit,
+    "reload": _reload,
+    "status": _status,
+    "metrics": _metrics,
+}

@@ -1,0 +1,70 @@
+"""The agent as a process: what `segc agent` runs."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from segc.apply.errors import ApplyError
+from segc.apply.state import State
+from segc.sessions import clock
+from segc.sessions.agent import Agent
+from segc.sessions.audit import Audit
+from segc.sessions.journal import Journal, LockedError
+from segc.sessions.kernel import Kernel
+from segc.sessions.server import Server
+from segc.sessions.upkeep import Upkeep
+
+FOLDER = "sessions"  # in the state directory
+PATIENCE = 5.0  # seconds for a former agent to be gone
+
+
+def run(state: State, path: Path, audit: str, metrics: tuple[str, int] | None) -> None:
+    """Serve until told to stop. ApplyError where that cannot begin."""
+    try:
+        told = Audit(audit)
+    except OSError as error:
+        raise ApplyError(f"nothing can be told to `{audit}`: {_words(error)}") from None
+    try:
+        journal = _journal(state.root / FOLDER)
+    except OSError as error:
+        raise ApplyError(f"the journal in `{state.root / FOLDER}` cannot be used: {_words(error)}") from None
+    try:
+        upkeep = Upkeep(Agent(journal, Kernel(), told, clock.now, socket.gethostname()), state)
+        upkeep.start()
+        server = Server(upkeep, path, metrics)
+    except OSError as error:
+        raise ApplyError(f"the agent cannot start: {_words(error)}") from None
+    gc.freeze()
+    gc.enable()
+    notify("READY=1")
+    server.run()
+    notify("STOPPING=1")
+    upkeep.finish()
+
+
+def _journal(folder: Path) -> Journal:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return Journal(folder)
+        except LockedError as error:
+            if time.monotonic() > deadline:
+                raise ApplyError(str(error)) from None
+            time.sleep(0.05)
+
+
+def _words(error: OSError) -> str:
+    return (error.strerror or "input/output error").lower()
+
+
+def notify(state: str) -> None:
+    """Tell the service manager, if one asked for it (sd_notify(3))."""
+    target = os.environ.get("NOTIFY_SOCKET", "")
+    if target:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.sendto(state.encode(), target.replace("@", "\0", 1) if target[0] == "@" else target)

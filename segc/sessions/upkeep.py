@@ -1,0 +1,238 @@
+"""What happens by itself: a start takes up what stood, applies are followed, and time passes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from segc.apply import host, live
+from segc.apply.errors import ApplyError
+from segc.apply.host import RefusedByKernelError
+from segc.apply.state import Generation, State
+from segc.sessions import records
+from segc.sessions.agent import Agent
+from segc.sessions.audit import event
+from segc.sessions.book import NOTHING, Book, BookError, read_book
+from segc.sessions.clock import Moment
+from segc.sessions.journal import DamagedError
+from segc.sessions.judge import RefusedError, Situation, judge
+from segc.sessions.kernel import NO_LAYOUT, Layout, end_connections
+from segc.sessions.session import Change
+
+TICK = 0.25  # seconds between looks at the kernel and at the generation that stands
+SHARE = 20  # the sets are filled anew at most one in so many seconds
+HOUR = 3600.0
+REMEMBERED = 24 * HOUR  # for which late events of a session that is over are known to be late
+JUMP = 1.0  # seconds by which somebody has set the clock
+_PR_SET_PDEATHSIG = 1
+
+
+class Upkeep:
+    """The agent's housekeeping, for the state of one host or namespace."""
+
+    def __init__(self, agent: Agent, state: State) -> None:
+        self.agent, self.state = agent, state
+        agent.refresh = self.refresh  # type: ignore[method-assign]
+        self.generation: int | None = None
+        self.problem = ""  # why the policy that stands is not what sessions are judged by
+        self.enforced = False  # the kernel has every set of it
+        self._pointer: int | None = None
+        self._layout: Layout = NO_LAYOUT
+        self._children: dict[int, Callable[[bool], None]] = {}
+        self._not_before = 0.0
+        self._swept = agent.clock().boot
+        moment = agent.clock()
+        self._offset = moment.wall - moment.boot
+
+    # -- a start -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up the sessions that are still valid, with the time that they have left, and no others."""
+        agent, now, boot = self.agent, self.agent.clock(), host.boot()
+        try:
+            kept = records.read(agent.journal.read(), boot, now)
+        except DamagedError as error:
+            self._note("restore", "failure", f"{error}: no session is taken up")
+            kept = records.Kept()
+            agent.journal.begin_anew([])
+        agent.journal.append([records.run(boot)], ending=True)
+        agent.kept = kept
+        agent.situation = Situation(self._book(), kept.devices, kept.barred)
+        late = now.wall < kept.newest  # somebody has set the clock back: how long we were gone, nobody knows
+        over = []
+        for session in kept.sessions.values():
+            try:
+                if late and session.key in kept.carried:
+                    raise RefusedError("the clock has been set back since it was written")
+                session = replace(session, verdict=judge(session, agent.situation, now))
+            except RefusedError as error:
+                over.append(Change(session, None, str(error)))
+            else:
+                agent.registry.add(session)
+                agent.watch(session, now)
+        kept.sessions.clear()
+        agent.put_down(list(records.of_changes(over, now)))
+        for change in over:
+            agent.ended(change, now)
+        self.refresh()
+        holders = set(agent.registry.holders)
+        self._in_child(lambda: end_connections(holders, others=True))
+
+    # -- again and again -----------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        agent, now = self.agent, self.agent.clock()
+        self._notice_jump(now)
+        agent.look()
+        self.follow(now)
+        due = {address for address, when in agent.leftover.items() if when <= now.boot}
+        if due:
+            for address in due:
+                del agent.leftover[address]
+            self._in_child(lambda: end_connections(due))
+        if agent.owed:
+            agent.pay()
+        if agent.journal.wants_compaction and not self._children:
+            self._compact()
+        if now.boot - self._swept > HOUR:
+            self._sweep(now)
+        self._reap()
+
+    def follow(self, now: Moment) -> None:
+        """Have the kernel's sets and the policy as they are by now."""
+        if now.boot < self._not_before:
+            return
+        moved = self.state.pointer("current") != self._pointer
+        if moved or self.agent.stale or self.agent.kernel.touched():
+            changed = self.agent.kernel.layout() != self._layout
+            if moved or changed or self.agent.stale:
+                self.refresh()
+
+    def refresh(self) -> None:
+        """Judge all sessions by the policy that stands now, and fill the kernel's sets with them."""
+        agent, now = self.agent, self.agent.clock()
+        agent.situation = replace(agent.situation, book=self._book())
+        self._forget_barred()
+        changes = list(agent.judged(agent.registry, now, f"generation {self.generation}"))
+        agent.put_down(list(records.of_changes(changes, now)))
+        agent.settle(changes, now)
+        self._fill(now)
+        took = agent.clock().boot - now.boot
+        self._not_before = now.boot + SHARE * took if agent.stale is False and took > TICK else 0.0
+
+    def _fill(self, now: Moment) -> None:
+        agent = self.agent
+        self._layout = agent.kernel.layout()
+        wanted = agent.situation.book.sets
+        there = [name for name in wanted if name in self._layout.names()]
+        self.enforced = len(there) == len(wanted)
+        try:
+            agent.kernel.fill(there, agent.registry, now.boot)
+        except RefusedByKernelError:
+            agent.stale = True  # somebody was quicker: at the next tick
+        else:
+            agent.stale = False
+
+    def _book(self) -> Book:
+        """What the generation that the kernel holds says; the former where it cannot be read."""
+        self._pointer = self.state.pointer("current")
+        try:
+            generation = self._standing()
+            text = generation.artifact("sessions.json") if generation else None
+            self.generation = generation.number if generation else None
+            self.problem = ""
+            if generation and text is None:
+                self.problem = "the generation that stands says nothing of sessions: apply it again"
+            return read_book(text) if text else NOTHING
+        except (ApplyError, BookError, OSError) as error:
+            self.problem = str(error)
+            return self.agent.situation.book
+
+    def _standing(self) -> Generation | None:
+        """The generation that the kernel says it holds, else the current one."""
+        markers = live.held().markers
+        if len(markers) == 1:
+            with suppress(ApplyError):
+                return self.state.generation(markers[0])
+        return self.state.at("current")
+
+    def _forget_barred(self) -> None:
+        """Who is in no group of the policy any more need not be kept out of it."""
+        agent = self.agent
+        gone = [user for user in agent.kept.barred if user not in agent.situation.book.by_user]
+        if gone and self.generation is not None:
+            agent.put_down([records.barred(user, frozenset()) for user in gone])
+            for user in gone:
+                del agent.kept.barred[user]
+
+    def _notice_jump(self, now: Moment) -> None:
+        """Lifetimes are on a clock that nobody sets. But what came over a reboot was placed on it by Unix
+        time: where that was behind, more time has passed than it said."""
+        ahead, self._offset = now.wall - now.boot - self._offset, now.wall - now.boot
+        if abs(ahead) < JUMP:
+            return
+        agent = self.agent
+        self._note("clock", "success", f"the clock was set by {ahead:+.0f} s")
+        if ahead > 0:
+            for key in agent.kept.carried:
+                old = agent.registry.sessions[key]
+                began, renewed, active = (each - ahead for each in (old.began, old.renewed, old.active))
+                agent.registry.sessions[key] = replace(old, began=began, renewed=renewed, active=active)
+        agent.rejudge(agent.registry, "the clock was set")
+
+    def _sweep(self, now: Moment) -> None:
+        """Forget what matters to nobody any more."""
+        kept, self._swept = self.agent.kept, now.boot
+        for key, (_, when) in list(kept.closed.items()):
+            if when + REMEMBERED < now.wall:
+                del kept.closed[key]
+        for device, facts in list(kept.devices.items()):
+            for name in [name for name, fact in facts.items() if fact.until + HOUR < now.wall]:
+                del facts[name]
+            if not facts:
+                del kept.devices[device]
+
+    # -- beside ----------------------------------------------------------------------------------------
+
+    def _compact(self) -> None:
+        agent, boot, now = self.agent, host.boot(), self.agent.clock()
+        number = agent.journal.turn()
+        agent.journal.append([records.run(boot)], ending=True)
+        lines = records.all_of(agent.kept, agent.registry, boot, now)
+        self._in_child(
+            lambda: agent.journal.write_snapshot(number, lines),
+            lambda done: agent.journal.forget(number) if done else None,
+        )
+
+    def _in_child(self, work: Callable[[], object], then: Callable[[bool], None] = lambda done: None) -> None:
+        """Have a copy of this process do it, so that nobody waits; `then` is told whether it went well."""
+        child = os.fork()
+        if child:
+            self._children[child] = then
+            return
+        code = 1
+        try:
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _reap(self, flags: int = os.WNOHANG) -> None:
+        for child in list(self._children):
+            found, status = os.waitpid(child, flags)
+            if found:
+                self._children.pop(child)(status == 0)
+
+    def finish(self) -> None:
+        """Wait for what is done beside."""
+        self._reap(0)
+
+    def _note(self, action: str, outcome: str, reason: str) -> None:
+        agent = self.agent
+        agent.metrics.count(action, outcome)
+        agent.audit.tell(event(agent.clock().wall, action, outcome, reason, agent.host))
