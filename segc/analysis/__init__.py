@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from segc.analysis.addresses import check_addresses
 from segc.analysis.conflicts import check_conflicts
 from segc.analysis.expectations import check_tests
+from segc.analysis.identity import check_identity
 from segc.analysis.placement import check_placement
 from segc.analysis.promises import check_nevers, check_workflows
 from segc.analysis.segmentation import check_segmentation
@@ -24,5 +25,6 @@ CHECKS: tuple[Check, ...] = (
     check_tests,
     check_nevers,
     check_workflows,
+    check_identity,
     check_segmentation,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from segc.analysis.identity.postures import fact_text
 from segc.plan.model import Alteration, Statement
 from segc.policy.model import Flow, Limit, Policy, Posture, SessionRule, Zone
 from segc.source import Span
@@ -57,17 +58,7 @@ def _faster(was: Limit | None, now: Limit | None) -> bool:
 
 
 def _facts(posture: Posture) -> str:
-    return ", ".join(f"{fact.name} {fact.operator} {_value(fact.value)}" for fact in posture.facts)
-
-
-def _value(value: str | bool | int) -> str:
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else f'"{value}"'
-        if isinstance(value, str)
-        else str(value)
-    )
+    return ", ".join(map(fact_text, posture.facts))
 
 
 def _asks_less(was: Posture | None, now: Posture | None) -> bool:

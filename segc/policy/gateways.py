@@ -15,6 +15,7 @@ from segc.policy.model import (
     Gateway,
     Interface,
     InterfaceAddress,
+    Port,
     Zone,
 )
 from segc.policy.ports import PortReader
@@ -88,12 +89,23 @@ class GatewayReader:
             zone=self.ports.zone(node.zones[0]) if node.zones else None,
             trunk=self.ports.trunk(node.trunk),
             bridge=bridge,
-            ports=self.ports.ports(node.ports),
+            ports=self._bridge_ports(node.ports),
             dhcp=len(addresses) < len(node.addresses),
             addresses=tuple(filter(None, map(self._interface_address, addresses))),
             masquerade=node.masquerade,
             span=node.name.span,
         )
+
+    def _bridge_ports(self, nodes: Sequence[tree.Port]) -> tuple[Port, ...]:
+        for node in nodes:
+            if node.dot1x:
+                self.findings.add(
+                    "SEG107",
+                    f"the port `{node.name.text}` of a gateway's bridge cannot ask by 802.1X",
+                    node.span,
+                    help="name its zone: a Linux bridge takes no VLAN from RADIUS, as a `switch` does",
+                )
+        return self.ports.ports(node for node in nodes if not node.dot1x)
 
     def _nothing_on(self, node: tree.Interface) -> None:
         self.findings.add(

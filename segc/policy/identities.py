@@ -11,10 +11,12 @@ from segc.identity.snapshot import FILE, Snapshot
 from segc.policy.model import Group, Posture, PostureFact, SessionRule
 from segc.policy.nesting import nesting, path_text, report_deep
 from segc.policy.scope import Findings
+from segc.space.words import is_decimal
 from segc.syntax import tree
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 366 * 86400
+VERSION = re.compile(r"\d{1,18}(?:\.\d{1,18})*", re.ASCII)
 
 
 def resolve_groups(
@@ -123,12 +125,14 @@ def resolve_postures(definitions: Mapping[str, tree.PostureDef], findings: Findi
 
 
 def _fact(fact: tree.Fact, findings: Findings) -> PostureFact:
-    text = fact.value.text
-    if fact.quoted:
-        return PostureFact(fact.name.text, fact.operator, text)
-    if text.isascii() and text.isdecimal() and len(text) < 19:
-        return PostureFact(fact.name.text, fact.operator, int(text))
-    if text not in ("true", "false"):
+    name, operator, text = fact.name.text, fact.operator, fact.value.text
+    if operator == "within":
+        return PostureFact(name, operator, duration(fact.value, findings) or LONGEST, "date")
+    if fact.quoted and VERSION.fullmatch(text):
+        return PostureFact(name, operator, text, "version")
+    if is_decimal(text) and len(text) < 19 and not fact.quoted:
+        return PostureFact(name, operator, int(text), "integer")
+    if not fact.quoted and text not in ("true", "false"):
         findings.add(
             "SEG104",
             f"`{text}` is not a value of a fact",
@@ -136,9 +140,12 @@ def _fact(fact: tree.Fact, findings: Findings) -> PostureFact:
             "neither true, false, a number nor a string",
             help=f'put it in quotes: `"{text}"`',
         )
-    elif fact.operator not in ("=", "!="):
-        findings.add("SEG104", f"`{fact.operator}` cannot compare `{text}`", fact.span, help="write `=`")
-    return PostureFact(fact.name.text, fact.operator, text == "true")
+    elif operator not in ("=", "!="):
+        help = 'write `=`, or a version made of numbers, such as `"14.2"`' if fact.quoted else "write `=`"
+        findings.add("SEG104", f"`{operator}` cannot compare `{text}`", fact.span, help=help)
+    if fact.quoted:
+        return PostureFact(name, operator, text, "string")
+    return PostureFact(name, operator, text == "true", "boolean")
 
 
 def resolve_sessions(
@@ -150,8 +157,8 @@ def resolve_sessions(
             findings.unknown("group", node.name, groups)
         rule = SessionRule(
             node.name.text,
-            max_age=_duration("max", node, findings),
-            idle=_duration("idle", node, findings),
+            max_age=setting_duration("max", node.settings, findings),
+            idle=setting_duration("idle", node.settings, findings),
             span=node.name.span,
         )
         first = rules.setdefault(rule.group, rule)
@@ -167,13 +174,15 @@ def resolve_sessions(
     return tuple(rules[name] for name in sorted(rules))
 
 
-def _duration(key: str, node: tree.SessionDef, findings: Findings) -> int | None:
-    given = [setting for setting in node.settings if setting.key.text == key]
+def setting_duration(key: str, settings: Sequence[tree.Setting], findings: Findings) -> int | None:
+    """The seconds that a block gives for `key`, which may stand in it once."""
+    given = [setting for setting in settings if setting.key.text == key]
     for again in given[1:]:
         findings.repeated(f"`{key}`", again.key, given[0].span)
-    if not given:
-        return None
-    word = given[0].values[0]
+    return duration(given[0].values[0], findings) if given else None
+
+
+def duration(word: tree.Word, findings: Findings) -> int | None:
     seconds = parse_duration(word.text)
     if seconds is None:
         findings.add(

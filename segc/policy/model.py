@@ -57,13 +57,19 @@ class Group:
     members: frozenset[str]  # every group nested in it, itself included
     span: Span = field(compare=False, repr=False)
     known: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()  # those of `users` that the policy itself names
 
 
 @dataclass(frozen=True, slots=True)
 class PostureFact:
+    """What is asked of a fact about a device. `type` says how the two are compared: versions number by
+    number; a `date` by its age, `value` being the greatest in seconds and `operator` `within`.
+    """
+
     name: str
     operator: str
     value: str | bool | int
+    type: str  # boolean, integer, version, string, date
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,34 @@ class SessionRule:
     span: Span = field(compare=False, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who vouches for sessions in `zones`. `max_age`, in seconds, bounds its claims; None is unbounded."""
+
+    name: str
+    kind: str  # a key of identity.kinds.KINDS
+    zones: tuple[str, ...]
+    mfa: bool
+    postures: tuple[str, ...]
+    max_age: int | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Where people come from: asked every `sync` seconds who has left, given up on after `timeout`.
+
+    `users` and `groups` are those of the policy that the snapshot says are its own; None without a snapshot.
+    """
+
+    name: str
+    sync: int
+    timeout: int
+    users: frozenset[str] | None
+    groups: frozenset[str] | None
+    span: Span = field(compare=False, repr=False)
+
+
 class Subject(NamedTuple):
     """Who: `kind` is `group` or `user`."""
 
@@ -91,6 +125,24 @@ class Subject(NamedTuple):
 
     def __str__(self) -> str:
         return f'user "{self.name}"' if self.kind == "user" else f"group {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A promise: who leaves `group`, or the directory, sends no packet `within` seconds later."""
+
+    group: str | None
+    within: int
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """IEEE 802.1X puts the subject into the zone; where there is none, its hosts by their MAC addresses."""
+
+    zone: str
+    subject: Subject | None
+    span: Span = field(compare=False, repr=False)
 
 
 class Part(NamedTuple):
@@ -248,13 +300,17 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port of a bridge or a switch: `access` is its untagged zone, `trunk` its tagged ones."""
+    """A port of a bridge or a switch: `access` is its untagged zone, `trunk` its tagged ones.
+
+    One that asks (`dot1x`) has neither: IEEE 802.1X puts it into one of the zones of `Policy.admissions`.
+    """
 
     name: str
     access: str | None
     trunk: tuple[str, ...]
     isolated: bool
     span: Span = field(compare=False, repr=False)
+    dot1x: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,11 +399,11 @@ class Policy:
     switches: Mapping[str, Switch]
     limits: Mapping[str, int] = field(default_factory=dict)  # by the names of policy.limits.THRESHOLDS
     unused: tuple[Unused, ...] = ()
-    directories: Mapping[str, frozenset[str]] = field(default_factory=dict)  # users by directory group
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    directories: Mapping[str, Directory] = field(default_factory=dict)
+    revocations: tuple[Revocation, ...] = ()
+    admissions: tuple[Admission, ...] = ()
 
     def users_of(self, subject: Subject) -> frozenset[str]:
-        """Everybody known to be the subject: those listed, and the members of directory groups."""
-        if subject.kind == "user":
-            return frozenset((subject.name,))
-        group = self.groups[subject.name]
-        return group.users.union(*(self.directories.get(name, ()) for name in group.directories))
+        """Everybody known to be the subject."""
+        return self.groups[subject.name].users if subject.kind == "group" else frozenset((subject.name,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from segc.diagnostics.model import Label
@@ -47,7 +47,7 @@ class PortReader:
                 )
         return tuple(sorted(names))
 
-    def ports(self, nodes: Sequence[tree.Port]) -> tuple[Port, ...]:
+    def ports(self, nodes: Iterable[tree.Port]) -> tuple[Port, ...]:
         found: dict[str, Port] = {}
         for node in nodes:
             for port in self._port(node):
@@ -68,7 +68,7 @@ class PortReader:
         except ValueError as error:
             self.findings.add("SEG104", str(error), node.name.span, "not a range of ports")
             names = (node.name.text,)
-        return (Port(name, access, trunk, node.isolated, node.span) for name in names)
+        return (Port(name, access, trunk, node.isolated, node.span, node.dot1x) for name in names)
 
     def conflict(self, message: str, span: Span, first: Span) -> None:
         also = (Label(first, "first here"),)

@@ -8,6 +8,7 @@ from operator import attrgetter
 from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic, Label, Severity
 from segc.policy import calendar
+from segc.policy.admissions import resolve_admissions
 from segc.policy.ends import EndTable
 from segc.policy.flows import FlowReader, check_names
 from segc.policy.gateways import IMPLICIT, GatewayReader
@@ -19,6 +20,7 @@ from segc.policy.packed import pack, unpack
 from segc.policy.ports import PortReader
 from segc.policy.scope import Findings, collect, context
 from segc.policy.services import ServiceTable
+from segc.policy.sources import resolve_directories, resolve_revocations, resolve_sources
 from segc.policy.switches import resolve_switches
 from segc.policy.usage import unused_names
 from segc.policy.zones import resolve_zones, subnets
@@ -65,6 +67,10 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
         switches=resolve_switches(scope.switches, ports),
         limits=resolve_limits([file.rest for file in files], findings),
         unused=unused_names(files, scope, memo),
+        sources=resolve_sources(scope.sources, zones, postures, findings),
+        directories=resolve_directories(scope.directories, scope.groups, scope.snapshots, findings),
+        revocations=resolve_revocations(scope.revocations, groups, findings),
+        admissions=resolve_admissions(scope.zones, zones, groups, findings),
     )
     return policy, tuple(findings.diagnostics)
 

@@ -75,12 +75,21 @@ class Scope:
     postures: Mapping[str, tree.PostureDef]
     gateways: Mapping[str, tree.GatewayDef]
     switches: Mapping[str, tree.SwitchDef]
+    sources: Mapping[str, tree.SourceDef]
+    directories: Mapping[str, tree.DirectoryDef]
     sessions: tuple[tree.SessionDef, ...]
+    revocations: tuple[tree.Revoke, ...]
+    snapshots: tuple[Snapshot, ...]
     timezones: tuple[tree.Timezone, ...]
     nevers: tuple[tree.Never, ...]
     workflows: tuple[tree.Workflow, ...]
-    snapshots: tuple[Snapshot, ...]
     tests: tuple[tree.Test, ...]
+
+
+_ABOUT_FLOWS = (
+    *(tree.Import, tree.Never, tree.Workflow, tree.Test),
+    *(tree.SourceDef, tree.DirectoryDef, tree.Revoke),
+)
 
 
 def context(files: Sequence[AnyFile], memo: Memo) -> str:
@@ -89,7 +98,7 @@ def context(files: Sequence[AnyFile], memo: Memo) -> str:
 
 
 def _defines(statement: tree.Statement) -> bool:
-    return not isinstance(statement, tree.Import | tree.Never | tree.Workflow | tree.Test)
+    return not isinstance(statement, _ABOUT_FLOWS)
 
 
 def collect(files: Sequence[AnyFile], findings: Findings) -> Scope:
@@ -112,7 +121,11 @@ def collect(files: Sequence[AnyFile], findings: Findings) -> Scope:
         postures=_by_name("posture", all_of(tree.PostureDef), findings),
         gateways=_by_name("gateway", all_of(tree.GatewayDef), findings),
         switches=_by_name("switch", all_of(tree.SwitchDef), findings),
+        sources=_by_name("source", all_of(tree.SourceDef), findings),
+        directories=_by_name("directory", all_of(tree.DirectoryDef), findings),
         sessions=tuple(by_kind.get(tree.SessionDef, [])),  # type: ignore[arg-type]
+        revocations=tuple(by_kind.get(tree.Revoke, [])),  # type: ignore[arg-type]
+        snapshots=tuple(by_kind.get(Snapshot, [])),  # type: ignore[arg-type]
         timezones=tuple(by_kind.get(tree.Timezone, [])),  # type: ignore[arg-type]
         nevers=tuple(by_kind.get(tree.Never, [])),  # type: ignore[arg-type]
         workflows=tuple(by_kind.get(tree.Workflow, [])),  # type: ignore[arg-type]
@@ -125,7 +138,6 @@ def _by_name(what: str, nodes: Iterable[N], findings: Findings) -> dict[str, N]:
     for node in nodes:
         first = found.setdefault(node.name.text, node)
         if first is not node:
-        snapshots=tuple(by_kind.get(Snapshot, [])),  # type: ignore[arg-type]
             findings.add(
                 "SEG102",
                 f"the {what} `{node.name.text}` is defined twice",

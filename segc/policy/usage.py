@@ -73,6 +73,12 @@ def _statement(statement: tree.Statement, found: Names) -> None:
                 found.update(("posture", fact.posture.text) for fact in each.facts if fact.posture)
         case tree.GatewayDef():
             _gateway(statement, found)
+        case tree.ZoneDef(dot1x=admitted):
+            found.update(
+                ("group", word.text) for each in admitted if each.kind == "group" for word in each.names
+            )
+        case tree.Revoke(group=tree.Word(text=name)):
+            found.add(("group", name))
 
 
 def _gateway(node: tree.GatewayDef, found: Names) -> None:

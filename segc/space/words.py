@@ -1,4 +1,4 @@
-"""The user's text in messages."""
+"""Words in messages: the user's text, and lengths of time."""
 
 from __future__ import annotations
 
@@ -12,3 +12,12 @@ def quote(text: str) -> str:
 
 def is_decimal(text: str) -> bool:
     return text.isascii() and text.isdigit()
+
+
+def duration_text(seconds: int) -> str:
+    """A length of time as a policy writes it: `1h30m`, `12h`, `1d1s`."""
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        number, seconds = divmod(seconds, size)
+        parts += [f"{number}{unit}"] * bool(number)
+    return "".join(parts) or "0s"

@@ -12,7 +12,8 @@ from typing import Any
 
 from segc.backends.nftables.conditions import grant_name
 from segc.enforcement.program import Grant, Program
-from segc.policy.model import Policy, Posture, Subject
+from segc.policy.model import Policy, Posture, Source, Subject
+from segc.space.prefixes import union
 
 FORMAT = 1
 
@@ -26,7 +27,10 @@ def sessions_json(program: Program) -> str:
         "sets": [_set(grant) for grant in program.grants],
         "postures": {name: _facts(posture) for name, posture in policy.postures.items()},
         "lifetimes": _lifetimes(policy),
-        "sources": {},
+        "sources": {name: _source(policy, source) for name, source in policy.sources.items()},
+        "directories": {
+            name: {"sync": each.sync, "timeout": each.timeout} for name, each in policy.directories.items()
+        },
     }
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
@@ -52,7 +56,10 @@ def _set(grant: Grant) -> dict[str, Any]:
 
 
 def _facts(posture: Posture) -> list[dict[str, Any]]:
-    return [{"fact": fact.name, "operator": fact.operator, "value": fact.value} for fact in posture.facts]
+    return [
+        {"fact": fact.name, "operator": fact.operator, "value": fact.value, "type": fact.type}
+        for fact in posture.facts
+    ]
 
 
 def _lifetimes(policy: Policy) -> dict[str, Any]:
@@ -63,4 +70,17 @@ def _lifetimes(policy: Policy) -> dict[str, Any]:
             "people": sorted(policy.users_of(Subject("group", rule.group))),
         }
         for rule in policy.sessions
+    }
+
+
+def _source(policy: Policy, source: Source) -> dict[str, Any]:
+    space = union(policy.zones[zone].space for zone in source.zones)
+    return {
+        "kind": source.kind,
+        "zones": list(source.zones),
+        "prefixes": [*space.prefixes(4), *space.prefixes(6)],
+        "mfa": source.mfa,
+        "posture": bool(source.postures),
+        "postures": list(source.postures),
+        "max": source.max_age,
     }

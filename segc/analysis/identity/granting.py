@@ -1,0 +1,39 @@
+"""What the checks of people share: the flows that people open, and the zones they open them from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segc.policy.model import Flow, Part, Policy, Zone
+from segc.space.prefixes import PrefixSet
+
+
+def granting(policy: Policy) -> list[Flow]:
+    """Enforced allows of which an end asks for people, in the order they are written."""
+    found = (flow for flow in policy.flows if flow.action == "allow" and not flow.staged)
+    return sorted(
+        (flow for flow in found if any(part.subject for end in flow.ends for part in end.parts)),
+        key=lambda flow: (flow.span.path, flow.span.start, flow.id),
+    )
+
+
+def people(flow: Flow) -> Iterator[Part]:
+    """The parts of its ends that hold only while a session binds somebody."""
+    return (part for end in flow.ends for part in end.parts if part.subject)
+
+
+class Seats:
+    """The zones that an end's addresses lie in; asked again and again for the same few spaces."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._zones = [zone for zone in policy.zones.values() if zone.space]
+        self._known: dict[PrefixSet, tuple[Zone, ...]] = {}
+
+    def zones(self, space: PrefixSet) -> tuple[Zone, ...]:
+        if space not in self._known:
+            self._known[space] = tuple(zone for zone in self._zones if zone.space.overlaps(space))
+        return self._known[space]
+
+    def anywhere(self, space: PrefixSet) -> bool:
+        """Whether no zone is left out, as where an end has no `in`."""
+        return len(self.zones(space)) == len(self._zones)
