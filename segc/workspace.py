@@ -181,7 +181,7 @@ class _Reader:
             if not stat.S_ISREG(mode) and not (piped and stat.S_ISFIFO(mode)):
                 self.fail(f"{name} is neither a file nor a folder", importer)
                 return None
-            limit = MAX_SNAPSHOT if path.endswith(SNAPSHOT) else MAX_BYTES
+            limit = limit_of(path)
             data = _content(path, limit, waiting=piped)
         except OSError as error:
             self.fail(f"{name} cannot be read: {_reason(error)}", importer, _remedy(error, importer))
@@ -225,6 +225,11 @@ def of_texts(texts: Mapping[str, str]) -> Workspace:
         for path, text in sorted(texts.items()):
             reader.keep(path, SourceFile(shown(path), text))
     return reader.workspace()
+
+
+def limit_of(path: str) -> int:
+    """How many bytes a file may have."""
+    return MAX_SNAPSHOT if path.endswith(SNAPSHOT) else MAX_BYTES
 
 
 def shown(path: str) -> str:

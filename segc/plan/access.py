@@ -8,9 +8,11 @@ from math import prod
 from operator import or_
 
 from segc.analysis.conflicts.atoms import bits
+from segc.analysis.conflicts.people import Who
 from segc.plan.align import BEFORE, Aligned, Clause, align
 from segc.plan.difference import Cause, Difference, Rectangle
 from segc.plan.model import Access, Kind, Part, Statement
+from segc.plan.people import people_of
 from segc.plan.witness import witness
 from segc.plan.words import Names
 from segc.policy.model import Flow, Policy
@@ -18,7 +20,7 @@ from segc.source import SourceFile, Span
 from segc.space.prefixes import PrefixSet, union
 
 APART = 4  # rectangles of one cause that are told one by one
-LISTED = 1000  # rectangles of one set that are written out
+LISTED = 1000  # rectangles of one set that are written out, and people
 LONGEST = 200  # characters of a statement
 ORDER = list(Kind)
 OF_FORMER = frozenset((Kind.CLOSES, Kind.TIGHTENS, Kind.UNLOGS, Kind.UNSTAGES))
@@ -44,7 +46,7 @@ class _Telling:
         self.policies, self.aligned, self.sources = (before, after), aligned, sources
         self.difference = Difference(aligned)
         own = union(aligned.own.values())
-        self.names = [Names(policy, own) for policy in self.policies]
+        self.names = [Names(policy, own, aligned.subjects.groups) for policy in self.policies]
         gateways = self.difference.gateways
         self._sizes = {
             family: [
@@ -65,6 +67,7 @@ class _Telling:
         source = _any_of(each.source for each in rectangles)
         destination = _any_of(each.destination for each in rectangles)
         services = _any_of(each.services for each in rectangles)
+        people, peers = self._people(guard.source), self._people(guard.destination)
         from_space, to_space = (self.difference.space_of(mask) for mask in (source, destination))
         return Access(
             kind=cause.kind,
@@ -72,6 +75,8 @@ class _Telling:
             destination=_end(names.who(guard.destination), self._place(names, destination, to_space)),
             services=str(self.difference.service_set(services)),
             conditions=names.conditions(guard),
+            people=people[:LISTED],
+            peers=peers[:LISTED],
             pairs=sum(map(self._pairs, rectangles)),
             parts=tuple(map(self._part, rectangles[:LISTED])),
             unlisted=max(0, len(rectangles) - LISTED),
@@ -84,6 +89,9 @@ class _Telling:
             from_tags=self._tags(from_space),
             to_tags=self._tags(to_space),
         )
+
+    def _people(self, who: Who) -> tuple[str, ...]:
+        return tuple(sorted(people_of(who, self.aligned.subjects.groups) or ()))
 
     def _zones(self, space: PrefixSet) -> tuple[str, ...]:
         return tuple(sorted({zone.name for names in self.names for zone in names.zones(space)}))

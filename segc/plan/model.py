@@ -78,6 +78,9 @@ class Part(NamedTuple):
 class Access:
     """One exact set of packets that all change alike: the union of its disjoint `parts`, under `conditions`.
 
+    `people` are those at the source and `peers` those at the destination, where the policy or the snapshot of
+    directories says who they are; the first thousand by name.
+
     Of thousands of parts only the first are listed; `unlisted` is how many are not, and `pairs` counts all.
 
     The sets of one plan are disjoint for each kind, but for staged ones, where allows and denies are counted
@@ -91,6 +94,8 @@ class Access:
     destination: str
     services: str
     conditions: tuple[str, ...]
+    people: tuple[str, ...]
+    peers: tuple[str, ...]
     pairs: int
     parts: tuple[Part, ...]
     unlisted: int

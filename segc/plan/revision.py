@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segc import workspace
+from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.syntax.tree import Import
-from segc.workspace import MAX_BYTES, Workspace, shown
+from segc.workspace import Workspace, limit_of, shown
 
 LINK = "120000"
 LINKS = 8  # followed one after the other
@@ -34,7 +35,7 @@ def read_revision(revision: str, paths: Sequence[str]) -> tuple[str, Workspace]:
     RevisionError.
     """
     tree = _open(revision, paths[0])
-    wanted = [file for path in paths for file in tree.below(path)]
+    wanted = [file for path in paths for file in (*tree.below(path), *tree.snapshot(path))]
     texts: dict[str, str] = {}
     while wanted:
         texts |= {path: tree.text(path) for path in wanted if path not in texts}
@@ -75,6 +76,12 @@ class _Tree:
             raise RevisionError(f"`{shown(path)}` held no policy in `{self.revision}`")
         return [posixpath.join(path, rest) for rest in sorted(found)]
 
+    def snapshot(self, path: str) -> list[str]:
+        """The snapshot of directories that lay in a folder, or beside a file."""
+        folder = posixpath.dirname(path) if self.inside(path) in self.entries else path
+        found = posixpath.join(folder, SNAPSHOT)
+        return [found] if self.inside(found) in self.entries else []
+
     def inside(self, path: str) -> str:
         folder, name = os.path.split(path.rstrip("/") or "/")
         real = os.path.normpath(os.path.join(os.path.realpath(folder), name))  # noqa: PTH118
@@ -96,8 +103,8 @@ class _Tree:
         return self.decoded(path, _git(self.at, "cat-file", "blob", name))
 
     def decoded(self, path: str, data: bytes) -> str:
-        if len(data) > MAX_BYTES:
-            raise RevisionError(f"`{shown(path)}` in `{self.revision}` is larger than {MAX_BYTES >> 20} MiB")
+        if len(data) > (limit := limit_of(path)):
+            raise RevisionError(f"`{shown(path)}` in `{self.revision}` is larger than {limit >> 20} MiB")
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:

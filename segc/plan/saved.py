@@ -89,7 +89,7 @@ def _plan(found: Json) -> Plan:
 
 
 def _read_access(found: Json) -> Access:
-    lists = ("conditions", "from_zones", "to_zones", "from_tags", "to_tags")
+    lists = ("conditions", "people", "peers", "from_zones", "to_zones", "from_tags", "to_tags")
     content: Json = {**found, **{name: tuple(found[name]) for name in lists}}
     content["kind"] = Kind(found["kind"])
     parts = ((tuple(p["source"]), tuple(p["destination"]), p["services"]) for p in found["parts"])

@@ -16,7 +16,7 @@ class Subjects:
     """`people` are those of both policies; `names` maps a policy's groups (0 before, 1 after) to theirs."""
 
     def __init__(self, before: Policy, after: Policy) -> None:
-        sides = [People(policy, ()) for policy in (before, after)]
+        sides = [People(policy, (), now=True) for policy in (before, after)]
         self._sides = sides
         members = [_members(people) for people in sides]
         known = {found: name for name, found in reversed(members[1].items())}
@@ -39,7 +39,7 @@ class Subjects:
         return Subject("group", self.names[side][subject.name])
 
     def people(self, used: set[Who]) -> People:
-        return People(self._policy, used)
+        return People(self._policy, used, now=True)
 
     def groups_of(self, directories: frozenset[str], side: int) -> tuple[str, ...]:
         """The groups of a policy that a session of these directories has beside those that list its user."""

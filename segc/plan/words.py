@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from segc.analysis.conflicts.moments import BEGIN, END
 from segc.analysis.conflicts.people import Who
 from segc.enforcement.places import AreaIndex
 from segc.plan.guards import Guard, Hours
-from segc.plan.subjects import FORMER
+from segc.plan.people import base, people_of
 from segc.policy.calendar import DAYS, MINUTES_PER_DAY, timezone
-from segc.policy.model import Policy, Subject, Zone
+from segc.policy.model import Group, Policy, Subject, Zone
 from segc.space.intervals import Intervals
 from segc.space.prefixes import PrefixSet, union
 
 NAMED = 6
 EXCEPTED = 3
+PEOPLE = 4  # told by name
 
 
 class Names:
-    """The names that a policy gives to addresses; what is a gateway's own (`own`) has none."""
+    """The names that a policy gives to addresses; what is a gateway's own (`own`) has none.
 
-    def __init__(self, policy: Policy, own: PrefixSet) -> None:
-        self.policy, self.own = policy, own
+    `groups` are those of both policies (`Subjects.groups`).
+    """
+
+    def __init__(self, policy: Policy, own: PrefixSet, groups: Mapping[str, Group]) -> None:
+        self.policy, self.own, self.groups = policy, own, groups
         self._zones = [zone for zone in policy.zones.values() if zone.space]
         self._index = AreaIndex([zone.space for zone in self._zones])
         plain = ((name, end) for name, end in policy.sets.items() if len(end.parts) == 1)
@@ -75,19 +79,24 @@ class Names:
             yield str(left)
 
     def who(self, who: Who) -> str:
-        """`group finance (3 people)`; nothing for anybody."""
-        new = [s for s in sorted(who.subjects) if s._replace(name=s.name + FORMER) in who.without]
-        texts = [self._subject(each) for each in sorted(who.subjects)]
-        texts += ["not in it before"] if new else []
-        outside = who.without - {s._replace(name=s.name + FORMER) for s in new}
-        texts += [f"not {each}" if each.kind == "user" else f"not in {each}" for each in sorted(outside)]
-        return " and ".join(texts[:1]) + "".join(f", {text}" for text in texts[1:])
+        """`group finance (3 people)`; `ana@acme.example (group finance)` where that is who came or went;
+        nothing for anybody."""
+        asked = {base(each) for each in who.subjects}
+        came = {each for each in who.without if each != base(each) and base(each) in asked}
+        went = {each for each in who.without - came if each in asked and each not in who.subjects}
+        outside = who.without - came - went
+        lacks = [f"not {each}" if each.kind == "user" else f"not in {each}" for each in sorted(outside)]
+        known = people_of(who, self.groups) if came or went else None
+        if known:
+            return f"{_people(known)} ({', '.join([*map(str, sorted(asked)), *lacks])})"
+        texts = [self._subject(each, who) for each in sorted(asked)]
+        texts += ["not in it before"] * bool(came) + ["not in it any more"] * bool(went)
+        return ", ".join([*texts, *lacks])
 
-    def _subject(self, subject: Subject) -> str:
-        group = self.policy.groups.get(subject.name) if subject.kind == "group" else None
-        if group is None or not group.users or group.directories:
-            return str(subject)
-        return f"{subject} ({len(group.users)} {'person' if len(group.users) == 1 else 'people'})"
+    def _subject(self, subject: Subject, who: Who) -> str:
+        alike = frozenset(each for each in who.subjects if base(each) == subject)
+        known = people_of(Who(alike), self.groups) if subject.kind == "group" else None
+        return f"{subject} ({_counted(known)})" if known else str(subject)
 
     def conditions(self, guard: Guard) -> tuple[str, ...]:
         """`mfa`, `without posture managed`, `mon-fri 08:00-18:00`, `until 2027-03-31`."""
@@ -104,6 +113,17 @@ class Names:
             last = _moment(hours.last, home)
             day = " " not in last
             yield f"until {_moment(hours.last - 1, home)[:10] if day else last}"
+
+
+def _people(known: frozenset[str]) -> str:
+    """`ana@acme.example, bo@acme.example and 3 more`."""
+    names = sorted(known)
+    more = f" and {len(names) - PEOPLE:,} more" if len(names) > PEOPLE else ""
+    return ", ".join(names[:PEOPLE]) + more
+
+
+def _counted(known: frozenset[str]) -> str:
+    return f"{len(known):,} {'person' if len(known) == 1 else 'people'}"
 
 
 def _moment(at: int, zone: str) -> str:

@@ -8,7 +8,7 @@ and these are few; only directories behind an `except` have to be tried both way
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from itertools import chain, combinations, product
 from typing import NamedTuple
@@ -38,10 +38,13 @@ class Person(NamedTuple):
 
 
 class People:
-    """The sessions that a policy tells apart. What is asked twice is remembered."""
+    """The sessions that a policy tells apart. What is asked twice is remembered.
 
-    def __init__(self, policy: Policy, used: Iterable[Who]) -> None:
-        self.policy = policy
+    A directory group that is empty may have members tomorrow, but for a `now` that only asks who is in it.
+    """
+
+    def __init__(self, policy: Policy, used: Iterable[Who], now: bool = False) -> None:
+        self.policy, self.now = policy, now
         self.directories = {name: self._directories(name) for name in policy.groups}
         self.used = frozenset(subject for who in used for each in who for subject in each)
         self._least: dict[tuple[Who, frozenset[Subject]], tuple[Person, ...]] = {}
@@ -50,7 +53,9 @@ class People:
     def _directories(self, name: str) -> frozenset[str]:
         """Where unlisted members may come from; a group that lists nothing may be filled by anything."""
         groups = [self.policy.groups[member] for member in self.policy.groups[name].members]
-        open_ended = {f" {g.name}" for g in groups if not (g.users or g.directories or g.known)}
+        open_ended = {
+            f" {g.name}" for g in groups if not (g.users or g.directories or (self.now and g.known))
+        }
         return self.policy.groups[name].directories | open_ended
 
     def proves(self, person: Person, subject: Subject) -> bool:
@@ -85,25 +90,21 @@ class People:
                         yield person
 
     def _candidates(self, who: Who, negated: frozenset[Subject]) -> list[str | None]:
-        named = {user for subject in chain(who.subjects, negated) for user in self._listed(subject)}
-        alike = {self._alike.get(user, user) for user in named}
-        return [None, *sorted(alike)]
+        asked = who.subjects | negated
+        held = [self._listed(each) for each in asked]
+        found = {user for user in self._exemplars if any(user in users for users in held)}
+        return [None, *sorted(found.union(*(self._listed(each) for each in asked - self.used)))]
 
     @cached_property
-    def _alike(self) -> dict[str, str]:
-        """For each user, the first of those who prove the same."""
-        users = sorted({user for subject in self.used for user in self._listed(subject)})
-        groups = [subject for subject in self.used if subject.kind == "group"]
-        known: dict[frozenset[Subject], str] = {}
-        alike = {}
-        for user in users:
-            proved = {each for each in groups if user in self.policy.groups[each.name].users}
-            alone = Subject("user", user)
-            signature = frozenset(proved | ({alone} & self.used))
-            alike[user] = known.setdefault(signature, user)
-        return alike
+    def _exemplars(self) -> tuple[str, ...]:
+        """Of all users who prove the same of what is used, the first one."""
+        listed = [frozenset(self._listed(each)) for each in sorted(self.used)]
+        alike = [frozenset[str]().union(*listed)]
+        for users in listed:
+            alike = [part for each in alike for part in (each & users, each - users) if part]
+        return tuple(map(min, filter(None, alike)))
 
-    def _listed(self, subject: Subject) -> Iterable[str]:
+    def _listed(self, subject: Subject) -> Collection[str]:
         return (subject.name,) if subject.kind == "user" else self.policy.groups[subject.name].users
 
     def _drawn(self, subject: Subject) -> frozenset[str]:

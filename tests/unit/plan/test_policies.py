@@ -112,7 +112,8 @@ def test_a_new_member_gains_what_the_group_has() -> None:
     grown = INVENTORY.replace('"bo@acme.example"', '"bo@acme.example", "cy@acme.example"')
     access = only(plan(flow, flow, (INVENTORY, grown)))
     assert (access.kind, access.witness.user) == ("opens", "cy@acme.example")
-    assert access.source == "group staff (3 people), not in it before in vpn"
+    assert access.source == "cy@acme.example (group staff) in vpn"
+    assert access.people == ("cy@acme.example",)
     renamed = INVENTORY.replace("group staff", "group people")
     assert not plan(flow, flow.replace("staff", "people"), (INVENTORY, renamed)).access
 
