@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Flow, Gateway, Interface, Policy, Zone
-from segc.policy.topology import Position, ZoneIndex, apart, position
+from segc.policy.topology import Position, ZoneIndex, apart, position, untagged
 from segc.source import Span
 
 
@@ -147,8 +147,8 @@ def _mixed_segments(policy: Policy, gateways: Iterable[Gateway]) -> Iterator[Dia
     nodes = [(switch.name, switch.ports) for switch in policy.switches.values()]
     nodes += [(gateway.name, interface.ports) for gateway in gateways for interface in gateway.interfaces]
     for node, ports in nodes:
-        for zone in sorted({port.access for port in ports if port.access} & mixed):
-            shared = [port for port in ports if port.access == zone and not port.isolated]
+        for zone in sorted({zone for port in ports for zone in untagged(policy, port)} & mixed):
+            shared = [port for port in ports if zone in untagged(policy, port) and not port.isolated]
             if len(shared) > 1:
                 yield finding(
                     "SEG213",

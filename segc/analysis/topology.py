@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Gateway, Policy, Switch
+from segc.policy.topology import untagged
 from segc.source import Span
 
 
@@ -76,7 +77,8 @@ def _expected(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
     A trunk that has nothing in common with any switch leads to one that the policy does not describe.
     """
     trunks = {zone for switch in policy.switches.values() for zone in _trunked(switch)}
-    used = trunks | {port.access for switch in policy.switches.values() for port in switch.ports}
+    switched = (port for switch in policy.switches.values() for port in switch.ports)
+    used = trunks.union(*(untagged(policy, port) for port in switched))
     for interface in gateway.interfaces:
         carriers = [(interface.trunk, interface.span), *((port.trunk, port.span) for port in interface.ports)]
         for zones, span in carriers:
@@ -104,7 +106,7 @@ def _uplinks(policy: Policy, switch: Switch, gateways: Iterable[Gateway]) -> Ite
     carried = _trunked(switch) & shared
     plugged = {zone for gateway in gateways for zone in _untagged(gateway)}
     attached = {attachment.zone for gateway in gateways for attachment in gateway.attachments}
-    ports = {port.access: port for port in reversed(switch.ports) if port.access}
+    ports = {zone: port for port in reversed(switch.ports) for zone in untagged(policy, port)}
     for zone, port in sorted(ports.items()):
         if zone in attached and zone not in carried | plugged:
             yield finding(

@@ -7,11 +7,11 @@ takes in no others. Trunks carry tagged frames only: an untagged one belongs to 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from segc.policy.model import Attachment, Gateway, Interface, InterfaceAddress, Policy, Port, Switch
-from segc.policy.topology import apart
+from segc.policy.topology import apart, untagged
 from segc.source import Span
 
 PARKING = 999  # the custom of switch administrators for a VLAN that leads nowhere
@@ -84,12 +84,15 @@ class SwitchVlan:
 
 @dataclass(frozen=True, slots=True)
 class SwitchPort:
-    """A port with its untagged VLAN, or its tagged ones."""
+    """A port with its untagged VLAN, or its tagged ones, or those that 802.1X may put it into (`asked`)."""
 
     name: str
     access: SwitchVlan | None
     trunk: tuple[SwitchVlan, ...]
+    asked: tuple[SwitchVlan, ...]
     isolated: bool
+    open_to: SwitchVlan | None  # a VLAN in which it should be isolated, and is not as it may be in others
+    dot1x: bool
     span: Span = field(compare=False, repr=False)
 
 
@@ -164,33 +167,49 @@ def _sorted(addresses: Iterable[InterfaceAddress]) -> tuple[str, ...]:
 def switch_plan(policy: Policy, switch: Switch) -> SwitchPlan:
     """The VLANs and ports of a switch."""
     closed = apart(policy)
-    isolated = {port.name for port in switch.ports if _isolated(port, closed)}
+    isolated = {port.name for port in switch.ports if _isolated_on_switch(policy, port, closed)}
     private = {port.access for port in switch.ports if port.access and port.name in isolated}
     vlans = _switch_vlans(policy, switch, private)
-    placed = [
-        SwitchPort(
-            port.name,
-            vlans[port.access] if port.access else None,
-            tuple(sorted((vlans[zone] for zone in port.trunk), key=lambda vlan: vlan.number)),
-            port.name in isolated,
-            port.span,
-        )
-        for port in switch.ports
-    ]
+    placed = [_switch_port(policy, port, vlans, port.name in isolated, closed) for port in switch.ports]
     return SwitchPlan(
         switch.name,
         switch.platform,
-        tuple(sorted(vlans.values(), key=lambda vlan: vlan.number)),
+        _by_number(vlans.values()),
         tuple(sorted(placed, key=lambda port: natural(port.name))),
         _spare(PARKING, _taken(policy)),
         switch.span,
     )
 
 
+def _isolated_on_switch(policy: Policy, port: Port, closed: Collection[str]) -> bool:
+    zones = untagged(policy, port)
+    return port.isolated or (bool(zones) and all(zone in closed for zone in zones))
+
+
+def _switch_port(
+    policy: Policy, port: Port, vlans: Mapping[str, SwitchVlan], isolated: bool, closed: Collection[str]
+) -> SwitchPort:
+    asked = _by_number(vlans[zone] for zone in untagged(policy, port) if port.dot1x)
+    return SwitchPort(
+        name=port.name,
+        access=vlans[port.access] if port.access else None,
+        trunk=_by_number(vlans[zone] for zone in port.trunk),
+        asked=asked,
+        isolated=isolated,
+        open_to=None if isolated else next((vlan for vlan in asked if vlan.zone in closed), None),
+        dot1x=port.dot1x,
+        span=port.span,
+    )
+
+
+def _by_number(vlans: Iterable[SwitchVlan]) -> tuple[SwitchVlan, ...]:
+    return tuple(sorted(vlans, key=lambda vlan: vlan.number))
+
+
 def _switch_vlans(policy: Policy, switch: Switch, private: Collection[str]) -> dict[str, SwitchVlan]:
     taken = _taken(policy)
     taken.add(_spare(PARKING, taken) or PARKING)
-    names = {zone for port in switch.ports for zone in (port.access, *port.trunk) if zone}
+    names = {zone for port in switch.ports for zone in (*untagged(policy, port), *port.trunk)}
     found = {}
     for zone in sorted((policy.zones[name] for name in names), key=lambda zone: zone.vlan or 0):
         assert zone.vlan is not None, "the resolver lets no zone without a VLAN onto a port"

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from segc.policy.model import Gateway, Policy, Zone
+from segc.policy.model import Gateway, Policy, Port, Zone
 from segc.space.prefixes import PrefixSet
 
 
@@ -69,6 +69,13 @@ def _beyond(start: str, gateways: Iterable[Gateway], policy: Policy) -> set[str]
                 waiting.extend(zones - seen)
                 seen |= zones
     return seen - {start}
+
+
+def untagged(policy: Policy, port: Port) -> tuple[str, ...]:
+    """The zones whose frames may leave a port untagged: its own, or all that 802.1X may put it into."""
+    if port.dot1x:
+        return tuple(sorted({admission.zone for admission in policy.admissions}))
+    return (port.access,) if port.access else ()
 
 
 class ZoneIndex:

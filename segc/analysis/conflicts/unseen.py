@@ -14,7 +14,7 @@ from segc.analysis.conflicts.dead import Losses
 from segc.analysis.conflicts.survey import Region
 from segc.diagnostics.model import Diagnostic, finding
 from segc.policy.model import Flow, Policy, Port, Zone
-from segc.policy.topology import apart
+from segc.policy.topology import apart, untagged
 
 
 def check_unseen(context: Context, losses: Losses) -> Iterator[Diagnostic]:
@@ -47,13 +47,13 @@ def _ports(policy: Policy) -> dict[str, list[Port]]:
     nodes = [switch.ports for switch in policy.switches.values()]
     nodes += [i.ports for gateway in policy.gateways.values() for i in gateway.interfaces]
     for port in (port for ports in nodes for port in ports):
-        for zone in filter(None, (port.access, *port.trunk)):
+        for zone in (*untagged(policy, port), *port.trunk):
             found.setdefault(zone, []).append(port)
     return found
 
 
 def _all_isolated(ports: list[Port]) -> bool:
-    access = [port for port in ports if port.access]
+    access = [port for port in ports if not port.trunk]
     return bool(access) and all(port.isolated for port in access)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from segc.policy.model import Flow, Part, Policy, Zone
+from segc.policy.topology import ZoneIndex
 from segc.space.prefixes import PrefixSet
 
 
@@ -26,12 +27,13 @@ class Seats:
     """The zones that an end's addresses lie in; asked again and again for the same few spaces."""
 
     def __init__(self, policy: Policy) -> None:
-        self._zones = [zone for zone in policy.zones.values() if zone.space]
+        self._zones = {zone.name: zone for zone in policy.zones.values() if zone.space}
+        self._index = ZoneIndex(self._zones.values())
         self._known: dict[PrefixSet, tuple[Zone, ...]] = {}
 
     def zones(self, space: PrefixSet) -> tuple[Zone, ...]:
         if space not in self._known:
-            self._known[space] = tuple(zone for zone in self._zones if zone.space.overlaps(space))
+            self._known[space] = tuple(self._zones[name] for name in self._index.zones(space))
         return self._known[space]
 
     def anywhere(self, space: PrefixSet) -> bool:

@@ -38,6 +38,7 @@ class PortTokens:
     allowed: tuple[str, ...]
     isolated: bool
     keep_from: str  # the other isolated ports
+    dot1x: bool  # holds until RADIUS names the VLAN
 
 
 def config_text(plan: SwitchPlan, platform: Platform, zones: Iterable[str]) -> str:
@@ -47,13 +48,15 @@ def config_text(plan: SwitchPlan, platform: Platform, zones: Iterable[str]) -> s
     names = vlan_names(zones, platform)
     isolated = [port.name.replace(" ", "") for port in plan.ports if port.isolated]
     private = {port.access.number for port in plan.ports if port.access and port.isolated}
-    trunks = any(port.trunk for port in plan.ports)
+    asking = any(port.dot1x for port in plan.ports)
+    parked = asking or (platform.parks and any(port.trunk for port in plan.ports))
     return template("segc.backends.switch", f"{platform.name}.j2").render(
         node=plan.node,
         vlans=[_vlan(vlan, names, platform, vlan.number in private) for vlan in plan.vlans],
         ports=[_port(port, platform, isolated) for port in plan.ports],
-        parking=plan.parking if platform.parks and trunks else None,
+        parking=plan.parking if parked else None,
         parking_name=PARKING_NAME,
+        asking=asking,
     )
 
 
@@ -66,7 +69,7 @@ def _vlan(vlan: SwitchVlan, names: Mapping[str, str], platform: Platform, privat
 
 def _port(port: SwitchPort, platform: Platform, isolated: list[str]) -> PortTokens:
     zones = ", ".join(vlan.zone for vlan in port.trunk)
-    text = f"zone {port.access.zone}" if port.access else f"trunk {zones}"
+    text = f"zone {port.access.zone}" if port.access else "802.1X" if port.dot1x else f"trunk {zones}"
     numbers = tuple(vlan.number for vlan in port.trunk)
     member = port.access.number if port.access else None
     if port.access and port.isolated and platform.private_vlans:
@@ -80,6 +83,7 @@ def _port(port: SwitchPort, platform: Platform, isolated: list[str]) -> PortToke
         allowed=tuple(ranges(numbers)),
         isolated=port.isolated,
         keep_from=",".join(name for name in isolated if port.isolated and name != port.name.replace(" ", "")),
+        dot1x=port.dot1x,
     )
 
 

@@ -9,6 +9,7 @@ from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.enforcement.layer2 import SwitchPlan, SwitchPort
 from segc.source import Span
 
+WITHOUT_ASKING = "connect these devices to a switch that can, such as cisco-ios, or name the port's zone"
 WITHOUT_ISOLATION = "connect these devices to a switch that can, such as cisco-ios, aruba-cx or junos"
 
 
@@ -39,8 +40,10 @@ def _vlans(plan: SwitchPlan, platform: Platform) -> Iterator[Diagnostic]:
     for vlan in plan.vlans:
         if short and vlan.number in isolated and vlan.secondary is None:
             yield _no_number(plan, f"isolate ports of zone `{vlan.zone}`")
-    if platform.parks and plan.parking is None and any(port.trunk for port in plan.ports):
+    if plan.parking is None and platform.parks and any(port.trunk for port in plan.ports):
         yield _no_number(plan, "keep untagged frames out of trunks")
+    elif plan.parking is None and any(port.dot1x for port in plan.ports):
+        yield _no_number(plan, "hold ports until 802.1X knows who is there")
 
 
 def _no_number(plan: SwitchPlan, purpose: str) -> Diagnostic:
@@ -62,6 +65,8 @@ def _port(port: SwitchPort, plan: SwitchPlan, platform: Platform) -> Iterator[Di
             f"on switch `{plan.node}`",
             help=f"write its name in full, as `{platform.example}`",
         )
+    if port.dot1x:
+        yield from _asking(port, platform)
     if port.isolated and port.trunk and not platform.isolates_trunks:
         yield finding(
             "SEG503",
@@ -77,4 +82,30 @@ def _port(port: SwitchPort, plan: SwitchPlan, platform: Platform) -> Iterator[Di
             port.span,
             f"isolated, or in zone `{zone}` with `intra deny`" if zone else "isolated",
             help=WITHOUT_ISOLATION,
+        )
+
+
+def _asking(port: SwitchPort, platform: Platform) -> Iterator[Diagnostic]:
+    if not platform.dot1x:
+        yield finding(
+            "SEG503",
+            f"{platform.name} takes no VLAN from RADIUS, so no port of it can ask by 802.1X",
+            port.span,
+            help=WITHOUT_ASKING,
+        )
+    elif port.isolated and platform.private_vlans:
+        yield finding(
+            "SEG503",
+            f"{platform.name} cannot isolate a port that 802.1X puts into a VLAN",
+            port.span,
+            "isolated by a private VLAN, and RADIUS names the zone's",
+            help="give isolated ports their zone, and delete `isolated` here",
+        )
+    elif port.open_to is not None:
+        yield finding(
+            "SEG503",
+            f"no switch can isolate a port only while it is in zone `{port.open_to.zone}`",
+            port.span,
+            also=(Label(port.open_to.span, "`intra deny`"),),
+            help="write `isolated` behind the port, so that it is in every zone, or keep the zone off 802.1X",
         )

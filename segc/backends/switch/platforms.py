@@ -8,6 +8,10 @@ there isolation counts as not expressible.
 Trunks: an untagged frame belongs to no zone. Junos, EOS (`native vlan tag`), Linux and OpenWrt drop it;
 IOS and AOS-CX put it into a native VLAN, which is therefore one without other ports, and not VLAN 1, where
 every port is that nobody configured.
+
+IEEE 802.1X: a port that asks stays in a VLAN without other ports until RADIUS has named another, so that one
+which is let in without any reaches nothing. hostapd takes no VLAN from RADIUS for wired ports, so Linux and
+OpenWrt cannot ask. Where RADIUS servers are, and the secrets shared with them, is the switch's own matter.
 """
 
 from __future__ import annotations
@@ -41,6 +45,7 @@ class Platform:
     isolates_trunks: bool = True
     private_vlans: bool = False
     parks: bool = False  # needs a VLAN for untagged frames on trunks
+    dot1x: bool = False  # puts a port into the VLAN that RADIUS names (RFC 3580)
 
 
 CISCO_IOS = Platform(
@@ -53,6 +58,7 @@ CISCO_IOS = Platform(
     ),
     reserved_vlans=CISCO_RESERVED,
     parks=True,
+    dot1x=True,
 )
 ARISTA_EOS = Platform(
     "arista-eos",
@@ -62,6 +68,7 @@ ARISTA_EOS = Platform(
     reserved_names=frozenset(("default",)),
     reserved_vlans=FACTORY,
     isolates=False,
+    dot1x=True,
 )
 JUNOS = Platform(
     "junos",
@@ -73,6 +80,7 @@ JUNOS = Platform(
     reserved_vlans=FACTORY,
     isolates_trunks=False,
     private_vlans=True,
+    dot1x=True,
 )
 ARUBA_CX = Platform(
     "aruba-cx",
@@ -83,6 +91,7 @@ ARUBA_CX = Platform(
     reserved_names=frozenset(("default_vlan_1",)),
     reserved_vlans=FACTORY,
     parks=True,
+    dot1x=True,
 )
 LINUX_BRIDGE = Platform("linux-bridge", "links.json", DEVICE, "eth0")
 OPENWRT = Platform("openwrt", "network.uci", DEVICE, "lan1")

@@ -57,6 +57,8 @@ def written(text: str) -> str:
     return found
 
 
+ASKING = ZONES.replace("subnet 10.0.10.0/24", 'subnet 10.0.10.0/24  dot1x user "ana"')
+ASKS = ("1 dot1x", "2 zone lab", "4 trunk hr, lab")
 OLD = ("1 zone hr", "2 zone printers", "3 zone printers", "4 trunk hr, printers")
 NEW = ("1 zone lab", "2 zone hr", "4 trunk hr, lab", "10 trunk lab")
 
@@ -74,6 +76,7 @@ def test_the_samples_compile_for_their_switches(name):
 
 def texts_of(platform: str) -> list[str]:
     found = [written(site(platform, *ports)) for ports in (OLD, NEW)]
+    found.append(written(site(platform, *ASKS, zones=ASKING)))
     for name in NAMES:
         of = sample(name)
         output = emitted(switch.emit, of).artifacts
@@ -92,8 +95,17 @@ def test_hier_config_reads_every_line(platform):
         again = get_hconfig(PARSERS[platform], "\n".join(lines(read)))
         assert list(read.unified_diff(again)) == []
         assert lines(WorkflowRemediation(read, again).remediation_config) == []
-        headings = [line for line in text.splitlines() if re.match(r"(vlan|interface) ", line)]
+        headings = [line for line in text.splitlines() if re.match(r"(vlan|interface|dot1x|aaa)\b", line)]
         assert {child.text for child in read.children} - {"end"} == set(headings)
+
+
+@pytest.mark.parametrize("platform", PARSERS)
+def test_hier_config_finds_the_way_to_802_1x_and_back(platform):
+    old = get_hconfig(PARSERS[platform], written(site(platform, *OLD)))
+    new = get_hconfig(PARSERS[platform], written(site(platform, *ASKS, zones=ASKING)))
+    work = WorkflowRemediation(old, new)
+    assert list(old.future(work.remediation_config).unified_diff(new)) == []
+    assert list(new.future(work.rollback_config).unified_diff(old)) == []
 
 
 @pytest.mark.parametrize("platform", PARSERS)
@@ -166,10 +178,14 @@ def test_the_schema_of_junos_has_a_place_for_every_line():
         ("family ethernet-switching vlan", "family ethernet-switching vlans"),
         ("vlan members", "vlan member"),
         ("unit 0", "units 0"),
+        ("supplicant single-secure", "supplicant secure"),
+        ("mac-radius authentication-protocol pap", "mac-radius authentication-protocol pop"),
+        ("authentication-profile-name", "authentication-profile"),
     ],
 )
 def test_the_schema_of_junos_has_no_place_for_anything(right, wrong):
     text = written(site("junos", "1 zone printers isolated", "2 zone printers isolated", "3 trunk printers"))
+    text += written(site("junos", *ASKS, zones=ASKING))
     assert right in text
     refused = {junos_refuses(line) for line in text.replace(right, wrong).splitlines()} - {""}
     assert len(refused) == 1
@@ -191,6 +207,31 @@ def test_aristas_own_renderer_writes_the_same_lines():
     theirs = [line for line in pyavd.get_device_config(structured).splitlines() if line and line[0] != "!"]
     ours = [line for line in written(site("arista-eos", *NEW)).splitlines() if line and line[0] != "!"]
     assert ours[-1] == "end"
+    assert ours[:-1] == [line for line in theirs if line not in ("hostname s", "end")]
+
+
+def test_aristas_own_renderer_writes_the_same_802_1x():
+    asking = {
+        "port_control": "auto",
+        "reauthentication": True,
+        "pae": {"mode": "authenticator"},
+        "mac_based_authentication": {"enabled": True},
+        "host_mode": {"mode": "single-host"},
+        "timeout": {"reauth_period": "server"},
+    }
+    names = {"delimiter": "none", "mac_string_case": "lowercase"}
+    structured = {
+        "hostname": "s",
+        "vlans": [{"id": 10, "name": "hr"}, {"id": 999, "name": PARKING_NAME}],
+        "dot1x": {"system_auth_control": True, "radius_av_pair_username_format": names},
+        "ethernet_interfaces": [
+            {"name": "Ethernet1", "description": "802.1X", "switchport": access(999), "dot1x": asking},
+            {"name": "Ethernet4", "description": "trunk hr", "switchport": trunk("10")},
+        ],
+    }
+    theirs = [line for line in pyavd.get_device_config(structured).splitlines() if line and line[0] != "!"]
+    text = written(site("arista-eos", "1 dot1x", "4 trunk hr", zones=ASKING))
+    ours = [line for line in text.splitlines() if line and line[0] != "!"]
     assert ours[:-1] == [line for line in theirs if line not in ("hostname s", "end")]
 
 
@@ -290,7 +331,56 @@ def test_the_order_of_statements_changes_no_byte(platform):
     assert written(text) == written(turned)
 
 
+ASKING_LINES = {
+    "cisco-ios": " authentication port-control auto",
+    "arista-eos": "   dot1x port-control auto",
+    "aruba-cx": "    aaa authentication port-access dot1x authenticator",
+    "junos": "set protocols dot1x authenticator interface ge-0/0/1.0 supplicant single-secure",
+}
+
+
+@pytest.mark.parametrize("platform", ASKING_LINES)
+def test_a_port_that_asks_is_in_a_vlan_without_ports_until_somebody_is_known(platform):
+    text = written(site(platform, *ASKS, zones=ASKING))
+    assert text.count(ASKING_LINES[platform]) == 1
+    port = PORTS[platform].format(1)
+    block = re.findall(rf"{re.escape(port)}\b[^\n]*\n?(?:[ ]+[^\n]*\n)*", text)
+    assert re.search(r"(access vlan|vlan access|vlan members) 999$", "".join(block), re.MULTILINE)
+    assert not re.search(r"(access vlan|vlan access|vlan members) 10$", "".join(block), re.MULTILINE)
+    assert PARKING_NAME in text
+    assert "hr" in text  # the VLAN that somebody is put into is there
+
+
+@pytest.mark.parametrize("platform", ASKING_LINES)
+def test_nothing_is_said_of_802_1x_where_no_port_asks(platform):
+    text = written(site(platform, *OLD, zones=ASKING))
+    assert not re.search("dot1x|authenticat|mab", text)
+
+
 # ---- what cannot be said
+
+
+@pytest.mark.parametrize("platform", ["linux-bridge", "openwrt"])
+def test_linux_takes_no_vlan_from_radius(platform):
+    (found,) = complaints(switch.emit, site(platform, *ASKS, zones=ASKING))
+    assert found[1] == f"{platform} takes no VLAN from RADIUS, so no port of it can ask by 802.1X"
+
+
+def test_a_port_that_asks_is_isolated_in_every_zone_or_in_none():
+    zones = ASKING.replace("10.0.60.0/24", '10.0.60.0/24  intra deny  dot1x user "bo"')
+    assert complaints(switch.emit, site("cisco-ios", *ASKS, zones=zones)) == [
+        (
+            "SEG503",
+            "no switch can isolate a port only while it is in zone `printers`",
+            'port "GigabitEthernet1/0/1" dot1x',
+        )
+    ]
+    assert "protected" in written(site("cisco-ios", "1 dot1x isolated", zones=zones))
+    closed = zones.replace("10.0.10.0/24", "10.0.10.0/24  intra deny")
+    assert "protected" in written(site("cisco-ios", "1 dot1x", zones=closed))
+    assert [
+        code for code, _, _ in complaints(switch.emit, site("junos", "1 dot1x isolated", zones=zones))
+    ] == ["SEG503"]
 
 
 @pytest.mark.parametrize("platform", PORTS)
