@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from segc.proof.atoms import Rectangle
+from segc.proof.beginning import beginning
 from segc.proof.guards import ANY, WITH_PORTS, Guard, Service
 from segc.proof.model import (
     Effect,
@@ -77,7 +78,7 @@ class Reader:
                 raise UnreadableError(f"no chain {quote(name)} can be followed")
             direct: list[Event] = []
             found: list[Event] = []
-            for at, rule in enumerate(chain.rules[index:]):
+            for at, rule in enumerate(beginning(chain.rules[index:], self.ends)):
                 looked = any(isinstance(item, Lookup) for item in rule.items)
                 (found if looked else direct).extend(self._rule(rule, (at,), depth))
             known = self._known[name, index] = (*found, *_merged(direct))

@@ -51,6 +51,7 @@ LOOKUP = re.compile(rf"({ONE}(?: \. {ONE})*) vmap @(\S+)")
 COUNTED = re.compile(rf"counter name ({ONE}(?: \. {ONE})*) map @(\S+)")
 MATCH = re.compile(rf"({ONE}) ((?:!=|>=|<) )?(@\S+|\{{ [^}}]* \}}|[^\s{{@]+)")
 DEVICE = re.compile(r'(iif|oif)name (!= )?("[^"]*"|\{ [^}]* \})')
+MIDSTREAM = re.compile(r"tcp flags & \(fin \| syn \| rst \| ack\) != syn")
 RESET = re.compile(r"tcp flags & rst == rst")
 MARK = re.compile(
     r"meta mark set (?:(meta mark)(?: & (0x[0-9a-f]{8}))?(?: \| (0x[0-9a-f]{8}))?|(0x[0-9a-f]{8}))"
@@ -114,6 +115,8 @@ def _item(text: str, at: int, line: int) -> tuple[list[Item] | None, int]:
         return [Lookup(_fields(match[1], line), match[2], False)], match.end()
     if match := DEVICE.match(text, at):
         return [_device(*match.groups())], match.end()
+    if match := MIDSTREAM.match(text, at):
+        return [Match(Field("tcp midstream"), ((1, 1),))], match.end()
     if match := RESET.match(text, at):
         return [Match(Field("tcp rst"), ((1, 1),))], match.end()
     if match := MATCH.match(text, at):
