@@ -13,7 +13,8 @@ from segc.proof.boxes import EVERY, Box, left, meet
 from segc.proof.meaning import FRESH, LABEL, REPLY, Meaning, Role
 from segc.proof.model import ALL_BITS, Effect, Problem
 from segc.proof.numbers import written
-from segc.proof.walk import Ended, Refusal, State, Walker
+from segc.proof.walk import Walker
+from segc.proof.ways import Ended, Refusal, State
 from segc.space.addresses import address_text
 from segc.space.intervals import Intervals, normalize
 from segc.space.prefixes import parse_prefixes

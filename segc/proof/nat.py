@@ -9,7 +9,8 @@ from segc.policy.model import Gateway, Policy, Publish
 from segc.proof.boxes import EVERY, WHOLE, Box, left, meet
 from segc.proof.hooks import ACCEPT, Outcome, Row, followed, outcome_text, packet_text
 from segc.proof.model import Problem
-from segc.proof.walk import Ended, Walker
+from segc.proof.walk import Walker
+from segc.proof.ways import Ended
 from segc.space.addresses import address_text
 from segc.space.intervals import Intervals, normalize, subtract
 from segc.space.prefixes import PrefixSet, parse_prefixes, union

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from segc.proof.atoms import Atoms, Rectangle
 from segc.proof.model import ALL_BITS, Mark, UnreadableError
-from segc.proof.walk import Place, Placing
+from segc.proof.ways import Place, Placing
 
 Values = Mapping[int, int]  # the bits of the atoms that have a value in the mark
 

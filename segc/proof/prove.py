@@ -16,6 +16,7 @@ from segc.proof.events import Reader
 from segc.proof.form import malformed
 from segc.proof.hooks import HookProof
 from segc.proof.judge import Judge
+from segc.proof.matching import Matching
 from segc.proof.meaning import FRESH, Meaning, Role
 from segc.proof.model import (
     ALL_BITS,
@@ -30,7 +31,8 @@ from segc.proof.numbers import Numbers, numbered, written
 from segc.proof.refusals import Refusals
 from segc.proof.still import judge_still
 from segc.proof.times import Clock
-from segc.proof.walk import EITHER, End, Ended, Place, Placing, State, Walker
+from segc.proof.walk import EITHER, Walker
+from segc.proof.ways import End, Ended, Place, Placing, State
 from segc.space.intervals import normalize
 from segc.space.prefixes import EVERYTHING
 from segc.space.words import quote
@@ -178,7 +180,8 @@ class _Proof:
         sides = zip(fields, ("source", "destination"), strict=True)
         ends = {field.format(version): side for field, side in sides for version in ("", "6")}
         numbers = self._numbers(role, way)
-        return Reader(self.rules, numbers, role.port, self.meaning.sets, ends, refusals.word)
+        matching = Matching(self.rules, numbers, role.port, self.meaning.sets, ends)
+        return Reader(matching, refusals.word)
 
     def _numbers(self, role: Role, way: Ended) -> Numbers:
         """The places that stand in the mark for the two ends of a packet."""

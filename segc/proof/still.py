@@ -20,7 +20,7 @@ def judge_still(judge: Judge) -> None:
     products = judge.meaning.fleeting(judge.role)
     by_service: dict[Service, list[Product]] = {}
     for product in products:
-        for service in judge.services(product.flow):
+        for service in judge.cover.services(product.flow):
             by_service.setdefault(service, []).append(product)
     accepting: list[Event] = []
     for event in judge.events:
@@ -46,7 +46,7 @@ def _sound(judge: Judge, event: Event, near: Sequence[Product], every: Sequence[
     if can is not None and not intersect(can, (guard.service[1:],)):
         return
     for products in (near, every):
-        held = [p for p in products if p.who <= guard.who and judge.serves(p.flow, guard.service)]
+        held = [p for p in products if p.who <= guard.who and judge.cover.serves(p.flow, guard.service)]
         wide = [p for p in held if not (guard.source & ~p.source or guard.destination & ~p.destination)]
         if wide and judge.clock.differs([p.flow.conditions for p in wide], guard.times)[1] is None:
             return
@@ -60,10 +60,10 @@ def _sound(judge: Judge, event: Event, near: Sequence[Product], every: Sequence[
 def _complete(
     judge: Judge, product: Product, found: dict[Service, list[Event]], every: Sequence[Event]
 ) -> None:
-    near = [event for service in judge.services(product.flow) for event in found.get(service, ())]
-    if next(judge.gaps(product, _weaker(near, product.who)), None) is None:
+    near = [event for service in judge.cover.services(product.flow) for event in found.get(service, ())]
+    if next(judge.cover.gaps(product, _weaker(near, product.who)), None) is None:
         return
-    missing = next(judge.gaps(product, _weaker(every, product.who)), None)
+    missing = next(judge.cover.gaps(product, _weaker(every, product.who)), None)
     if missing is not None:
         judge.lacking(missing)
 
