@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from segc.apply import host, timer
 from segc.apply.errors import ApplyError, RolledBackError
-from segc.apply.saga import Wanted, revert, settle
+from segc.apply.saga import revert, settle
 from segc.apply.state import Generation, State
+from segc.apply.work import Wanted
 
 
 def recover(state: State) -> str:

@@ -6,27 +6,40 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 
-def write_folder(folder: Path, contents: Mapping[str, str]) -> None:
-    """Make a folder with these texts by path below it. OSError, and no such folder, if that fails."""
+def write_folder(folder: Path, contents: Mapping[str, str | Path]) -> None:
+    """Make a folder with these texts by path below it. OSError, and no such folder, if that fails.
+
+    What a file has already that never changes is given by its path, and shared.
+    """
     new = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     try:
         new.mkdir(mode=0o700)
-        for name, text in contents.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="")
-        for path in (path for path in new.rglob("*") if path.is_file()):  # all written: one flush serves most
+        places = map(PurePath, {name.rpartition("/")[0] for name in contents})
+        below = {new / path for place in places for path in (place, *place.parents)}
+        for path in below:
+            path.mkdir(parents=True, exist_ok=True)
+        written = [name for name, content in contents.items() if _put(f"{new}/{name}", content)]
+        for path in (*(new / name for name in written), *below):  # all written: one flush serves most
             sync(path)
-        for below in (new, *(path for path in new.rglob("*") if path.is_dir())):
-            sync(below)
         new.rename(folder)
         sync(folder.parent)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _put(path: str, content: str | Path) -> bool:
+    """Whether it has to be flushed."""
+    if isinstance(content, Path):
+        with suppress(OSError):
+            os.link(content, path)
+            return False
+        content = content.read_text("utf-8")
+    Path(path).write_text(content, encoding="utf-8", newline="")
+    return True
 
 
 def write_file(path: Path, text: str) -> None:

@@ -11,78 +11,39 @@ linux/netfilter/nf_tables.h, comments as libnftnl keeps them, so that `nft list`
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from itertools import chain
 from socket import socket
 from typing import NamedTuple
 
+from segc.apply.element import (
+    ACCEPT,
+    DROP,
+    Element,
+    Verdict,
+    address_key,
+    commented,
+    encoded,
+    goto,
+    interval,
+    joined,
+    jump,
+    shown,
+)
 from segc.apply.host import RefusedByKernelError
 from segc.apply.netlink import CREATE, NESTED, Message, Refusal, attribute, send_batch, text
+
+__all__ = [
+    "ACCEPT", "DROP", "Add", "Change", "Delete", "Element", "Flush", "Named", "Renew", "Verdict",
+    "address_key", "goto", "interval", "joined", "jump", "transact",
+]  # fmt: skip
 
 INET = 1  # NFPROTO_INET
 TABLE = text(1, "segc")  # NFTA_*_TABLE
 NEW_ELEMENTS, DELETE_ELEMENTS = 12, 14
-KEY, DATA, FLAGS, TIMEOUT, EXPIRATION, USERDATA, EXPRESSION, OBJECT, KEY_END = 1, 2, 3, 4, 5, 6, 7, 9, 10
+USERDATA_OF_CHAIN = 12
 AT_ONCE = 60_000  # bytes: the length of a nested attribute has 16 bits
-COMMENT_LENGTH = 127  # bytes, without the zero
-_ATTRIBUTE = struct.Struct("=HH")
-_TIME = struct.Struct(">Q")
-_COUNTER = attribute(NESTED | EXPRESSION, text(1, "counter"))
-
-
-class Verdict(NamedTuple):
-    """What a verdict map leads to (linux/netfilter.h, NFT_*)."""
-
-    code: int
-    chain: str = ""
-
-
-DROP, ACCEPT = Verdict(0), Verdict(1)
-
-
-def jump(chain: str) -> Verdict:
-    return Verdict(-3, chain)
-
-
-class Element(NamedTuple):
-    """One element as the kernel has it.
-
-    `key` is in network order, but marks are as in memory where the set has no intervals, and names of
-    devices are sixteen bytes; the parts of a concatenation are padded to four bytes each (`joined`).
-    `timeout` and `expires`, which is what is left of it, are in milliseconds; without `expires` all of it is
-    left. `upper` is the upper end of a concatenation with ranges. `ends` marks the first key behind a plain
-    interval (`interval` makes both). `data` is for maps: a verdict, or the name of a counter or limit.
-    """
-
-    key: bytes
-    timeout: int | None = None
-    expires: int | None = None
-    comment: str = ""
-    upper: bytes = b""
-    ends: bool = False
-    data: Verdict | str = ""
-    counted: bool = False
-
-
-def address_key(text: str) -> bytes:
-    """The key of an IPv4 or IPv6 address. ValueError if it is none."""
-    return ip_address(text).packed
-
-
-def joined(*parts: bytes) -> bytes:
-    """The key of a concatenation."""
-    return b"".join(part + b"\0" * (-len(part) % 4) for part in parts)
-
-
-def interval(first: Element, last: bytes) -> Iterator[Element]:
-    """The elements of the plain interval from the key of `first` to `last`, both in it."""
-    yield first
-    if any(byte != 0xFF for byte in last):
-        behind = int.from_bytes(last, "big") + 1
-        yield Element(behind.to_bytes(len(last), "big"), ends=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +81,28 @@ class Flush:
     set: str
 
 
-Change = Add | Delete | Renew | Flush
+class Named(NamedTuple):
+    """A counter, or a chain without rules, to `add` or to delete."""
+
+    add: bool
+    kind: str
+    name: str
+    comment: str = ""
+
+    def message(self) -> Message:
+        kind, name, more = _NAMED[self.kind]
+        body = TABLE + text(name, self.name) + more
+        if self.comment:
+            body += attribute(USERDATA_OF_CHAIN, commented(self.comment))
+        return Message(kind if self.add else kind + 2, CREATE if self.add else 0, body)
+
+
+# NFT_MSG_NEW*, two before NFT_MSG_DEL*; NFTA_*_NAME; and for a counter NFTA_OBJ_TYPE and NFTA_OBJ_DATA.
+_NAMED = {
+    "chain": (3, 3, b""),
+    "counter": (18, 2, attribute(3, b"\0\0\0\1") + attribute(NESTED | 4, b"")),
+}
+Change = Add | Delete | Renew | Flush | Named
 
 
 def transact(changes: Iterable[Change], held: socket | None = None) -> None:
@@ -161,15 +143,18 @@ class _Part(NamedTuple):
         return None
 
 
-def _parts(change: Change) -> Iterator[_Part]:
+def _parts(change: Change) -> Iterator[_Part | Named]:
+    if isinstance(change, Named):
+        yield change
+        return
     if isinstance(change, Flush):
         yield _Part(DELETE_ELEMENTS, change.set, ())
         return
-    full = [_encoded(each) for each in change.elements]
+    full = [encoded(each) for each in change.elements]
     if isinstance(change, Add | Renew) or change.missing_ok:
         yield from _split(NEW_ELEMENTS, change.set, full)
     if isinstance(change, Delete | Renew):
-        keys = [_encoded(Element(each.key, upper=each.upper, ends=each.ends)) for each in change.elements]
+        keys = [encoded(Element(each.key, upper=each.upper, ends=each.ends)) for each in change.elements]
         yield from _split(DELETE_ELEMENTS, change.set, keys)
     if isinstance(change, Renew):
         yield from _split(NEW_ELEMENTS, change.set, full)
@@ -186,54 +171,20 @@ def _split(kind: int, name: str, elements: Sequence[bytes]) -> Iterator[_Part]:
         yield _Part(kind, name, elements[start:])
 
 
-def _encoded(element: Element) -> bytes:
-    """As an entry of NFTA_SET_ELEM_LIST_ELEMENTS."""
-    key, timeout, expires, comment, upper, ends, data, counted = element
-    body = attribute(NESTED | KEY, attribute(1, key))
-    if ends:
-        body += attribute(FLAGS, b"\0\0\0\1")
-    if timeout is not None:
-        body += attribute(TIMEOUT, _TIME.pack(timeout))
-    if expires is not None:
-        body += attribute(EXPIRATION, _TIME.pack(expires))
-    if upper:
-        body += attribute(NESTED | KEY_END, attribute(1, upper))
-    if data:
-        body += text(OBJECT, data) if isinstance(data, str) else attribute(NESTED | DATA, _verdict(data))
-    if counted:
-        body += _COUNTER
-    if comment:
-        body += attribute(USERDATA, commented(comment))
-    return attribute(NESTED | 1, body)
-
-
-def _verdict(verdict: Verdict) -> bytes:
-    target = text(2, verdict.chain) if verdict.chain else b""
-    return attribute(NESTED | 2, attribute(1, struct.pack(">i", verdict.code)) + target)
-
-
-def commented(comment: str) -> bytes:
-    """A comment as user data: its kind, its length, its bytes and a zero; cut to what there is room for."""
-    words = comment.encode()[:COMMENT_LENGTH].decode(errors="ignore").encode() + b"\0"
-    return bytes((0, len(words))) + words
-
-
-def _error(refused: Sequence[Refusal], parts: Sequence[_Part]) -> RefusedByKernelError:
+def _error(refused: Sequence[Refusal], parts: Sequence[_Part | Named]) -> RefusedByKernelError:
     first = next((each for each in refused if each.message is not None), refused[0])
     reason = first.words or os.strerror(first.error).lower()
-    if first.message is None or first.message >= len(parts):
-        return RefusedByKernelError(reason, first.error, "the kernel")
-    part = parts[first.message]
-    number = part.number(first.offset)
+    if first.message is not None and first.message < len(parts):
+        reason = f"{_where(parts[first.message], first.offset)}: {reason}"
+    return RefusedByKernelError(reason, first.error, "the kernel")
+
+
+def _where(part: _Part | Named, offset: int) -> str:
+    """What a message was to do; with the element where the kernel says which."""
+    if isinstance(part, Named):
+        return f"{'adding' if part.add else 'deleting'} {part.kind} `{part.name}`"
+    number = part.number(offset)
     if number is None:
-        where = f"elements of `{part.set}`" if part.elements else f"flushing `{part.set}`"
-    else:
-        verb = "adding" if part.kind == NEW_ELEMENTS else "deleting"
-        where = f"{verb} `{_shown(part.elements[number])}` in `{part.set}`"
-    return RefusedByKernelError(f"{where}: {reason}", first.error, "the kernel")
-
-
-def _shown(encoded: bytes) -> str:
-    """The key of an element in hexadecimal, as nobody here knows its type."""
-    (length,) = struct.unpack_from("=H", encoded, 8)
-    return f"0x{encoded[12 : 8 + length].hex()}"
+        return f"elements of `{part.set}`" if part.elements else f"flushing `{part.set}`"
+    verb = "adding" if part.kind == NEW_ELEMENTS else "deleting"
+    return f"{verb} `{shown(part.elements[number])}` in `{part.set}`"

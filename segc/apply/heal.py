@@ -6,10 +6,10 @@ from pyroute2 import IPRoute
 
 from segc.apply import host, live
 from segc.apply.links import extra_addresses, link_steps, read_plan
-from segc.apply.saga import as_left, whole_or_rebuilt
 from segc.apply.seen import observe
 from segc.apply.state import Generation, State
 from segc.apply.sysctl import sysctl_steps
+from segc.apply.work import as_left, whole_or_rebuilt
 
 
 def heal(state: State, generation: Generation, links: IPRoute) -> None:

@@ -8,66 +8,28 @@ never a guess.
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 from pyroute2 import IPRoute, NetlinkError
 
 from segc import __version__
 from segc.apply import host, live, timer
+from segc.apply.elements import transact
 from segc.apply.errors import ApplyError, RolledBackError
-from segc.apply.links import Step, link_steps, read_plan
-from segc.apply.ruleset import TABLE, read_ruleset
-from segc.apply.seen import observe
+from segc.apply.links import Step
 from segc.apply.state import Generation, Meta, State, unwritable
-from segc.apply.sysctl import sysctl_steps
-from segc.apply.transaction import MARKER, Commands, change, marker, rebuild, replacement
-from segc.enforcement.layer2 import LinkPlan
+from segc.apply.transaction import replacement
+from segc.apply.work import Wanted, Work, as_of, mark, plan_work
 
 GRACE = 120  # seconds that an apply may take before its watch undoes it
 Hook = Callable[[str], None]
-_LINES = r"(?:\t\t(?!elements)[^\n]*\n)*?"  # of a set, before its elements
-_TIMED = re.compile(
-    rf"(\tset \S+ \{{\n{_LINES}\t\tflags [^\n]*timeout[^\n]*\n{_LINES})\t\telements = \{{[^}}]*\}}\n"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be applied: a node's artifacts by name, and the policy's texts that they were made from."""
-
-    node: str
-    policy: str
-    sources: Mapping[str, str]
-    artifacts: Mapping[str, str]
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """All that an apply does to the kernel, and back.
-
-    `forward` and `inverse` are transactions one after the other, `whole` the former table as it was loaded.
-    """
-
-    forward: tuple[str, ...]
-    inverse: tuple[str, ...]
-    whole: str
-    steps: tuple[Step, ...]
-    absent: tuple[str, ...]
-    transactions: int  # that nf_tables had counted before anything was looked at
-    bare: bool = False  # no table stood: it comes first, so that no link opens before it
-    repairs: bool = False  # the kernel was not as it had been left
-
-    @property
-    def nothing(self) -> bool:
-        return not self.forward and not self.steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,103 +41,6 @@ class Applied:
     absent: tuple[str, ...]
     window: int | None
     repaired: bool
-
-
-def plan_work(state: State, wanted: Wanted, number: int, links: IPRoute) -> Work:
-    """Compare the kernel with what is wanted. Changes nothing; LinkError where a name is taken."""
-    current, count = state.at("current"), live.transactions()
-    found = live.held()
-    steps, absent = _link_work(wanted, current, links)
-    forward, inverse, whole, repairs = _ruleset_work(state, current, wanted, number, found, bool(steps))
-    return Work(forward, inverse, whole, tuple(steps), tuple(absent), count, not found.present, repairs)
-
-
-def _link_work(wanted: Wanted, current: Generation | None, links: IPRoute) -> tuple[list[Step], list[str]]:
-    former = _link_plan(current.artifact("links.json")) if current else None
-    plan = _link_plan(wanted.artifacts.get("links.json")) or LinkPlan(wanted.node, (), ())
-    steps, absent = link_steps(plan, observe(links), former)
-    return steps + sysctl_steps(wanted.artifacts.get("sysctl.conf", "")), absent
-
-
-def _link_plan(text: str | None) -> LinkPlan | None:
-    return read_plan(text) if text else None
-
-
-def _ruleset_work(
-    state: State, current: Generation | None, wanted: Wanted, number: int, found: live.Held, always: bool
-) -> tuple[tuple[str, ...], tuple[str, ...], str, bool]:
-    """The transactions, their inverses, the former table whole, and whether the kernel was not as left.
-
-    With `always` the table gets the new generation's marker even if nothing else in it differs.
-    """
-    text, mark = wanted.artifacts["ruleset.nft"], _mark(number, wanted.policy)
-    if not found.present:
-        former = _whole(current) if current else f"table {TABLE}\ndelete table {TABLE}\n"
-        return (replacement(text, mark),), (former,), former, current is not None
-    if current is not None and as_left(state, current, found):
-        old, new = read_ruleset(current.ruleset), read_ruleset(text)
-        forward = change(old, new)
-        if not forward and not always:
-            return (), (), _whole(current), False
-        former_mark = _mark(current.number, current.meta.policy)
-        there = _marked(forward, f"{mark}delete chain {TABLE} {MARKER}{current.number}\n")
-        back = _marked(change(new, old), f"{former_mark}delete chain {TABLE} {MARKER}{number}\n")
-        return there, back, _whole(current), False
-    former = _whole(current) if current else _saved()
-    return (_rebuilt(text) + mark,), (former,), former, True
-
-
-def _marked(transactions: tuple[Commands, ...], swap: str) -> tuple[str, ...]:
-    """The texts of transactions, the first with what exchanges the markers."""
-    first, *rest = [_joined(each) for each in transactions] or [""]
-    return first + swap, *rest
-
-
-def whole_or_rebuilt(generation: Generation, found: live.Held) -> str:
-    """The transaction after which the kernel holds the generation, whatever it holds now."""
-    if not found.present:
-        return _whole(generation)
-    return _rebuilt(generation.ruleset) + _mark(generation.number, generation.meta.policy)
-
-
-def _rebuilt(text: str) -> str:
-    """In place if the table can be read: counters and sessions stay."""
-    with suppress(ValueError):
-        return _joined(rebuild(read_ruleset(live.skeleton()), read_ruleset(text)))
-    return replacement(text)
-
-
-def _saved() -> str:
-    """A table that segc does not know, to be brought back as it was, but for what was in timed sets."""
-    text = host.nft("list", "table", "inet", "segc")
-    return f"table {TABLE}\ndelete table {TABLE}\n{_TIMED.sub(lambda found: found[1], text)}"
-
-
-def _whole(generation: Generation) -> str:
-    return (generation.folder / "load.nft").read_text("utf-8")
-
-
-def _mark(number: int, policy: str) -> str:
-    return marker(number, f"segc: {policy[:12]}, see segc history")
-
-
-def _joined(commands: Commands) -> str:
-    return "".join(f"{command}\n" for command in commands)
-
-
-def as_left(state: State, generation: Generation, found: live.Held) -> bool:
-    """Whether the kernel holds the generation and nothing else.
-
-    While nf_tables has counted no transaction since ours, nobody can have changed anything; else both are
-    listed and compared.
-    """
-    if found.markers != (generation.number,):
-        return False
-    seen = state.read("kernel.json")
-    here = {"generation": generation.number, "boot": host.boot(), "namespace": host.namespace()}
-    if seen == here | {"transactions": live.transactions()}:
-        return True
-    return live.items() == live.items_of(generation.ruleset)
 
 
 # -- carrying it out -----------------------------------------------------------------------------------
@@ -227,10 +92,9 @@ def _prepare(state: State, wanted: Wanted, work: Work, number: int, netns: str) 
         segc=__version__,
         boot=host.boot(),
     )
-    contents = {f"policy/{name}": text for name, text in wanted.sources.items()}
+    contents: dict[str, str | Path] = {f"policy/{name}": text for name, text in wanted.sources.items()}
     contents |= {f"build/{name}": text for name, text in wanted.artifacts.items()}
-    load = replacement(wanted.artifacts["ruleset.nft"], _mark(number, wanted.policy))
-    contents |= {"load.nft": load}
+    contents |= {"load.nft": replacement(wanted.artifacts["ruleset.nft"], mark(number, wanted.policy))}
     contents |= {f"revert/{name}": text for name, text in _bundle(state, meta, work, netns).items()}
     try:
         generation = state.record(meta, contents)
@@ -240,7 +104,7 @@ def _prepare(state: State, wanted: Wanted, work: Work, number: int, netns: str) 
     return generation
 
 
-def _bundle(state: State, meta: Meta, work: Work, netns: str) -> dict[str, str]:
+def _bundle(state: State, meta: Meta, work: Work, netns: str) -> dict[str, str | Path]:
     python = f"{shlex.quote(sys.executable)} -m segc.apply.connections"
     conf = {
         "state": str(state.root.resolve()),
@@ -279,7 +143,10 @@ def _carry_out(
     def ruleset() -> None:
         for number, transaction in enumerate(work.forward, start=1):
             before("ruleset" if number == 1 else f"ruleset {number}")
-            host.load(transaction)
+            if work.direct:
+                transact(work.direct)
+            else:
+                host.load(transaction)
         if work.forward:
             _remember(state, generation, work.transactions + len(work.forward))
             done.append("change the ruleset")
@@ -313,8 +180,7 @@ def _remember(state: State, generation: Generation, count: int) -> None:
         if live.transactions() != count:
             (state.root / "kernel.json").unlink(missing_ok=True)
         else:
-            here = {"generation": generation.number, "boot": host.boot(), "namespace": host.namespace()}
-            state.write("kernel.json", here | {"transactions": count})
+            state.write("kernel.json", as_of(generation, count))
 
 
 def settle(state: State, generation: Generation, window: int | None) -> None:

@@ -114,11 +114,16 @@ class State:
             return []
         return sorted(int(path.name) for path in self.generations.iterdir() if path.name.isdecimal())
 
-    def record(self, meta: Meta, contents: Mapping[str, str]) -> Generation:
-        """Keep a new generation. OSError if it cannot be written."""
+    def record(self, meta: Meta, contents: Mapping[str, str | Path]) -> Generation:
+        """Keep a new generation, which shares with the former one what both have. OSError if it cannot be
+        written."""
         folder = self.generations / str(meta.number)
+        former = self.generations / str(meta.former)
+        shared = {
+            name: former / name if _holds(former / name, text) else text for name, text in contents.items()
+        }
         text = json.dumps(asdict(meta), indent=2) + "\n"
-        durable.write_folder(folder, {**contents, "meta.json": text})
+        durable.write_folder(folder, {**shared, "meta.json": text})
         return Generation(folder, meta)
 
     def end(self, number: int, how: str) -> None:
@@ -172,6 +177,18 @@ class State:
 def unwritable(root: Path, error: OSError) -> ApplyError:
     reason = (error.strerror or "input/output error").lower()
     return ApplyError(f"the state directory `{root}` cannot be written: {reason}; nothing was changed")
+
+
+def _holds(path: Path, content: str | Path) -> bool:
+    """Whether a file has just this text."""
+    if isinstance(content, Path):
+        return False
+    data = content.encode()
+    try:
+        with path.open("rb", buffering=0) as file:
+            return os.fstat(file.fileno()).st_size == len(data) and file.read() == data
+    except OSError:
+        return False
 
 
 def _texts(folder: Path) -> dict[str, str]:

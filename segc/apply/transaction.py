@@ -20,12 +20,12 @@ _LOOKUP = re.compile(r"@([A-Za-z0-9_./-]+)")
 Commands = tuple[str, ...]  # of one transaction
 
 
-def both_ways(old: str, new: str) -> tuple[tuple[Commands, ...], tuple[Commands, ...]]:
-    """What `change` makes of two emitted rulesets, there and back; it costs little where little differs."""
+def read_both(old: str, new: str) -> tuple[Ruleset, Ruleset]:
+    """As much of two emitted rulesets as `change` needs, there and back; little where little differs."""
     one, other = differing(old, new)
     if renumbered(one, other) or _redefined(one, other):
-        one, other = read_ruleset(old), read_ruleset(new)
-    return change(one, other), change(other, one)
+        return read_ruleset(old), read_ruleset(new)
+    return one, other
 
 
 def change(old: Ruleset, new: Ruleset) -> tuple[Commands, ...]:

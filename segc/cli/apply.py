@@ -24,8 +24,9 @@ from segc.plan.make import Told
 from segc.policy.model import Policy
 
 if TYPE_CHECKING:
-    from segc.apply.saga import Applied, Wanted
+    from segc.apply.saga import Applied
     from segc.apply.state import State
+    from segc.apply.work import Wanted
     from segc.plan.model import Plan
 
 REMOTE = 60  # seconds to confirm in, where somebody types from afar
@@ -96,7 +97,7 @@ def _planned(state: State, plan: Plan, netns: str, why: str) -> tuple[Told, Want
     """What was planned, if this host is still as it was then; StaleError if not."""
     from segc.apply.connections import policy_of, source_files
     from segc.apply.errors import ApplyError, StaleError
-    from segc.apply.saga import Wanted
+    from segc.apply.work import Wanted
     from segc.cli.former import former_host
 
     if plan.against.kind != "live":
@@ -134,7 +135,7 @@ def _default_window() -> int | None:
 def _compiled(
     state: State, made: tuple[Reading, Policy, Build] | None, node: str | None, why: str
 ) -> tuple[Told, Wanted]:
-    from segc.apply.saga import Wanted
+    from segc.apply.work import Wanted
 
     assert made is not None
     reading, policy, built = made

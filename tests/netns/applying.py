@@ -17,13 +17,14 @@ from pyroute2 import IPRoute
 from segc.apply import live, saga, timer
 from segc.apply.connections import at_home, cut
 from segc.apply.state import State
+from segc.apply.work import Wanted
 from segc.compile import build
 from segc.source import SourceFile
 from segc.syntax.parse import parse
 from tests.netns.harness import Gateway
 from tests.netns.namespace import run
 from tests.netns.policy import compile_text, interfaces
-from tests.netns.site import Site
+from tests.netns.site import ZONES, Site
 
 T = TypeVar("T")
 # One device a zone: this kernel may know no 802.1Q.
@@ -46,6 +47,7 @@ class Host(Site):
     """The small network, with nothing applied to its gateway when entered."""
 
     folder: Path = Path()
+    zones: str = ZONES.replace('group ledger from directory "sg-ledger"\n', "")  # known by a snapshot only
     gateway_text: str = GATEWAY
     state_dir: Path = field(init=False)
 
@@ -115,16 +117,16 @@ class Host(Site):
     def nft(self, *arguments: str) -> str:
         return run(self.gateway.namespace, ["nft", *arguments]).stdout
 
-    def wanted(self, statements: str) -> saga.Wanted:
+    def wanted(self, statements: str) -> Wanted:
         """What `segc apply` would make of these statements."""
         source = SourceFile("policy.seg", self.policy(statements))
         built = build(compile_text(source.text).policy, [(source, parse(source)[0])])
         artifacts = {each.name: each.text for each in built.artifacts if each.node == "gw"}
         digest = json.loads(artifacts["manifest.json"])["policy"]
-        return saga.Wanted("gw", digest, {"policy.seg": source.text}, artifacts)
+        return Wanted("gw", digest, {"policy.seg": source.text}, artifacts)
 
     def apply_here(
-        self, wanted: saga.Wanted, before: saga.Hook = lambda step: None, window: int | None = None
+        self, wanted: Wanted, before: saga.Hook = lambda step: None, window: int | None = None
     ) -> saga.Applied | None:
         """The same in this process, which is faster where there is much to apply."""
         policy = compile_text(wanted.sources["policy.seg"]).policy

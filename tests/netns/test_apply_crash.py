@@ -27,7 +27,7 @@ SHOWN = {
     "a.5 -> c.7 : tcp/25 no\nb.5 -> c.7 : tcp/445 yes\nb.5 -> c.7 : tcp/1005 yes",
 }
 # Applies a saved policy in a process of its own, which kills itself just before the step that it is told of,
-# or, for `ruleset!`, just after nft has been handed the transaction.
+# or, for `ruleset!`, just after the transaction.
 DYING = dedent(
     """
     import json, os, signal, sys
@@ -35,6 +35,7 @@ DYING = dedent(
     from pyroute2 import IPRoute
     from segc.apply import host, saga
     from segc.apply.state import State
+    from segc.apply.work import Wanted
 
     state, netns, saved, window, at = sys.argv[1:]
     def die(step=""):
@@ -42,11 +43,12 @@ DYING = dedent(
     def before(step):
         if step == at:
             die()
-    load = host.load
+    load, transact = host.load, saga.transact
     if at == "ruleset!":
         host.load = lambda text: (load(text), die())
+        saga.transact = lambda changes: (transact(changes), die())
     host.enter(netns)
-    wanted = saga.Wanted(**json.loads(Path(saved).read_text()))
+    wanted = Wanted(**json.loads(Path(saved).read_text()))
     with State(Path(state)).locked(), IPRoute() as links:
         saga.apply(State(Path(state)), wanted, links, window=int(window) or None, netns=netns, before=before)
     """

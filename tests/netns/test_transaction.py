@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cache
 from itertools import permutations
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from segc.apply import host, live
+from segc.apply.direct import direct
+from segc.apply.elements import transact
 from segc.apply.ruleset import Ruleset, read_ruleset
-from segc.apply.transaction import Commands, both_ways, change, rebuild, renumbered
+from segc.apply.transaction import MARKER, Commands, change, marker, read_both, rebuild, renumbered
 from tests.netns.namespace import Namespace, nft
 from tests.netns.policy import compile_path, compile_text
 from tests.netns.site import GATEWAY, ZONES
@@ -29,6 +32,11 @@ STATEMENTS = {
     "a group": f"{BASE}\nallow as staff-only group staff in a -> c : tcp/22 require mfa",
     "hours": f'{BASE}\nallow as nightly b -> a : tcp/9 when daily 22:00-04:00',
     "logged": BASE.replace("tcp/443", "tcp/443 log"),
+    "no ports": f"{BASE}\nallow as gre a -> b : gre\nallow as ping a -> b : icmp/echo-request, icmpv6/echo-request",
+    "no ports and more": (
+        f"{BASE}\nallow as gre a -> b : gre, esp\nallow as ping a -> b : icmp, icmpv6/echo-request"
+        "\nallow as ping-too b -> a : icmp/echo-request, icmpv6/echo-request"
+    ),
     "nothing": "",
     "everything": "allow as all any -> any : any",
 }  # fmt: skip
@@ -97,9 +105,56 @@ EVERY = [*permutations(STATEMENTS, 2), *permutations(("office gw1", "clinic gw",
 @pytest.mark.parametrize(("before", "after"), EVERY, ids=lambda name: name)
 def test_what_both_have_need_not_be_read(before: str, after: str) -> None:
     old, new = ruleset(before), ruleset(after)
-    there, back = both_ways(old, new)
-    assert there == change(read_ruleset(old), read_ruleset(new))
-    assert back == change(read_ruleset(new), read_ruleset(old))
+    less, whole = read_both(old, new), (read_ruleset(old), read_ruleset(new))
+    assert change(*less) == change(*whole)
+    assert change(*reversed(less)) == change(*reversed(whole))
+
+
+DIRECT = [*permutations(("base", "a port more"), 2), *permutations(("no ports", "no ports and more"), 2)]
+
+
+@pytest.mark.parametrize(("before", "after"), DIRECT, ids=lambda name: name)
+def test_what_needs_no_nft_is_what_nft_would_make_of_it(before: str, after: str) -> None:
+    """Comments and markers are the same as well."""
+    old, new = read_both(ruleset(before), ruleset(after))
+    (commands,) = change(old, new)
+    swap = marker(2, "segc: 5d0c, see segc history") + f"delete chain inet segc {MARKER}1\n"
+    transaction = "\n".join((*commands, swap))
+    changes = direct(transaction, new.sets)
+    assert changes
+    ways: list[Callable[[], None]] = [lambda: host.load(transaction), lambda: transact(changes)]
+    assert len({_afterwards(ruleset(before), way) for way in ways}) == 1
+
+
+def _afterwards(text: str, way: Callable[[], None]) -> str:
+    def work() -> str:
+        nft(text + marker(1, "former"))
+        way()
+        return host.nft("-n", "list", "table", "inet", "segc")
+
+    with closing(Namespace.create()) as namespace:
+        return namespace.call(work)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'add element inet segc allow_tcp_range_0 { 0x10000000 . 5-9 : "flow_web" }',
+        "add rule inet segc here accept",
+        "add chain inet segc hooked { type filter hook input priority 0; }",
+        "add counter inet segc some { packets 1 bytes 2 }",
+        "delete set inet segc own4",
+        "add element inet segc season { 1-2 }",
+        "add element inet segc own4 { 10.0.0.0/8 }",
+        "add element inet segc own4 { lo }",
+        "add element inet other own4 { 10.0.0.1 }",
+        "nonsense",
+    ],
+)
+def test_what_is_not_simple_is_left_to_nft(command: str) -> None:
+    sets = read_ruleset(ruleset("base")).sets
+    assert direct("flush set inet segc own4", sets)
+    assert not direct(f"flush set inet segc own4\n{command}", sets)
 
 
 def test_a_change_is_small_where_little_changes() -> None:
