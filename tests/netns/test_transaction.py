@@ -32,7 +32,7 @@ STATEMENTS = {
     "a group": f"{BASE}\nallow as staff-only group staff in a -> c : tcp/22 require mfa",
     "hours": f'{BASE}\nallow as nightly b -> a : tcp/9 when daily 22:00-04:00',
     "logged": BASE.replace("tcp/443", "tcp/443 log"),
-    "no ports": f"{BASE}\nallow as gre a -> b : gre\nallow as ping a -> b : icmp/echo-request, icmpv6/echo-request",
+    "no ports": f"{BASE}\nallow as gre a -> b : gre\nallow as ping a -> b : icmp/8, icmpv6/echo-request",
     "no ports and more": (
         f"{BASE}\nallow as gre a -> b : gre, esp\nallow as ping a -> b : icmp, icmpv6/echo-request"
         "\nallow as ping-too b -> a : icmp/echo-request, icmpv6/echo-request"
