@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from segc.cli.standing import Failure, Seconds
+from segc.cli.asking_agent import socket_option
+from segc.cli.bind import Lifetime
+from segc.cli.standing import Failure
 from segc.cli.terminal import complain, say
-from segc.sessions.sources.hook import EVENTS, SOCKET
+from segc.sessions.client import socket_path as usual
+from segc.sessions.sources.hook import EVENTS
 
 if TYPE_CHECKING:
     from segc.sessions.sources.link import Link
@@ -23,7 +26,7 @@ CLIENTS = "SEGC_RADIUS_CLIENTS"
 
 @click.group("source")
 def command() -> None:
-    """Vouch for sessions: tell the daemon what a VPN, a RADIUS client, a DHCP server or an inventory knows.
+    """Vouch for sessions: tell the agent what a VPN, a RADIUS client, a DHCP server or an inventory knows.
 
     SOURCE is the name of the `source` in the policy. Each runs until it is stopped; after that, sessions
     last as long as they were vouched for, and no longer.
@@ -34,9 +37,7 @@ def running(work: Callable[..., None]) -> Callable[..., None]:
     """The argument SOURCE and the options that all of them take."""
     decorators = (
         click.argument("source", metavar="SOURCE"),
-        click.option(
-            "--socket", metavar="PATH", default=SOCKET, show_default=True, help="The daemon's socket."
-        ),
+        socket_option,
         click.option("--netns", metavar="NAME", default="", help="Work in this network namespace."),
     )
     for each in reversed(decorators):
@@ -58,20 +59,18 @@ def claiming(work: Callable[..., None]) -> Callable[..., None]:
 
 
 mfa = click.option("--mfa", is_flag=True, help="The server lets nobody in without a second factor.")
-ttl = click.option("--ttl", type=Seconds(), metavar="TIME", help="Vouch for at most this long at a time.")
+ttl = click.option("--ttl", type=Lifetime(), metavar="TIME", help="Vouch for at most this long at a time.")
 
 
 @command.command("hook")
 @click.argument("server", type=click.Choice(list(EVENTS)))
 @running
 @claiming
-def hook(server: str, source: str, socket: str, netns: str, **claimed: Any) -> None:
-    """Print what the configuration of SERVER needs, so that it tells the daemon of each event itself."""
+def hook(server: str, source: str, socket_path: Path | None, netns: str, **claimed: Any) -> None:
+    """Print what the configuration of SERVER needs, so that it tells the agent of each event itself."""
     from segc.sessions.sources import wiring
 
-    if netns:
-        raise click.UsageError("a hook runs where its server runs: there is nothing for `--netns` to do")
-    say(wiring.lines(server, source, socket, _options(claimed)))
+    say(wiring.lines(server, source, socket_path or usual(netns), _options(claimed)))
 
 
 @command.command("openvpn")
@@ -80,12 +79,17 @@ def hook(server: str, source: str, socket: str, netns: str, **claimed: Any) -> N
 @click.option("--management", metavar="PLACE", required=True, help="The management socket, or HOST:PORT.")
 @click.option("--management-password", metavar="FILE", help="A file with its password.")
 def openvpn(
-    source: str, socket: str, netns: str, management: str, management_password: str | None, **claimed: Any
+    source: str,
+    socket_path: Path | None,
+    netns: str,
+    management: str,
+    management_password: str | None,
+    **claimed: Any,
 ) -> None:
     """End sessions with their tunnels, and tunnels with their sessions, by the management interface."""
     from segc.sessions.sources.openvpn import follow
 
-    with _at_work(socket, netns) as link:
+    with _at_work(socket_path, netns) as link:
         password = _secret(management_password).strip() if management_password else ""
         follow(link, source, _options(claimed), management, password)
 
@@ -96,12 +100,14 @@ def openvpn(
 @ttl
 @click.option("--interface", metavar="NAME", default="wg0", show_default=True, help="The WireGuard device.")
 @click.option("--peers", metavar="FILE", required=True, help="Lines of public key, user and device.")
-def wireguard(source: str, socket: str, netns: str, interface: str, peers: str, **claimed: Any) -> None:
+def wireguard(
+    source: str, socket_path: Path | None, netns: str, interface: str, peers: str, **claimed: Any
+) -> None:
     """Bind the holders of peers' keys as long as their last handshake is fresh."""
-    from segc.sessions.sources.wireguard import Agent
+    from segc.sessions.sources.wireguard import Source
 
-    with _at_work(socket, netns) as link:
-        Agent(link, source, _options(claimed), interface, Path(peers)).run()
+    with _at_work(socket_path, netns) as link:
+        Source(link, source, _options(claimed), interface, Path(peers)).run()
 
 
 @command.command("radius")
@@ -113,7 +119,7 @@ def wireguard(source: str, socket: str, netns: str, interface: str, peers: str, 
 @click.option("--detail", metavar="FILE", help="Read what FreeRADIUS writes to this file instead.")
 def radius(
     source: str,
-    socket: str,
+    socket_path: Path | None,
     netns: str,
     listen: str | None,
     port: int,
@@ -126,7 +132,7 @@ def radius(
 
     if bool(listen) == bool(detail):
         raise click.UsageError("say either `--listen` or `--detail`")
-    with _at_work(socket, netns) as link:
+    with _at_work(socket_path, netns) as link:
         if detail:
             Detail(link, source, _options(claimed), Path(detail)).run()
         try:
@@ -143,24 +149,26 @@ def radius(
 @ttl
 @click.option("--leases", metavar="FILE", required=True, help="The lease file of Kea (memfile) or dnsmasq.")
 @click.option("--devices", metavar="FILE", help="Bind only these: lines of MAC address, user and device.")
-def dhcp(source: str, socket: str, netns: str, leases: str, devices: str | None, **claimed: Any) -> None:
+def dhcp(
+    source: str, socket_path: Path | None, netns: str, leases: str, devices: str | None, **claimed: Any
+) -> None:
     """Bind devices to the addresses that they have leased."""
-    from segc.sessions.sources.dhcp import Agent
+    from segc.sessions.sources.dhcp import Source
 
-    with _at_work(socket, netns) as link:
-        Agent(link, source, _options(claimed), Path(leases), Path(devices) if devices else None).run()
+    with _at_work(socket_path, netns) as link:
+        Source(link, source, _options(claimed), Path(leases), Path(devices) if devices else None).run()
 
 
 @command.command("posture")
 @running
 @click.argument("feed", metavar="FEED")
-@click.option("--max-age", type=Seconds(), default="1h", show_default=True, help="Older facts say nothing.")
-def posture(source: str, socket: str, netns: str, feed: str, max_age: int) -> None:
+@click.option("--max-age", type=Lifetime(), default="1h", show_default=True, help="Older facts say nothing.")
+def posture(source: str, socket_path: Path | None, netns: str, feed: str, max_age: int) -> None:
     """Tell facts about devices: FEED is a JSON file, a folder of them, or `-` for lines from stdin."""
-    from segc.sessions.sources.posture import Agent
+    from segc.sessions.sources.posture import Source
 
-    with _at_work(socket, netns) as link:
-        agent = Agent(link, source, max_age)
+    with _at_work(socket_path, netns) as link:
+        agent = Source(link, source, max_age)
         agent.listen(sys.stdin) if feed == "-" else agent.follow(Path(feed))
 
 
@@ -177,7 +185,7 @@ def _secret(path: str) -> str:
 
 
 @contextmanager
-def _at_work(socket: str, netns: str) -> Iterator[Link]:
+def _at_work(socket_path: Path | None, netns: str) -> Iterator[Link]:
     """In the namespace, until it cannot go on, which is told in a sentence."""
     from segc.apply.errors import ApplyError
     from segc.apply.host import enter
@@ -187,7 +195,7 @@ def _at_work(socket: str, netns: str) -> Iterator[Link]:
     try:
         if netns:
             enter(netns)
-        yield Link(socket, lambda text: complain(f"{text}\n"))
+        yield Link(socket_path or usual(netns), lambda text: complain(f"{text}\n"))
     except ApplyError as error:
         raise Failure(error) from None
     except IdentitiesError as error:

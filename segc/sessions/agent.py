@@ -82,20 +82,22 @@ class Agent:
             raise RefusedError(
                 f"the policy names sources, and `{MANUAL}` is none: only root may bind by hand"
             )
-        former = self.registry.get(claim.key)
-        verified = now.on_boot_clock(claim.at)
-        same = former is not None and former.claim.user == claim.user
-        began = min(former.began, verified) if former is not None and same else verified
+        former, verified = self.registry.get(claim.key), now.on_boot_clock(claim.at)
+        if former is not None and former.claim.user != claim.user:
+            former = None
+        began = verified if former is None else min(former.began, verified)
         session = Session(claim, began, verified, now.boot, claim.at)
         session = replace(session, verdict=judge(session, self.situation, now))
-        taken = list(self._taken_from(session))
-        why = "verified again" if same else ""
-        self.commit([*taken, Change(former, session, why)], now)
+        why = "" if former is None else "verified again"
+        self.commit([*self._taken_from(session), Change(former, session, why)], now)
         return session
 
     def _taken_from(self, session: Session) -> Iterator[Change]:
         """The newer claim takes an address over, unless who holds it has proved more."""
         claim, lost = session.claim, dict[Key, list[Address]]()
+        former = self.registry.get(claim.key)
+        if former is not None and former.claim.user != claim.user:
+            yield Change(former, None, f"`{claim.source}` says that it is `{claim.user}` now")
         for address in claim.addresses:
             holder = self.registry.holder(address)
             if holder is None or holder.key == session.key:
@@ -113,22 +115,27 @@ class Agent:
             after = replace(holder, claim=replace(holder.claim, addresses=rest)) if rest else None
             yield Change(holder, after, why)
 
-    def renew(self, key: Key, ttl: int | None, at: float) -> Session | None:
-        """The source sees it still. None if something newer is known; RefusedError if there is no such."""
+    def renew(
+        self, key: Key, ttl: int | None, at: float, where: tuple[Address, ...] = (), active: bool = True
+    ) -> Session | None:
+        """The source sees it still, and with `where`, at these addresses. None if something newer is known;
+        RefusedError if there is no such. Not `active`, it says nothing of whether anybody is at work."""
         now = self.clock()
         session = self.registry.get(key)
         if session is None:
             raise RefusedError(f"`{key[0]}` has no session `{key[1]}`: bind it")
         if at <= self._newest(key):
             return None
-        claim = session.claim if ttl is None else replace(session.claim, ttl=ttl)
-        renewed = replace(session, claim=claim, renewed=now.on_boot_clock(at), active=now.boot, last=at)
+        old = session.claim
+        claim = replace(old, ttl=old.ttl if ttl is None else ttl, addresses=where or old.addresses)
+        worked = now.boot if active else session.active
+        renewed = replace(session, claim=claim, renewed=now.on_boot_clock(at), active=worked, last=at)
         try:
             after = replace(renewed, verdict=judge(renewed, self.situation, now))
         except RefusedError as error:
             self.commit([Change(session, None, str(error))], now)
             raise
-        self.commit([Change(session, after, "renewed")], now)
+        self.commit([*self._taken_from(after), Change(session, after, "renewed")], now)
         return after
 
     def unbind(self, sessions: Iterable[Session], at: float, why: str) -> int:
@@ -325,7 +332,7 @@ class Agent:
         before, after, why = change
         if after is None:
             self._event("unbind", "success", why, change.session.claim)
-        elif before is None or before.claim.user != after.claim.user:
+        elif before is None:
             self._event("bind", "success", why or self.why(after), after.claim)
         elif before.claim.addresses != after.claim.addresses:
             self._event("move", "success", why, after.claim)

@@ -15,7 +15,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from segc import __version__
-from segc.identity.claim import ClaimError, address_of, claim_of, facts_of, moment_of, name_of, seconds_of
+from segc.identity.claim import (
+    ClaimError,
+    address_of,
+    addresses_of,
+    claim_of,
+    facts_of,
+    moment_of,
+    name_of,
+    seconds_of,
+)
 from segc.identity.kinds import KINDS
 from segc.sessions.judge import RefusedError
 from segc.sessions.metrics import Figure, gauge
@@ -114,7 +123,9 @@ def _renew(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     agent = upkeep.agent
     key = name_of(document, "source"), name_of(document, "id")
     at = moment_of(document.get("at"), agent.clock().wall)
-    session = agent.renew(key, seconds_of(document.get("ttl")), at)
+    where = addresses_of(document["addresses"]) if "addresses" in document else ()
+    active = document.get("active") is not False
+    session = agent.renew(key, seconds_of(document.get("ttl")), at, where, active)
     return {"stale": True} if session is None else {"session": agent.document(session)}
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from segc.sessions.client import UnansweredError
 from segc.sessions.sources.directory import Identity, read_identities
-from segc.sessions.sources.hook import Request, lease, mac_address, vouched
-from segc.sessions.sources.link import Link, LinkError
+from segc.sessions.sources.hook import Options, Request, lease, mac_address, vouched
+from segc.sessions.sources.link import Link
 
 ASSIGNED = "0"  # Kea's state of a lease that somebody has
 NEVER = float("inf")
@@ -66,9 +67,13 @@ def read(path: Path) -> dict[str, Lease]:
 
 
 def requests(
-    leases: Leases, known: Mapping[str, Lease | None], who: Mapping[str, Identity] | None, now: float
+    leases: Leases,
+    known: Mapping[str, Lease | None],
+    who: Mapping[str, Identity] | None,
+    options: Options,
+    now: float,
 ) -> Iterator[tuple[Request, str]]:
-    """What is new since the daemon was told what is `known`, with its address; with `who`, of its devices."""
+    """What is new since the agent was told what is `known`, with its address; with `who`, of its devices."""
     for address, each in leases.items():
         left = None if each.expires == NEVER else each.expires - now
         ended = left is not None and left < 1
@@ -77,20 +82,19 @@ def requests(
         identity = None if who is None else who.get(mac_address(each.mac) or "")
         if who is not None and identity is None and not ended:
             continue
-        request = lease(address, each.mac, left, each.at or now, identity)
-        if request is not None:
+        for request in lease(address, each.mac, left, each.at or now, options, identity):
             yield request, address
     for address in known.keys() - leases.keys():
         yield {"do": "unbind", "id": address, "at": now}, address
 
 
 @dataclass(slots=True)
-class Agent:
+class Source:
     """Follows a lease file."""
 
     link: Link
     source: str
-    options: Mapping[str, str]
+    options: Options
     path: Path
     mapping: Path | None = None
     _known: dict[str, Lease | None] = field(default_factory=dict)
@@ -105,10 +109,10 @@ class Agent:
     def round(self, now: float) -> None:
         leases = read(self.path)
         who = None if self.mapping is None else read_identities(self.mapping, mac_address)
-        for request, address in list(requests(leases, self._known, who, now)):
+        for request, address in list(requests(leases, self._known, who, self.options, now)):
             try:
                 self.link.deliver(vouched(request, "dhcp", self.source, self.options))
-            except LinkError as error:
+            except UnansweredError as error:
                 self.link.complain(error)
                 return
             if request["do"] == "unbind":

@@ -1,11 +1,11 @@
 """What servers run at each event, and what the events say.
 
-    python3 -IS hook.py [--socket PATH] [--ttl N] [--mfa] [--user NAME] [--device NAME] KIND SOURCE EVENT...
+    python3 -IS hook.py [--socket PATH] [--ttl N] [--mfa] [--user NAME] [--device NAME] SERVER SOURCE EVENT...
 
-KIND is `openvpn` (learn-address), `freeradius` (exec) or `dnsmasq` (dhcp-script); EVENT is what the server
-adds. The exit status is 0 when the daemon has taken it, so that a server which asks refuses while nobody
-answers. A server waits for us: this imports few modules of the standard library and nothing of segc, and the
-sources that run all the time take the translations from here.
+SERVER is `openvpn` (learn-address and client-disconnect), `freeradius` (exec) or `dnsmasq` (dhcp-script), and
+EVENT what it adds. The exit status is not 0 where nobody has taken it, so that a server that asks refuses.
+A server waits for us: this imports few modules of the standard library and nothing of segc, and the sources
+that run all the time take the translations from here.
 """
 
 from __future__ import annotations
@@ -21,30 +21,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SOCKET = "/run/segc/sessions.sock"
 PATIENCE = 3.0  # seconds
-LONGEST = 1 << 20  # bytes of an answer
+LONGEST = 64 << 20  # bytes of an answer
+FOREVER = 366 * 24 * 3600  # seconds, the longest that the agent takes
+FRESH = 1200  # seconds: two of the ten-minute interim updates that RFC 2869, 2.1 has in mind
 Request = dict[str, object]
+Options = Mapping[str, str]
 OPTIONS = ("socket=", "ttl=", "mfa", "user=", "device=")
 # A server's clock has seconds; within one of them a session begins, goes on and ends, in this order.
 ORDER = {"Start": 0.0, "Interim-Update": 0.3, "Alive": 0.3, "Stop": 0.9}
-FOREVER = 366 * 24 * 3600  # seconds, the longest that the daemon takes
 ATTRIBUTES = (
     *("User-Name", "Framed-IP-Address", "Session-Timeout", "Calling-Station-Id", "Acct-Status-Type"),
     *("Acct-Delay-Time", "Acct-Session-Id", "Acct-Session-Time", "Acct-Interim-Interval"),
     *("Event-Timestamp", "Framed-IPv6-Prefix", "Framed-IPv6-Address"),
 )
 NO_ADDRESS = ("0.0.0.0", "255.255.255.254", "255.255.255.255", "::")  # RFC 2865, 5.8: "let the user choose"
+POOL = ("ifconfig_pool_remote_ip", "ifconfig_pool_remote_ip6")  # what OpenVPN tells of a client's addresses
 
 
 def ask(path: str, request: Request, patience: float = PATIENCE) -> Request:
-    """The daemon's answer. OSError where nobody answers in time, ValueError where it is no answer."""
-    with socket.socket(socket.AF_UNIX) as daemon:
-        daemon.settimeout(patience)
-        daemon.connect(path)
-        daemon.sendall(json.dumps(request).encode() + b"\n")
-        with daemon.makefile("rb") as lines:
+    """The agent's answer. OSError where nobody answers in time, ValueError where it is no answer."""
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.settimeout(patience)
+        agent.connect(path)
+        agent.sendall(json.dumps(request).encode() + b"\n")
+        with agent.makefile("rb") as lines:
             answer = json.loads(lines.readline(LONGEST) or b"null")
     if not isinstance(answer, dict):
-        raise ValueError("the session daemon closed the connection without an answer")
+        raise ValueError("the session agent hung up without an answer")
     return answer
 
 
@@ -59,47 +62,85 @@ def is_host(text: str) -> bool:
     return False
 
 
+def least(options: Options, *seconds: float | None) -> int | None:
+    """The least of these and of the option `ttl`, None where nothing bounds it."""
+    bounds = [int(each) for each in (options.get("ttl"), *seconds) if each is not None]
+    return max(1, min(bounds)) if bounds else None
+
+
+# -- OpenVPN -----------------------------------------------------------------------------------------
+
+
+def openvpn(event: Sequence[str], env: Mapping[str, str], options: Options, at: float) -> Iterator[Request]:
+    """What it runs as learn-address, and as client-disconnect, as it forgets addresses only much later."""
+    if env.get("script_type") == "client-disconnect":
+        for name in POOL:
+            yield from learn_address(("delete", env.get(name, "")), env, options, at)
+    else:
+        yield from learn_address(event, env, options, at)
+
+
 def learn_address(
-    event: Sequence[str], env: Mapping[str, str], options: Mapping[str, str], at: float
-) -> Request | None:
-    """OpenVPN's add|update|delete, address and common name, of which a delete has none (openvpn(8)).
+    event: Sequence[str], env: Mapping[str, str], options: Options, at: float
+) -> Iterator[Request]:
+    """add|update|delete, address and common name, of which a delete has none (openvpn(8)).
 
     The address is what names the session, as it is all that a delete tells. Networks behind a client and
-    Ethernet addresses are nobody's: None.
+    Ethernet addresses are nobody's.
     """
     if len(event) < 2 or not is_host(event[1]):
-        return None
+        return
     if event[0] == "delete":
-        return {"do": "unbind", "id": event[1], "at": at}
+        yield {"do": "unbind", "id": event[1], "at": at}
+        return
     user = env.get(options.get("user", "common_name"), "")
     device = env.get(options["device"]) if "device" in options else None
-    return {"do": "bind", "user": user, "addresses": [event[1]], "id": event[1], "device": device, "at": at}
+    claim = {"user": user, "addresses": [event[1]], "id": event[1], "device": device, "ttl": least(options)}
+    yield {"do": "bind", "at": at} | claim
 
 
-def accounting(pairs: Mapping[str, str], nas: str, options: Mapping[str, str], now: float) -> Request | None:
+# -- RADIUS ------------------------------------------------------------------------------------------
+
+
+def accounting(pairs: Mapping[str, str], nas: str, options: Options, now: float) -> Iterator[Request]:
     """A RADIUS Accounting-Request by the names of its attributes (RFC 2866, 2869, 6911).
 
     A session is named by the address `nas` of its access server and its own id, which is unique only there.
-    An access server that starts or stops has no sessions: all that begin with `within` end. None where there
-    is nothing to say yet, such as at a start without an address. ValueError for a number that is none.
+    An access server that starts or stops has no sessions: all that begin with `within` end. ValueError for
+    a number that is none.
     """
     status = pairs.get("Acct-Status-Type", "")
     at = float(pairs.get("Event-Timestamp") or now - float(pairs.get("Acct-Delay-Time") or 0))
+    name = f"{nas}/{pairs.get('Acct-Session-Id', '')}"
     if status in ("Accounting-On", "Accounting-Off"):
-        return {"do": "unbind", "within": f"{nas}/", "at": at}
-    if status not in ORDER or not pairs.get("Acct-Session-Id"):
-        return None
-    request: Request = {"id": f"{nas}/{pairs['Acct-Session-Id']}", "at": at + ORDER[status]}
-    if status == "Stop":
-        return {"do": "unbind"} | request
-    ttl, addresses = _believed(pairs), _framed(pairs)
-    if ttl is not None:
-        request["ttl"] = ttl
+        yield {"do": "unbind", "within": f"{nas}/", "at": at}
+    elif status == "Stop":
+        yield {"do": "unbind", "id": name, "at": at + ORDER[status]}
+    elif status in ORDER and name != f"{nas}/":
+        yield from _here(pairs, name, status, options, at)
+
+
+def _here(pairs: Mapping[str, str], name: str, status: str, options: Options, at: float) -> Iterator[Request]:
+    """Somebody comes or is still there.
+
+    Access begins with the session, so that is the moment of the claim, also where an interim update tells
+    of it: one that has been ended here is not begun again by the next update. A start may have no address.
+    """
+    elapsed = int(pairs.get("Acct-Session-Time") or 0)
+    ttl, addresses = _believed(pairs, elapsed, options), _framed(pairs)
     if addresses:
-        mac = mac_address(pairs.get("Calling-Station-Id", ""))
-        who = {"user": pairs.get(options.get("user", "User-Name"), ""), "addresses": addresses, "mac": mac}
-        return {"do": "bind"} | request | who | {"device": pairs.get(options.get("device", ""))}
-    return {"do": "renew"} | request if status != "Start" else None
+        claim = {"user": pairs.get(options.get("user", "User-Name"), ""), "addresses": addresses, "id": name}
+        device = pairs.get(options.get("device", ""))
+        more = {"mac": mac_address(pairs.get("Calling-Station-Id", "")), "device": device}
+        yield {"do": "bind", "at": at - elapsed, "ttl": min(FOREVER, elapsed + ttl)} | claim | more
+    if status != "Start":
+        yield {
+            "do": "renew",
+            "id": name,
+            "addresses": addresses or None,
+            "at": at + ORDER[status],
+            "ttl": ttl,
+        }
 
 
 def _framed(pairs: Mapping[str, str]) -> list[str]:
@@ -109,14 +150,11 @@ def _framed(pairs: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(each for each in hosts if is_host(each) and each not in NO_ADDRESS))
 
 
-def _believed(pairs: Mapping[str, str]) -> int | None:
-    """For how many seconds: what is left of Session-Timeout, and at most two interim updates and a bit."""
-    bounds = []
-    if pairs.get("Session-Timeout"):
-        bounds.append(int(pairs["Session-Timeout"]) - int(pairs.get("Acct-Session-Time") or 0))
-    if pairs.get("Acct-Interim-Interval"):
-        bounds.append(2 * int(pairs["Acct-Interim-Interval"]) + 30)
-    return max(1, min(bounds)) if bounds else None
+def _believed(pairs: Mapping[str, str], elapsed: int, options: Options) -> int:
+    """For how many seconds more: two interim updates and a bit, and what is left of Session-Timeout."""
+    interim, whole = pairs.get("Acct-Interim-Interval"), pairs.get("Session-Timeout")
+    fresh = 2 * int(interim) + 30 if interim else FRESH
+    return least(options, fresh, int(whole) - elapsed if whole else None) or FRESH
 
 
 def mac_address(text: str) -> str | None:
@@ -127,42 +165,10 @@ def mac_address(text: str) -> str | None:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 
-def lease(
-    address: str, mac: str, left: float | None, at: float, who: tuple[str, str | None] | None = None
-) -> Request | None:
-    """A DHCP lease that holds for `left` seconds, without end at None, no more at 0.
-
-    `who` is the user and the device that go with the MAC; without, the MAC is both. None without an address
-    or a MAC.
-    """
-    hardware = mac_address(mac)
-    if not is_host(address):
-        return None
-    if left is not None and left < 1:
-        return {"do": "unbind", "id": address, "at": at + ORDER["Stop"]}
-    if hardware is None:
-        return None
-    name, device = who or (hardware, hardware)
-    ttl = FOREVER if left is None else min(FOREVER, int(left))
-    bound = {"do": "bind", "user": name, "addresses": [address], "id": address, "at": at}
-    return bound | {"mac": hardware, "device": device, "ttl": ttl}
-
-
-def dnsmasq(
-    event: Sequence[str], env: Mapping[str, str], options: Mapping[str, str], at: float
-) -> Request | None:
-    """dnsmasq's add|old|del, MAC or DUID, and address (dnsmasq(8), --dhcp-script)."""
-    if len(event) < 3 or event[0] not in ("add", "old", "del"):
-        return None
-    ends = float(env.get("DNSMASQ_LEASE_EXPIRES") or 0)
-    left = 0.0 if event[0] == "del" else ends - at if ends else None
-    return lease(event[2], env.get("DNSMASQ_MAC", "") if ":" in event[2] else event[1], left, at)
-
-
 def freeradius(
-    event: Sequence[str], env: Mapping[str, str], options: Mapping[str, str], at: float
-) -> Request | None:
-    """FreeRADIUS's attributes in the environment; the access server's address, and when it happened, as
+    event: Sequence[str], env: Mapping[str, str], options: Options, at: float
+) -> Iterator[Request]:
+    """Attributes in the environment; the access server's address, and when it happened, as the arguments
     `%{Packet-Src-IP-Address}` and `%{integer:Event-Timestamp}` (rlm_exec)."""
     wanted = {*ATTRIBUTES, options.get("user", ""), options.get("device", "")}
     names = {each.upper().replace("-", "_"): each for each in wanted}
@@ -183,64 +189,97 @@ def _escaped(match: re.Match[str]) -> str:
     return chr(int(code, 8)) if len(code) == 3 else {"n": "\n", "r": "\r", "t": "\t"}.get(code, code)
 
 
-def vouched(request: Request, kind: str, source: str, options: Mapping[str, str]) -> Request:
-    """The request as this source's; a claim that says no time of its own gets that of the options."""
+# -- DHCP --------------------------------------------------------------------------------------------
+
+
+def dnsmasq(event: Sequence[str], env: Mapping[str, str], options: Options, at: float) -> Iterator[Request]:
+    """add|old|del, MAC or DUID, and address (dnsmasq(8), --dhcp-script)."""
+    if len(event) < 3 or event[0] not in ("add", "old", "del"):
+        return
+    ends = float(env.get("DNSMASQ_LEASE_EXPIRES") or 0)
+    left = 0.0 if event[0] == "del" else ends - at if ends else None
+    yield from lease(event[2], env.get("DNSMASQ_MAC", "") if ":" in event[2] else event[1], left, at, options)
+
+
+def lease(
+    address: str,
+    mac: str,
+    left: float | None,
+    at: float,
+    options: Options,
+    who: tuple[str, str | None] | None = None,
+) -> Iterator[Request]:
+    """A lease that holds for `left` seconds, without end at None, no more at 0.
+
+    `who` is the user and the device that go with the MAC; without, the MAC is both.
+    """
+    hardware = mac_address(mac)
+    if not is_host(address):
+        return
+    if left is not None and left < 1:
+        yield {"do": "unbind", "id": address, "at": at + ORDER["Stop"]}
+    elif hardware is not None:
+        name, device = who or (hardware, hardware)
+        claim = {"user": name, "addresses": [address], "id": address, "mac": hardware, "device": device}
+        yield {"do": "bind", "at": at, "ttl": least(options, left, FOREVER)} | claim
+
+
+# -- the agent ---------------------------------------------------------------------------------------
+
+
+def vouched(request: Request, kind: str, source: str, options: Options) -> Request:
+    """The request as this source's."""
     made = {"do": request["do"], "source": source} | request
     if request["do"] == "bind":
         made |= {"kind": kind, "mfa": "mfa" in options}
-    if "ttl" in options and request["do"] != "unbind":
-        made["ttl"] = min(int(options["ttl"]), int(str(request.get("ttl") or FOREVER)))
     return {name: value for name, value in made.items() if value is not None}
 
 
-def deliver(request: Request, daemon: Callable[[Request], Request]) -> str:
-    """Ask for it; why the daemon refuses, empty where it does not. OSError and ValueError as of `ask`."""
+def deliver(request: Request, agent: Callable[[Request], Request]) -> str:
+    """Ask for it; why the agent refuses, empty where it does not. Fails as `agent` does."""
     refused = ""
-    for each in _single(request, daemon):
-        answer = daemon(each)
+    for each in _single(request, agent):
+        answer = agent(each)
         if answer.get("ok") is not True:
-            refused = str(answer.get("error") or "the session daemon refused")
+            refused = str(answer.get("error") or "the session agent refused")
     return refused
 
 
-def _single(request: Request, daemon: Callable[[Request], Request]) -> Iterator[Request]:
+def _single(request: Request, agent: Callable[[Request], Request]) -> Iterator[Request]:
     if "within" not in request:
         yield request
         return
-    found = daemon({"do": "sessions", "source": request["source"]}).get("sessions")
+    found = agent({"do": "sessions", "source": request["source"]}).get("sessions")
     for each in found if isinstance(found, list) else ():
-        if each["source"] == request["source"] and str(each["id"]).startswith(str(request["within"])):
+        if str(each["id"]).startswith(str(request["within"])):
             yield {name: request[name] for name in ("do", "source", "at")} | {"id": each["id"]}
 
 
-EVENTS = {
-    "openvpn": ("openvpn", learn_address),
-    "freeradius": ("radius", freeradius),
-    "dnsmasq": ("dhcp", dnsmasq),
-}
+EVENTS = {"openvpn": ("openvpn", openvpn), "freeradius": ("radius", freeradius), "dnsmasq": ("dhcp", dnsmasq)}
 
 
-def main(argv: Sequence[str], env: Mapping[str, str], at: float) -> str:
-    """Handle one event; why it came to nothing, empty if it did not."""
+def main(argv: Sequence[str], env: Mapping[str, str], at: float) -> bool:
+    """Handle one event; whether the server may go on."""
     found, words = getopt.getopt(list(argv), "", OPTIONS)
     options = {name.lstrip("-"): value for name, value in found}
     if len(words) < 2 or words[0] not in EVENTS:
         raise getopt.GetoptError(f"say which server calls, one of {', '.join(EVENTS)}, and the source's name")
-    kind, translate = EVENTS[words[0]]
-    request = translate(words[2:], env, options, at)
-    if request is None:
-        return ""
-    path = options.get("socket", SOCKET)
-    return deliver(vouched(request, kind, words[1], options), lambda each: ask(path, each))
+    (kind, translate), source = EVENTS[words[0]], words[1]
+    path, granted = options.get("socket", SOCKET), True
+    for request in translate(words[2:], env, options, at):
+        refused = deliver(vouched(request, kind, source, options), lambda each: ask(path, each))
+        if refused:
+            print(f"segc: {refused}", file=sys.stderr)
+            granted = False
+    return granted or words[0] != "openvpn"  # only OpenVPN asks for leave; others tell
 
 
 if __name__ == "__main__":
     try:
-        reason = main(sys.argv[1:], os.environ, time.time())
+        sys.exit(0 if main(sys.argv[1:], os.environ, time.time()) else 1)
     except getopt.GetoptError as error:
         sys.exit(f"segc: {error.msg}")
     except OSError as error:
-        sys.exit(f"segc: the session daemon cannot be reached: {error.strerror or error}")
+        sys.exit(f"segc: the session agent cannot be reached: {error.strerror or error}")
     except ValueError as error:
         sys.exit(f"segc: {error}")
-    sys.exit(f"segc: {reason}" if reason else 0)

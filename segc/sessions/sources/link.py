@@ -1,39 +1,32 @@
-"""What the sources that run all the time have in common: how they speak to the daemon, and of themselves."""
+"""What the sources that run all the time have in common: how they speak to the agent, and of themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
-from segc.sessions.sources.hook import SOCKET, Request, ask, deliver
-
-
-class LinkError(Exception):
-    """The daemon cannot be reached, or does not make sense."""
+from segc.sessions.client import UnansweredError, ask
+from segc.sessions.sources.hook import Request, deliver
 
 
 @dataclass(slots=True)
 class Link:
-    """To the daemon at `path`. Each thing that goes wrong is told once, until all is well again."""
+    """To the agent at `path`. What goes wrong is told once, and again when all has been well in between."""
 
-    path: str = SOCKET
+    path: Path
     report: Callable[[str], None] = print
-    _told: str = field(default="")
+    _told: str = ""
 
     def ask(self, request: Request) -> Request:
-        """LinkError where there is no answer."""
-        try:
-            return ask(self.path, request)
-        except OSError as error:
-            raise LinkError(f"the session daemon cannot be reached: {error.strerror or error}") from None
-        except ValueError as error:
-            raise LinkError(str(error)) from None
+        """Its answer. UnansweredError."""
+        return ask(self.path, request)
 
     def deliver(self, request: Request) -> bool:
-        """Ask for it; whether it was granted. What was refused is told. LinkError."""
+        """Ask for it; whether it was granted. What was refused is told. UnansweredError."""
         refused = deliver(request, self.ask)
         if refused:
-            self.report(refused)
+            self.complain(refused)
         else:
             self._told = ""
         return not refused
@@ -42,26 +35,27 @@ class Link:
         """The same, where an answer that does not come is a refusal."""
         try:
             return self.deliver(request)
-        except LinkError as error:
+        except UnansweredError as error:
             self.complain(error)
             return False
 
     def ids(self, source: str) -> set[str]:
-        """What the source calls its sessions that stand. LinkError."""
-        found = self.ask({"do": "sessions", "source": source}).get("sessions")
-        if not isinstance(found, list):
-            raise LinkError("the session daemon does not tell its sessions")
-        return {str(each["id"]) for each in found if each["source"] == source}
+        """What the source calls its sessions that stand. UnansweredError."""
+        found = self.ask({"do": "sessions", "source": source})
+        sessions = found.get("sessions")
+        if not isinstance(sessions, list):
+            raise UnansweredError(str(found.get("error") or "the agent does not tell its sessions"))
+        return {str(each["id"]) for each in sessions}
 
     def standing(self, source: str) -> set[str]:
-        """The same, none where the daemon does not answer."""
+        """The same, none where the agent does not answer."""
         try:
             return self.ids(source)
-        except LinkError as error:
+        except UnansweredError as error:
             self.complain(error)
             return set()
 
-    def complain(self, error: Exception) -> None:
-        if str(error) != self._told:
-            self._told = str(error)
+    def complain(self, words: object) -> None:
+        if str(words) != self._told:
+            self._told = str(words)
             self.report(self._told)

@@ -20,14 +20,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from segc.sessions.sources.hook import Request, learn_address, vouched
-from segc.sessions.sources.link import Link, LinkError
+from segc.sessions.client import UnansweredError
+from segc.sessions.sources.hook import POOL, Options, Request, learn_address, vouched
+from segc.sessions.sources.link import Link
 
 PATIENCE = 5.0  # seconds until a command must be answered
 INTERVAL = 1.0  # seconds from round to round
 RENEWAL = 300.0  # seconds
 LONGEST = 1 << 20  # bytes of a line
-POOL = ("ifconfig_pool_remote_ip", "ifconfig_pool_remote_ip6")
 
 
 class Client(NamedTuple):
@@ -47,7 +47,7 @@ class Event(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What a round comes to: clients to send away, by number, and requests for the daemon."""
+    """What a round comes to: clients to send away, by number, and requests for the agent."""
 
     kill: tuple[str, ...]
     requests: tuple[Request, ...]
@@ -82,16 +82,13 @@ def compare(
     return Steps(kill, tuple({"do": "unbind", "id": each, "at": at} for each in sorted(gone))), rounds
 
 
-def requests(event: Event, options: Mapping[str, str], at: float) -> Iterator[Request]:
+def requests(event: Event, options: Options, at: float) -> Iterator[Request]:
     """What a notification means, `env` being that of the client: an address begins, or all of them end."""
     if event.kind == "ADDRESS":
-        found = [learn_address(("add", event.arguments[1]), event.env, options, at)]
+        yield from learn_address(("add", event.arguments[1]), event.env, options, at)
     elif event.kind == "DISCONNECT":
-        pool = [event.env[name] for name in POOL if name in event.env]
-        found = [learn_address(("delete", each), {}, options, at) for each in pool]
-    else:
-        found = []
-    yield from filter(None, found)
+        for name in POOL:
+            yield from learn_address(("delete", event.env.get(name, "")), event.env, options, at)
 
 
 class Management:
@@ -166,7 +163,7 @@ class Management:
             yield name, value
 
 
-def follow(link: Link, source: str, options: Mapping[str, str], place: str, password: str) -> None:
+def follow(link: Link, source: str, options: Options, place: str, password: str) -> None:
     """For ever, also when OpenVPN is started again."""
     while True:
         try:
@@ -175,17 +172,17 @@ def follow(link: Link, source: str, options: Mapping[str, str], place: str, pass
             link.complain(OSError(f"OpenVPN cannot be reached at `{place}`: {error.strerror or error}"))
         else:
             with suppress(OSError), closing(management):
-                Agent(link, source, options, management).run()
+                Source(link, source, options, management).run()
         time.sleep(INTERVAL)
 
 
 @dataclass(slots=True)
-class Agent:
-    """Keeps the daemon's sessions of one source and the clients of one OpenVPN together."""
+class Source:
+    """Keeps the agent's sessions of one source and the clients of one OpenVPN together."""
 
     link: Link
     source: str
-    options: Mapping[str, str]
+    options: Options
     management: Management
     _known: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by a client's number
     _renewed: dict[str, float] = field(default_factory=dict)
@@ -207,7 +204,7 @@ class Agent:
     def _round(self) -> None:
         try:
             ids = self.link.ids(self.source)
-        except LinkError as error:
+        except UnansweredError as error:
             self.link.complain(error)
             return  # access is held by the kernel, for as long as was said
         here = list(clients(self.management.command("status 3")))
@@ -224,7 +221,7 @@ class Agent:
         for each, before in self._renewed.items():
             if now - before >= RENEWAL:
                 self._renewed[each] = now
-                yield {"do": "renew", "id": each, "at": time.time()}
+                yield {"do": "renew", "id": each, "at": time.time(), "active": False}
 
     def _take(self, event: Event) -> None:
         number, *more = event.arguments
@@ -241,12 +238,12 @@ class Agent:
             self._known.pop(number, None)
 
     def _admit(self, kind: str, number: str, key: str) -> None:
-        """Let a client in while there is a daemon to bind it, and let it stay while it has a session."""
+        """Let a client in while there is an agent to bind it, and let it stay while it has a session."""
         try:
             ids = self.link.ids(self.source)
             pool = [self._known.get(number, {}).get(name) for name in POOL]
             stays = kind == "CONNECT" or not ids.isdisjoint(filter(None, pool))
-        except LinkError as error:
+        except UnansweredError as error:
             self.link.complain(error)
             stays = False
         verdict = "client-auth-nt {} {}" if stays else 'client-deny {} {} "no session can be had"'

@@ -20,8 +20,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from segc.sessions.client import UnansweredError
 from segc.sessions.sources.hook import Request, vouched
-from segc.sessions.sources.link import Link, LinkError
+from segc.sessions.sources.link import Link
 
 MAX_AGE = 3600  # seconds
 
@@ -48,7 +49,7 @@ def _value(line: str) -> Any:
 
 
 def request(report: Any, max_age: int, now: float) -> Request:
-    """What the daemon is told. FeedError where it is no report, or too old to be believed."""
+    """What the agent is told. FeedError where it is no report, or too old to be believed."""
     if not isinstance(report, dict) or not isinstance(report.get("device"), str):
         raise FeedError("a report needs a `device`, a `time` and `facts`")
     device, facts = report["device"], report.get("facts")
@@ -74,7 +75,7 @@ def _moment(value: Any) -> float | None:
 
 
 @dataclass(slots=True)
-class Agent:
+class Source:
     """Hands on a feed."""
 
     link: Link
@@ -102,14 +103,14 @@ class Agent:
             self._seen[path] = found
 
     def take(self, text: str, where: str) -> bool:
-        """Whether the daemon has heard all of it; what is no report is told and passed over."""
+        """Whether the agent has heard all of it; what is no report is told and passed over."""
         now = time.time()
         try:
             for each in reports(text):
                 self._send(each, where, now)
         except FeedError as error:
             self.link.report(f"{where}: {error}")
-        except LinkError as error:
+        except UnansweredError as error:
             self.link.complain(error)
             return False
         return True

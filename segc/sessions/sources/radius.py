@@ -3,7 +3,7 @@
 A request is taken from an access server whose secret its authenticator proves (RFC 2866, section 3), if it
 says when it happened (Event-Timestamp, RFC 2869) and that is not long ago: so neither a forged request nor
 a recorded one opens anything. The same request again is not told from a recorded one, and changes nothing.
-Access servers ask again until they are answered, so none is answered before the daemon has it.
+Access servers ask again until they are answered, so none is answered before the agent has it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from pathlib import Path
 from typing import NamedTuple
 
-from segc.sessions.sources.hook import accounting, unquoted, vouched
-from segc.sessions.sources.link import Link, LinkError
+from segc.sessions.client import UnansweredError
+from segc.sessions.sources.hook import Options, accounting, unquoted, vouched
+from segc.sessions.sources.link import Link
 
 PORT = 1813
 ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE = 4, 5
@@ -144,7 +145,7 @@ class Server:
 
     link: Link
     source: str
-    options: Mapping[str, str]
+    options: Options
     servers: Sequence[AccessServer]
 
     def run(self, host: str, port: int = PORT) -> None:
@@ -164,13 +165,12 @@ class Server:
             secret = secret_of(sender, self.servers)
             pairs = decode(packet, secret)
             timely(pairs, now)
-            request = accounting(pairs, sender, self.options, now)
-            if request is not None:
+            for request in accounting(pairs, sender, self.options, now):
                 self.link.deliver(vouched(request, "radius", self.source, self.options))
         except DroppedError as error:
             self.link.report(f"dropped a packet from {sender}: {error}")
             return b""
-        except LinkError as error:
+        except UnansweredError as error:
             self.link.complain(error)
             return b""
         return answer(packet, secret)
@@ -206,7 +206,7 @@ class Detail:
 
     link: Link
     source: str
-    options: Mapping[str, str]
+    options: Options
     path: Path
 
     def run(self, interval: float = 1.0) -> None:
@@ -221,11 +221,11 @@ class Detail:
             time.sleep(interval)
 
     def take(self, text: str) -> bool:
-        """Whether the daemon has heard all of it. What it has heard before changes nothing."""
+        """Whether the agent has heard all of it. What it has heard before changes nothing."""
         try:
             for pairs in records(text):
                 self._tell(pairs)
-        except LinkError as error:
+        except UnansweredError as error:
             self.link.complain(error)
             return False
         return True
@@ -234,9 +234,9 @@ class Detail:
         nas = pairs.get("Packet-Src-IP-Address") or pairs.get("NAS-IP-Address") or ""
         try:
             pairs = {**pairs, "Event-Timestamp": happened(pairs)}
-            request = accounting(pairs, nas, self.options, time.time())
+            found = list(accounting(pairs, nas, self.options, time.time()))
         except ValueError:
             self.link.report(f"{self.path}: passed over a record that is damaged")
             return
-        if request is not None:
+        for request in found:
             self.link.deliver(vouched(request, "radius", self.source, self.options))

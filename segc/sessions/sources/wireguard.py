@@ -15,9 +15,10 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from segc.sessions.client import UnansweredError
 from segc.sessions.sources.directory import Identity, read_identities
-from segc.sessions.sources.hook import Request, vouched
-from segc.sessions.sources.link import Link, LinkError
+from segc.sessions.sources.hook import Options, Request, least, vouched
+from segc.sessions.sources.link import Link
 
 REJECT_AFTER_TIME = 180  # seconds
 
@@ -30,7 +31,7 @@ class Peer(NamedTuple):
     addresses: tuple[str, ...]
 
 
-Known = Mapping[str, Peer]  # by key: what the daemon was told
+Known = Mapping[str, Peer]  # by key: what the agent was told
 
 
 def peers(messages: Iterable[Any]) -> Iterator[Peer]:
@@ -55,9 +56,9 @@ def _hosts(prefixes: Iterable[str]) -> Iterator[str]:
 
 
 def requests(
-    here: Iterable[Peer], who: Mapping[str, Identity], known: Known, now: float
+    here: Iterable[Peer], who: Mapping[str, Identity], known: Known, options: Options, now: float
 ) -> Iterator[tuple[Request, str, Peer | None]]:
-    """What is new since the daemon was told what is `known`: a request, the key, and what it will then know.
+    """What is new since the agent was told what is `known`: a request, the key, and what it will then know.
 
     A handshake is the moment of its claim, so that telling it again changes nothing, not even when an
     administrator has ended the session in the meantime.
@@ -69,19 +70,19 @@ def requests(
             continue
         moved = before is not None and before.handshake == peer.handshake
         claim = {"user": who[key].user, "device": who[key].device, "addresses": list(peer.addresses)}
-        when = {"id": key, "at": now if moved else peer.handshake, "ttl": int(left)}
+        when = {"id": key, "at": now if moved else peer.handshake, "ttl": least(options, left)}
         yield {"do": "bind"} | claim | when, key, peer
     for key in known.keys() - present.keys():
         yield {"do": "unbind", "id": key, "at": now}, key, None
 
 
 @dataclass(slots=True)
-class Agent:
+class Source:
     """Tells of the peers of one device, in the network namespace of this thread."""
 
     link: Link
     source: str
-    options: Mapping[str, str]
+    options: Options
     device: str
     mapping: Path
     _known: dict[str, Peer] = field(default_factory=dict)
@@ -103,10 +104,10 @@ class Agent:
 
     def _round(self, here: Iterable[Peer]) -> None:
         who = read_identities(self.mapping)
-        for request, key, then in list(requests(here, who, self._known, time.time())):
+        for request, key, then in list(requests(here, who, self._known, self.options, time.time())):
             try:
                 self.link.deliver(vouched(request, "wireguard", self.source, self.options))
-            except LinkError as error:
+            except UnansweredError as error:
                 self.link.complain(error)
                 return
             if then is None:

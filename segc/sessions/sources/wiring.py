@@ -6,12 +6,14 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from segc.sessions.sources import hook
 
 OPENVPN = """\
 script-security 2
 learn-address {quoted}
+client-disconnect {quoted}
 """
 # rlm_exec gives a program the attributes only with shell_escape, and dates as numbers only as arguments.
 FREERADIUS = """\
@@ -31,18 +33,18 @@ _PAIRS = "%{Packet-Src-IP-Address} %{integer:Event-Timestamp}"
 _TEXTS = {"openvpn": OPENVPN, "freeradius": FREERADIUS, "dnsmasq": DNSMASQ}
 
 
-def call(server: str, source: str, socket: str, options: Mapping[str, str]) -> list[str]:
+def call(server: str, source: str, socket: Path, options: Mapping[str, str]) -> list[str]:
     """The command that handles an event, to which the server adds what happened."""
     python = shutil.which("python3", path="/usr/bin") or sys.executable
     words = [python, "-IS", hook.__file__]
-    if socket != hook.SOCKET:
-        words += ["--socket", socket]
+    if str(socket) != hook.SOCKET:
+        words += ["--socket", str(socket)]
     for name, value in options.items():
         words += [f"--{name}", *([value] if value else [])]
     return [*words, server, source]
 
 
-def lines(server: str, source: str, socket: str, options: Mapping[str, str]) -> str:
+def lines(server: str, source: str, socket: Path, options: Mapping[str, str]) -> str:
     """For its configuration; for dnsmasq, which takes no arguments, a script of its own."""
     words = shlex.join(call(server, source, socket, options))
     quoted = f'"{words} {_PAIRS}"' if server == "freeradius" else f'"{words}"'
