@@ -415,6 +415,7 @@ PATTERNS: list[tuple[re.Pattern[str], Callable[..., Step]]] = [
         (r"ct status dnat", _nothing),
         (r"ct (?:original|reply) ip6? saddr (?:!= )?@\S+", _never),
         (r"tcp flags & rst == rst", _never),
+        (r"tcp flags & \(fin \| syn \| rst \| ack\) != syn", _never),
         (r"meta nfproto (ipv4|ipv6)", _nfproto),
         (r"meta mark set (meta mark)(?: & (0x[0-9a-f]{8}))?(?: \| (0x[0-9a-f]{8}))?", _set_mark),
         (r"meta mark set ()()(0x[0-9a-f]{8})", _set_mark),
@@ -437,6 +438,7 @@ PATTERNS: list[tuple[re.Pattern[str], Callable[..., Step]]] = [
         (r"fib daddr type local", _never),
         (r"dnat ip6? to \S+", _never),
         (r"masquerade", _never),
+        (r"return", _never),  # stands behind what matches no first packet
         (r"reject with (?:tcp reset|icmpx type admin-prohibited)", lambda *_: lambda run: "reject"),
         (r"(accept|drop|continue|goto \S+|jump \S+)", _verdict),
     )

@@ -23,6 +23,8 @@ from segc.backends.nftables.plain import PlainWriter
 from segc.enforcement.program import Cell, Kind, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
+# A former person's connection, deleted with the session, must not be taken for one that this person begins.
+MIDSTREAM = 'tcp flags & (fin | syn | rst | ack) != syn return comment "nobody saw it begin"'
 LABEL = 119  # the connection label of flows whose permission may end before they do
 REPLY_TYPES = {(1, 8): 0, (1, 13): 14, (1, 15): 16, (1, 17): 18, (58, 128): 129, (58, 139): 140}
 PREFIX_LENGTH = 120  # of a log; the kernel keeps 127 bytes
@@ -90,9 +92,8 @@ class CellWriter:
             pair = cell.source, cell.destination
             rules = sorted(unordered, key=_order)
             match = f"th dport {cell.first}-{cell.last} "
-            for rule in rules:
-                lines = self._lines(str(slot.phase), rule)
-                chains[pair].update(dict.fromkeys(match + line for line in lines))
+            lines = self._all_lines(str(slot.phase), rules)
+            chains[pair].update(dict.fromkeys(match + line for line in lines))
             for rule in self._fleeting(slot, rules):
                 for line in self._lines(STILL, rule):
                     still[""][pair][match + line] = None
@@ -125,14 +126,24 @@ class CellWriter:
         known = self._chains.get((prefix, rules))
         if known is None:
             known = self._chains[prefix, rules] = f"{prefix}_if_{self._chain_slug(rules)}"
-            lines = [line for rule in rules for line in self._lines(prefix, rule)]
-            self.table.chain(known, dict.fromkeys(lines))
+            self.table.chain(known, dict.fromkeys(self._all_lines(prefix, rules)))
         return known
 
     def _chain_slug(self, rules: tuple[Rule, ...]) -> str:
         meaning = [(self.program.policy.flows[rule.flow].id, rule[1:]) for rule in rules]
         digest = hashlib.blake2b(repr(meaning).encode(), digest_size=4).hexdigest()
         return f"{self.program.policy.flows[rules[0].flow].id[:NAME_LENGTH]}_{digest}"
+
+    def _all_lines(self, prefix: str, rules: Iterable[Rule]) -> Iterator[str]:
+        """What rests on sessions comes last, and is for connections that begin."""
+        held = [rule for rule in rules if rule.grants] if prefix == str(Phase.ALLOW) else []
+        for rule in rules:
+            if rule not in held:
+                yield from self._lines(prefix, rule)
+        if held:
+            yield MIDSTREAM
+        for rule in held:
+            yield from self._lines(prefix, rule)
 
     def _lines(self, prefix: str, rule: Rule) -> Iterator[str]:
         flow = self.program.policy.flows[rule.flow]
