@@ -1,0 +1,31 @@
+"""What is spoken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from segc.source import Span
+from segc.syntax.tree.ends import Word
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLiteral:
+    """`tcp/443`, `tcp/8000-8100`, `icmp/echo-request`, `proto/47`, or a protocol alone (`udp`)."""
+
+    protocol: Word
+    argument: Word | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceName:
+    name: str
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyService:
+    span: Span = field(compare=False, repr=False)
+
+
+Service = ServiceLiteral | ServiceName | AnyService
