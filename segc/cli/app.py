@@ -33,6 +33,7 @@ COMMANDS = (
     "bind",
     "unbind",
     "sessions",
+    "identity",
     "agent",
     "doctor",
     "source",

@@ -37,7 +37,7 @@ class DirectoryGroup:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Directory:
     """What was read of one directory, sorted. `users` are those of all groups and those a policy names."""
 
@@ -47,8 +47,17 @@ class Directory:
     users: tuple[str, ...]
     groups: tuple[DirectoryGroup, ...]
 
+    @cached_property
+    def by_key(self) -> dict[str, DirectoryGroup]:
+        return {key(each.name): each for each in self.groups}
+
     def group(self, name: str) -> DirectoryGroup | None:
-        return next((each for each in self.groups if key(each.name) == key(name)), None)
+        return self.by_key.get(key(name))
+
+    def members(self, name: str) -> frozenset[str]:
+        """Nobody where there is no such group."""
+        found = self.group(name)
+        return frozenset(found.members) if found else frozenset()
 
 
 @dataclass(frozen=True)

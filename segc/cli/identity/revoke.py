@@ -1,0 +1,140 @@
+"""`segc identity revoke`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segc.cli.asking_agent import asked, socket_option
+from segc.cli.identity.policy import Drawn, answers, beside, chosen, drawn, drawn_of, force_option
+from segc.cli.identity.sync import DOUBTED
+from segc.cli.standing import on_host, standing
+from segc.cli.terminal import complain, say
+from segc.diagnostics.measure import printable
+from segc.identity.guard import losses
+from segc.identity.merge import gone, lessened
+from segc.identity.settings import FILE, Settings
+from segc.identity.snapshot import Directory, Snapshot
+
+SETTINGS = Path("/etc/segc") / FILE
+SENT = "revoked.json"  # in the state directory: whom the agent was told of
+BATCH = 500  # people of one request
+
+Lost = Mapping[str, tuple[str, ...]]  # the groups of a policy by user; none: gone altogether
+
+
+@click.command("revoke")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--policy", "-p", "path", metavar="PATH", help="The policy.  [default: the one in force here]")
+@click.option(
+    "--settings",
+    "settings_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help=f"Where the directories are.  [default: {SETTINGS}, with --policy `{FILE}` beside it]",
+)
+@force_option
+@click.option("--dry-run", is_flag=True, help="Tell who would lose what, and revoke nothing.")
+@socket_option
+@on_host
+def command(
+    sources: tuple[str, ...],
+    path: str | None,
+    settings_path: Path | None,
+    force: bool,
+    dry_run: bool,
+    socket_path: Path | None,
+    netns: str,
+    state_dir: str,
+) -> None:
+    """Ask directories who has left, and end at once what they may no longer do.
+
+    Who is gone from a group, or from all directories, loses the access of that group, or all of it, without
+    waiting for a review; who came has to wait for `segc identity sync`, a plan and an apply. What a directory
+    that does not answer would say is left open: sessions there last as long as the policy lets them.
+    """
+    with standing(netns, state_dir) as state:
+        current = None if path else state.at("current")
+        if not path and current is None:
+            raise click.ClickException(f"no policy is in force in `{state_dir}`: name one with `--policy`")
+        policy = drawn(path) if path else drawn_of(current.sources() if current else {})
+        beside_it = beside(path, FILE) if path else SETTINGS
+        settings = chosen(settings_path or beside_it, sources)
+        read, exit_code = _believed(policy, settings, force)
+        lost = losses_of(policy, read)
+        say("".join(printable(line) + "\n" for line in _told(lost)))
+        if not dry_run:
+            _send(lost, socket_path, netns, state.root / SENT, whole=not exit_code and not sources)
+    raise click.exceptions.Exit(exit_code)
+
+
+def _believed(policy: Drawn, settings: Sequence[Settings], force: bool) -> tuple[dict[str, Directory], int]:
+    """What directories say now, of those that answered and can be believed; and how that ends the command."""
+    former, exit_code = policy.snapshot or Snapshot(), 0
+    read = {}
+    share = {each.name: each.shrink for each in settings}
+    for name, answer in answers(settings, policy).items():
+        if not isinstance(answer, Directory):
+            complain(f"Error: {printable(str(answer))}\n")
+            exit_code = exit_code or 1
+            continue
+        doubts = list(losses(former.directory(name), answer, share[name]))
+        if doubts and not force:
+            complain("".join(f"{printable(each)}\n" for each in doubts))
+            complain(f"Nothing of `{name}` was revoked. If that is so, `--force` does it.\n")
+            exit_code = DOUBTED
+            continue
+        read[name] = answer
+    return read, exit_code
+
+
+def losses_of(policy: Drawn, read: Mapping[str, Directory]) -> Lost:
+    """Who loses which groups of the policy, by what directories say now."""
+    former = policy.snapshot or Snapshot()
+    now = lessened(former, read)
+    left = gone(former, now)
+    groups = policy.after(now).policy.groups
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, group in sorted(policy.policy.groups.items()):
+        for user in group.users - groups[name].users - left:
+            found[user].append(name)
+    return {
+        **{user: tuple(names) for user, names in sorted(found.items())},
+        **dict.fromkeys(sorted(left), ()),
+    }
+
+
+def _told(lost: Lost) -> Iterator[str]:
+    for user, groups in lost.items():
+        yield f"{user}  {'left ' + ', '.join(groups) if groups else 'is gone'}"
+    if not lost:
+        yield "nobody has left"
+
+
+def _send(lost: Lost, socket: Path | None, netns: str, sent: Path, whole: bool) -> None:
+    """Tell the agent, and take back what it was told of people who are there again.
+
+    The latter only where every directory was asked and answered.
+    """
+    from segc.apply.state import State
+
+    store = State(sent.parent)
+    told = store.read(sent.name)
+    back = sorted(user for user in told if tuple(told[user]) != lost.get(user)) if whole else []
+    for number in range(0, len(back), BATCH):
+        asked(socket, netns, {"do": "admit", "users": back[number : number + BATCH]})
+    for groups, users in _alike(lost):
+        for number in range(0, len(users), BATCH):
+            request: dict[str, Any] = {"do": "revoke", "users": users[number : number + BATCH]}
+            asked(socket, netns, request | ({"groups": list(groups)} if groups else {}))
+    content = {user: list(groups) for user, groups in lost.items()}
+    store.write(sent.name, content if whole else told | content)
+
+
+def _alike(lost: Lost) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    for groups in sorted(set(lost.values())):
+        yield groups, [user for user, each in lost.items() if each == groups]

@@ -1,0 +1,152 @@
+"""What a directory says, as it says it, and what a snapshot keeps of that."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from segc.identity.errors import DirectoryError
+from segc.identity.snapshot import Directory, DirectoryGroup, key
+
+DEPTH = 64  # groups nested in one another
+LONGEST = 256  # characters of a name
+HIDDEN = ("C", "Zl", "Zp")  # what a name cannot hold without looking like another one
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may work, by the directory's own `id` and by the name that a session gives."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`members` are ids of users and of groups; what is neither is passed over."""
+
+    id: str
+    name: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All of a directory that may matter, in any order."""
+
+    users: tuple[User, ...]
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a policy asks of its directories: `groups` by name, by `directory/name` or by id, and `users`;
+    `patterns` of groups to keep besides."""
+
+    groups: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+    patterns: tuple[str, ...] = ()
+
+    @cached_property
+    def _asked(self) -> frozenset[str]:
+        return frozenset(map(key, self.groups))
+
+    def name_of(self, directory: str, name: str, id: str) -> str | None:
+        """What a snapshot calls a group that is asked for; None where it is not."""
+        if key(name) in self._asked or key(f"{directory}/{name}") in self._asked:
+            return name
+        if key(id) in self._asked:
+            return id
+        return name if any(fnmatchcase(key(name), key(each)) for each in self.patterns) else None
+
+
+def chosen(directory: str, groups: Iterable[Group], wanted: Wanted) -> dict[str, Group]:
+    """The groups to keep, by name. DirectoryError where two have one name: one may be a forgery."""
+    found: dict[str, Group] = {}
+    for group in groups:
+        name = wanted.name_of(directory, group.name, group.id)
+        if name is None or not readable(name):
+            continue
+        first = next((known for each, known in found.items() if key(each) == key(name)), group)
+        if first.id != group.id:
+            ids = " and ".join(f"`{each}`" for each in sorted((first.id, group.id)))
+            raise DirectoryError(f"two groups are called `{name}`: name one by its id in the policy, {ids}")
+        found[name] = group
+    return found
+
+
+def directory_of(name: str, kind: str, source: str, listing: Listing, wanted: Wanted) -> Directory:
+    """A listing narrowed to what is wanted, with the members of nested groups. DirectoryError."""
+    spelt = {key(user): user for user in wanted.users}
+    users = {
+        user.id: spelt.get(key(user.name), normal(user.name)) for user in listing.users if readable(user.name)
+    }
+    groups = {group.id: group for group in listing.groups}
+    kept = {
+        label: DirectoryGroup(label, group.id, tuple(sorted(members(group, groups, users))))
+        for label, group in chosen(name, listing.groups, wanted).items()
+    }
+    known = set(users.values()) & wanted.users
+    everybody = known.union(*(group.members for group in kept.values()))
+    return Directory(
+        name, kind, source, tuple(sorted(everybody)), tuple(kept[label] for label in sorted(kept))
+    )
+
+
+def members(group: Group, groups: Mapping[str, Group], users: Mapping[str, str]) -> frozenset[str]:
+    """The names of all who are in a group, or in one that is in it. Groups that contain each other have the
+    same members. DirectoryError where they nest deeper than anybody means them to."""
+    seen, level = {group.id}, [group]
+    found: set[str] = set()
+    for _ in range(DEPTH):
+        found.update(users[each] for one in level for each in one.members if each in users)
+        inner = {each for one in level for each in one.members if each in groups} - seen
+        if not inner:
+            return frozenset(found)
+        seen |= inner
+        level = [groups[each] for each in inner]
+    raise DirectoryError(f"groups within `{group.name}` nest deeper than {DEPTH}")
+
+
+def normal(name: str) -> str:
+    """Names of users as directories compare them (RFC 4518, RFC 7643 4.1.1): case means nothing."""
+    return unicodedata.normalize("NFC", name).lower()
+
+
+def readable(name: str) -> bool:
+    """Whether a name shows all that it is made of: what turns or hides text could pass for another name."""
+    return 0 < len(name) <= LONGEST and not any(
+        unicodedata.category(each).startswith(HIDDEN) for each in name
+    )
+
+
+# -- differences -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Who came to a directory group, and who is gone from it; the users of a directory where it is empty."""
+
+    directory: str
+    group: str
+    came: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def moves(former: Directory | None, now: Directory) -> Iterator[Move]:
+    """What differs, group by group; people who are gone from the directory altogether come first."""
+    was = former or Directory(now.name, now.kind, now.source, (), ())
+    if set(was.users) != set(now.users):
+        yield _move(now.name, "", was.users, now.users)
+    for each in sorted(was.by_key.keys() | now.by_key.keys()):
+        old, new = was.members(each), now.members(each)
+        found = now.group(each) or was.group(each)
+        if found and (old != new or was.group(each) is None or now.group(each) is None):
+            yield _move(now.name, found.name, old, new)
+
+
+def _move(directory: str, group: str, old: Collection[str], new: Collection[str]) -> Move:
+    return Move(directory, group, tuple(sorted({*new} - {*old})), tuple(sorted({*old} - {*new})))
