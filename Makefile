@@ -11,7 +11,9 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
 PACKAGES := nftables iproute2
-TEST_PACKAGES := $(PACKAGES) iputils-ping netplan.io systemd util-linux
+TEST_PACKAGES := $(PACKAGES) iputils-ping netplan.io systemd util-linux \
+  freeradius freeradius-utils eapoltest openssl
+POLICY := /usr/sbin/policy-rc.d
 
 .PHONY: setup demo test unit oracles lab lab-setup check format bench golden system test-system clean
 
@@ -26,12 +28,16 @@ $(STAMP): pyproject.toml
 	$(BIN)/pip --quiet --disable-pip-version-check install --editable . --group dev
 	@touch $@
 
-# Installs what is missing of $(APT), and asks apt for nothing where all is there.
+# Installs what is missing of $(APT), and asks apt for nothing where all is there. Servers are for tests that
+# start their own: as long as packages are unpacked, no service is started.
 .PHONY: apt
 apt:
 	@missing=$$(for each in $(APT); do \
 	  dpkg-query -W -f '$${Status}' $$each 2>/dev/null | grep -q 'install ok installed' || echo $$each; done); \
-	[ -z "$$missing" ] || { echo "installing" $$missing; $(APT_GET) -qq update && \
+	[ -z "$$missing" ] || { echo "installing" $$missing; \
+	  [ -e $(POLICY) ] || { trap "$(SUDO) rm -f $(POLICY)" EXIT; \
+	    printf '#!/bin/sh\nexit 101\n' | $(SUDO) install -m 755 /dev/stdin $(POLICY); }; \
+	  $(APT_GET) -qq update && \
 	  $(APT_GET) -qq install --no-install-recommends $$missing >/dev/null; }
 
 system:
