@@ -26,7 +26,7 @@ from tests.netns.policy import interfaces
 from tests.netns.programs import Program, awaited
 
 ZONES = """
-zone office  { subnet 10.1.0.0/24, 2001:db8:1::/64 }
+zone office  { subnet 10.1.0.0/24, 2001:db8:1::/64  host switch = 10.1.0.2 }
 zone finance { subnet 10.2.0.0/24, 2001:db8:2::/64  host erp = 10.2.0.20, 2001:db8:2::20 }
 zone vpn     { subnet 10.8.0.0/24, 2001:db8:8::/64 }
 zone machines { subnet 10.5.0.0/24, 2001:db8:5::/64 }
@@ -54,6 +54,7 @@ gateway gw {
   serve dhcp to machines
 }
 allow net -> gateway gw : udp/1194
+allow office.switch -> gateway gw : udp/1813
 """
 ERP = "10.2.0.20", "2001:db8:2::20"
 OUTSIDE = "100.64.0.2"  # the gateway's address on the Internet
