@@ -11,18 +11,20 @@ from typing import NamedTuple
 
 from segc.apply.ruleset import TABLE, Ruleset, read_ruleset
 
-NEXT = "\n\n\t"  # a blank line comes before each set and chain, and nowhere else
+END = "\n\t}\n"  # of a set or chain, a counter or limit
+LAST = END + "\n"  # of all counters and limits, or a set or chain, where one more comes
 ELEMENTS = "\t\telements = {\n"
 CHUNK = 1 << 16  # characters that are compared at once
 _TARGET = re.compile(r" (?:jump|goto) ([^\s,]+),?$", re.M)
 
 
 class Stretch(NamedTuple):
-    """A part of a text."""
+    """A part of a text. Where it is known, no block ends in it behind `tail`."""
 
     text: str
     start: int
     end: int
+    tail: int = 1 << 62
 
     @property
     def size(self) -> int:
@@ -30,6 +32,9 @@ class Stretch(NamedTuple):
 
     def copy(self) -> str:
         return self.text[self.start : self.end]
+
+    def later(self, by: int) -> Stretch:
+        return self._replace(start=self.start + by)
 
 
 Pair = tuple[Stretch, Stretch]
@@ -44,13 +49,13 @@ def differing(old: str, new: str) -> tuple[Ruleset, Ruleset]:
     definitions change.
     """
     tables = _inner(old), _inner(new)
-    before, after = map(_blocks, _without_same_end(tables))
+    before, after = _blocks_apart(_without_same_end(tables))
     shared = ((head, (before[head], after[head])) for head in before.keys() & after.keys())
     less = {head: _less(head, pair) for head, pair in shared if not _same(pair)}
     sides = [list(_changed(before, after, less, 0)), list(_changed(after, before, less, 1))]
     targets = {name for side in sides for text in side for name in _TARGET.findall(text)}
     one, other = (
-        read_ruleset("\n".join((*side, *_chains(table, targets))))
+        read_ruleset("".join((*side, *_chains(table, targets))))
         for table, side in zip(tables, sides, strict=True)
     )
     return one, other
@@ -66,15 +71,17 @@ def _changed(mine: Blocks, theirs: Blocks, less: dict[str, tuple[str, str]], sid
 
 def _inner(text: str) -> Stretch:
     """What is between the braces of the table."""
-    start = text.index(f"table {TABLE} {{\n") + len(f"table {TABLE} {{")
-    return Stretch(text, start, len(text) - len("\n}\n"))
+    start = text.index(f"table {TABLE} {{\n") + len(f"table {TABLE} {{\n")
+    return Stretch(text, start, len(text) - len("}\n"))
 
 
 def _without_same_end(pair: Pair) -> Pair:
     """Without the sets and chains that both end with alike."""
-    one, _ = pair
-    at = one.text.find(NEXT, one.end - _alike(pair, backward=True), one.end)
-    return _shortened(pair, one.end - at if at >= 0 else 0)
+    one, other = pair
+    alike = _alike(pair, backward=True)
+    at = one.text.find(LAST, one.end - alike, one.end)
+    first, second = _shortened(pair, one.end - at - len(END) if at >= 0 else 0)
+    return first._replace(tail=one.end - alike), second._replace(tail=other.end - alike)
 
 
 def _shortened(pair: Pair, length: int) -> Pair:
@@ -82,30 +89,55 @@ def _shortened(pair: Pair, length: int) -> Pair:
     return one._replace(end=one.end - length), other._replace(end=other.end - length)
 
 
-def _blocks(table: Stretch) -> Blocks:
-    found: Blocks = {}
-    head, start = "", table.start
-    while (end := table.text.find(NEXT, start, table.end)) >= 0:
-        found[head] = Stretch(table.text, start, end)
-        start = end + len("\n\n")
-        head = table.text[start : table.text.index("\n", start)]
-    found[head] = Stretch(table.text, start, table.end)
-    return found
+def _blocks_apart(pair: Pair) -> tuple[Blocks, Blocks]:
+    """Those that differ, as long as the same ones come one after the other in both; from there on all."""
+    before: Blocks = {}
+    after: Blocks = {}
+    while True:
+        same = _alike(pair)
+        one, other = pair
+        at = one.text.rfind(LAST, one.start, one.start + same)
+        skipped = at + len(END) - one.start if at >= 0 else 0
+        pair = one, other = one.later(skipped), other.later(skipped)
+        head = _head(one)
+        if not one.size or not other.size or head != _head(other):
+            return before | dict(_blocks(one)), after | dict(_blocks(other))
+        before[head], after[head] = (_first(each, same - skipped) for each in pair)
+        pair = one.later(before[head].size), other.later(after[head].size)
+
+
+def _blocks(rest: Stretch) -> Iterator[tuple[str, Stretch]]:
+    while rest.size:
+        first = _first(rest)
+        yield _head(rest), first
+        rest = rest.later(first.size)
+
+
+def _first(rest: Stretch, inside: int = 0) -> Stretch:
+    """The first block; so many characters are known to be inside it."""
+    start = max(rest.start, rest.start + inside - len(LAST))
+    end = rest.text.find(LAST, start, min(rest.end, rest.tail + len(LAST)))
+    return rest._replace(end=end + len(END)) if end >= 0 else rest
+
+
+def _head(rest: Stretch) -> str:
+    """The first line of a set or chain, before which there is an empty one."""
+    start = rest.start + 1
+    return rest.text[start : rest.text.find("\n", start)] if rest.text.startswith("\n", rest.start) else ""
 
 
 def _chains(table: Stretch, names: Iterable[str]) -> Iterator[str]:
     for name in sorted(names):
-        at = table.text.rfind(f"{NEXT}chain {name} {{\n", table.start, table.end)
-        if at >= 0:
-            end = table.text.index("\n\t}", at) + len("\n\t}")
-            yield table.text[at:end]
+        at = table.text.rfind(f"\n\tchain {name} {{\n", table.start, table.end) + 1
+        if at:
+            yield table.text[at : table.text.index(END, at) + len(END)]
 
 
 def _less(head: str, pair: Pair) -> tuple[str, str]:
     """Copies without the records that both begin with and end with alike, where their order says nothing."""
     one, other = pair
     if not head:
-        one, other = _trimmed(pair, "\n\t}")
+        one, other = _trimmed(pair, END)
         return one.copy(), other.copy()
     start = one.text.find(ELEMENTS, one.start, one.end)
     length = start - one.start + len(ELEMENTS)
@@ -113,13 +145,12 @@ def _less(head: str, pair: Pair) -> tuple[str, str]:
     hashed = start >= 0 and "\t\tflags " not in define
     if not hashed or not other.text.startswith(define + ELEMENTS, other.start, other.end):
         return one.copy(), other.copy()
-    rest = one._replace(start=one.start + length), other._replace(start=other.start + length)
-    one, other = _trimmed(rest, "\n")
+    one, other = _trimmed((one.later(length), other.later(length)), "\n")
     return _set(define, one), _set(define, other)
 
 
 def _set(define: str, elements: Stretch) -> str:
-    return f"{define}{ELEMENTS}{elements.copy()}\t\t}}\n\t}}"
+    return f"{define}{ELEMENTS}{elements.copy()}\t\t}}{END}"
 
 
 def _trimmed(pair: Pair, end: str) -> Pair:
@@ -127,7 +158,7 @@ def _trimmed(pair: Pair, end: str) -> Pair:
     one, other = pair
     at = one.text.rfind(end, one.start, one.start + _alike(pair))
     first = at + len(end) - one.start if at >= 0 else 0
-    pair = one._replace(start=one.start + first), other._replace(start=other.start + first)
+    pair = one, other = one.later(first), other.later(first)
     at = one.text.find(end, one.end - _alike(pair, backward=True), one.end)
     return _shortened(pair, one.end - at - len(end) if at >= 0 else 0)
 

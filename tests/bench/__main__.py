@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from tests.bench import proof, scale
+from tests.bench import apply, proof, scale
 from tests.bench.packets import EMPTY, costs
 from tests.bench.policy import Network, by_hand, generate, prefixes, write_capirca, write_segc
 from tests.netns.namespace import Namespace, nft
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     """`scale` takes the analyses alone, `quick` a tenth of them; without an argument all is measured."""
     if "scale" not in arguments and "quick" not in arguments:
         _compiling()
+        apply.main()
         print("\nproving a ruleset costs at most 1 x what compiling it does", flush=True)
         proof.main(["200", "5000"])
     scale.main(quick="quick" in arguments)
