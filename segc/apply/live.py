@@ -116,5 +116,4 @@ def _bare(element: Any) -> Any:
     return element["elem"]["val"] if isinstance(element, dict) and "elem" in element else element
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+_text = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
