@@ -1,0 +1,73 @@
+"""A policy in a folder with what says where its directories are, and the command run beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from segc.identity.snapshot import FILE
+
+SECRET = "corréct/horse battery+staple"
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Site:
+    """`secrets` are environment variables; whatever a command printed is kept in `said`."""
+
+    folder: Path
+    secrets: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def policy(self, groups: Sequence[str], users: Sequence[str] = (), more: str = "") -> None:
+        lines = [
+            f'group g{n} from directory "{name}"\nallow group g{n} in vpn -> erp : tcp/{1000 + n}\n'
+            for n, name in enumerate(groups)
+        ]
+        lines += [f'allow user "{name}" in vpn -> erp : tcp/22\n' for name in users]
+        zones = "zone vpn { subnet 10.8.0.0/24 }\nzone erp { subnet 10.1.0.0/24 }\n"
+        (self.folder / "policy.seg").write_text(zones + "".join(lines) + more)
+
+    def settings(self, text: str) -> None:
+        (self.folder / "identity.toml").write_text(text)
+
+    def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        home = self.folder / "home"
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SEGC_")},
+            "XDG_CACHE_HOME": str(home),
+            "PYTHONPATH": str(ROOT),
+            **self.secrets,
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "segc", *arguments],
+            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        assert "segc has a bug" not in done.stderr, done.stderr
+        self.said += [done.stdout, done.stderr]
+        return done
+
+    def sync(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        return self.run("identity", "sync", *arguments, timeout=timeout)
+
+    def synced(self, *arguments: str) -> Mapping[str, Any]:
+        """The directories of the snapshot after a sync that has to work."""
+        done = self.sync(*arguments)
+        assert done.returncode == 0, done.stderr
+        return self.snapshot()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = json.loads((self.folder / FILE).read_text())["directories"]
+        return found
+
+    def written(self) -> bytes:
+        """Everything that was printed, and every file that was made but those that hold the secret."""
+        files = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".secret"]
+        return b"\n".join([path.read_bytes() for path in files] + [text.encode() for text in self.said])
