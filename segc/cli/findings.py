@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from segc.cli.reading import Reading
@@ -11,6 +12,7 @@ from segc.cli.terminal import colored, complain, emit, say, width
 from segc.diagnostics.model import Report, Severity
 from segc.diagnostics.text import render_text, summary
 
+NOTHING: Mapping[str, object] = {}
 FORMATS = ("text", "json", "sarif", "github", "junit")
 
 
@@ -30,15 +32,17 @@ def show(report: Report, color: str) -> None:
         complain(render_text(report, colored(color, sys.stderr), width()) + f"\n{summary(report)}\n")
 
 
-def print_report(report: Report, format: str, color: str, strict: bool) -> None:
-    """Findings on standard output."""
+def print_report(
+    report: Report, format: str, color: str, strict: bool, more: Mapping[str, object] = NOTHING
+) -> None:
+    """Findings on standard output; a JSON document of them holds `more` beside."""
     if format == "text":
         say(render_text(report, colored(color, sys.stdout), width()))
     else:
-        emit(_document(report, format, strict))
+        emit(_document(report, format, strict, more))
 
 
-def _document(report: Report, format: str, strict: bool) -> str:
+def _document(report: Report, format: str, strict: bool, more: Mapping[str, object]) -> str:
     from segc.diagnostics.github import render_github
     from segc.diagnostics.json_format import render_json
     from segc.diagnostics.junit import render_junit
@@ -46,7 +50,9 @@ def _document(report: Report, format: str, strict: bool) -> str:
 
     if format == "junit":
         return render_junit(report, strict)
-    return {"json": render_json, "sarif": render_sarif, "github": render_github}[format](report)
+    if format == "json":
+        return render_json(report, more)
+    return {"sarif": render_sarif, "github": render_github}[format](report)
 
 
 def closing(report: Report, reading: Reading, started: float, strict: bool) -> str:

@@ -11,6 +11,8 @@ from segc.diagnostics.codes import RULES
 from segc.diagnostics.model import Diagnostic, Label, Report
 from segc.source import SourceFile, Span
 
+NOTHING: Mapping[str, object] = {}
+
 
 class Region(NamedTuple):
     """Where a span stands: 1-based, columns in characters, `end_column` one past the last character.
@@ -38,11 +40,12 @@ def scalars(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
-def render_json(report: Report) -> str:
-    """`{"diagnostics": […]}`, a finding a line, ASCII only; places unknown are null."""
+def render_json(report: Report, more: Mapping[str, object] = NOTHING) -> str:
+    """`{"diagnostics": […], …}`, a finding a line, ASCII only; places unknown are null."""
     sources = {source.path: source for source in report.sources}
     entries = (json.dumps(_entry(diagnostic, sources)) for diagnostic in report.diagnostics)
-    return '{"diagnostics": [\n' + ",\n".join(entries) + "\n]}\n"
+    beside = "".join(f",\n{json.dumps(key)}: {json.dumps(value)}" for key, value in more.items())
+    return '{"diagnostics": [\n' + ",\n".join(entries) + f"\n]{beside}}}\n"
 
 
 def _entry(diagnostic: Diagnostic, sources: Mapping[str, SourceFile]) -> dict[str, object]:

@@ -168,3 +168,44 @@ def test_colour(tmp_path):
     assert "\x1b[1;31merror" in segc("check", "--color", "always", path).stdout
     assert "\x1b[1;31merror" in segc("check", "--color", "always", path, NO_COLOR="1").stdout
     assert "\x1b[" not in segc("check", "--color", "always", "--format", "json", path).stdout
+
+
+SLOW = (
+    CLEAN
+    + """\
+session staff { max 10h }
+allow as open-end group contractors in vpn -> finance : https
+group contractors { user "kim@vendor.example" }
+revoke group staff within 15m
+"""
+)
+
+
+def test_the_worst_case_of_each_flow_is_told_although_a_promise_is_broken(run, tmp_path):
+    path = policy(tmp_path, SLOW)
+    done = run("check", path, "--bounds")
+    assert done.exit_code == 1
+    assert "error[SEG315]" in done.stdout
+    rows = [re.split(r"  +", line.strip()) for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert ["unbounded", "open-end", f"{path}:25", 'user "kim@vendor.example"', "nothing ends it"] in rows
+    assert ["36001 s", "10h1s"] in [row[:2] for row in rows]
+    found = json.loads(run("check", path, "--bounds", "--format", "json").stdout)
+    schema("diagnostics").validate(found)
+    assert [(each["seconds"], each["cause"]) for each in found["bounds"]] == [
+        (None, None),
+        (36001, "session staff: max 10h"),
+    ]
+
+
+def test_bounds_of_what_means_nothing_are_not_told(run, tmp_path):
+    done = run("check", policy(tmp_path, SLOW + "session nobody { max 1h }\n"), "--bounds")
+    assert done.exit_code == 1
+    assert "at worst" not in done.stdout
+    assert "Traceback" not in done.output
+
+
+def test_bounds_go_with_text_and_json(run, tmp_path):
+    done = run("check", policy(tmp_path, CLEAN), "--bounds", "--format", "sarif")
+    assert done.exit_code == 2
+    assert "`--bounds` goes with" in done.output
+    assert "nobody can be removed" in run("check", policy(tmp_path, "zone a {}"), "--bounds").stdout
