@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
@@ -12,13 +11,12 @@ from typing import NamedTuple
 from segc.apply.netlink import (
     ACK,
     BUFFER,
-    DONE,
-    DUMP,
-    ERROR,
     NESTED,
     REQUEST,
     attribute,
     attributes,
+    check,
+    dump,
     message,
     messages,
     open_netlink,
@@ -47,16 +45,7 @@ class Connection(NamedTuple):
 
 def connections() -> Iterator[Connection]:
     """All of this network namespace. OSError where the kernel lacks connection tracking."""
-    with open_netlink() as netlink:
-        netlink.send(message(GET, REQUEST | DUMP, b"", 0))
-        while True:
-            for kind, body in messages(netlink.recv(BUFFER)):
-                if kind == DONE:
-                    return
-                if kind == ERROR:
-                    _check(body)
-                else:
-                    yield _connection(body)
+    return map(_connection, dump(GET, b""))
 
 
 def end(chosen: Iterable[Connection]) -> int:
@@ -68,17 +57,11 @@ def end(chosen: Iterable[Connection]) -> int:
             netlink.send(message(DELETE, REQUEST | ACK, each.key, family))
             (_, body), *_ = messages(netlink.recv(BUFFER))
             try:
-                _check(body)
+                check(body)
             except FileNotFoundError:  # it had ended by itself
                 continue
             count += 1
     return count
-
-
-def _check(body: bytes) -> None:
-    (error,) = struct.unpack_from("=i", body)
-    if error:
-        raise OSError(-error, os.strerror(-error))
 
 
 def _connection(body: bytes) -> Connection:

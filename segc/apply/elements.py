@@ -20,6 +20,7 @@ from typing import NamedTuple
 from segc.apply.element import (
     ACCEPT,
     DROP,
+    KEY,
     Element,
     Verdict,
     address_key,
@@ -32,16 +33,28 @@ from segc.apply.element import (
     shown,
 )
 from segc.apply.host import RefusedByKernelError
-from segc.apply.netlink import CREATE, NESTED, Message, Refusal, attribute, send_batch, text
+from segc.apply.netlink import (
+    CREATE,
+    NESTED,
+    NF_TABLES,
+    Message,
+    Refusal,
+    attribute,
+    attributes,
+    dump,
+    each_attribute,
+    send_batch,
+    text,
+)
 
 __all__ = [
     "ACCEPT", "DROP", "Add", "Change", "Delete", "Element", "Flush", "Named", "Renew", "Verdict",
-    "address_key", "goto", "interval", "joined", "jump", "transact",
+    "address_key", "goto", "interval", "joined", "jump", "keys", "transact",
 ]  # fmt: skip
 
 INET = 1  # NFPROTO_INET
 TABLE = text(1, "segc")  # NFTA_*_TABLE
-NEW_ELEMENTS, DELETE_ELEMENTS = 12, 14
+NEW_ELEMENTS, GET_ELEMENTS, DELETE_ELEMENTS = 12, 13, 14
 USERDATA_OF_CHAIN = 12
 AT_ONCE = 60_000  # bytes: the length of a nested attribute has 16 bits
 
@@ -118,6 +131,14 @@ def transact(changes: Iterable[Change], held: socket | None = None) -> None:
     refused = send_batch([part.message() for part in parts], INET, held)
     if refused:
         raise _error(refused, parts)
+
+
+def keys(name: str) -> frozenset[bytes]:
+    """The keys of all elements of a set. OSError where there is none."""
+    body = TABLE + text(2, name)
+    lists = (attributes(answer[4:]).get(3, b"") for answer in dump(NF_TABLES << 8 | GET_ELEMENTS, body, INET))
+    elements = (attributes(each) for found in lists for _, each in each_attribute(found))
+    return frozenset(attributes(each[KEY])[1] for each in elements if KEY in each)
 
 
 class _Part(NamedTuple):

@@ -5,6 +5,7 @@ Sources: linux/netlink.h, linux/netfilter/nfnetlink.h, and net/netfilter/nfnetli
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ _SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
 _SNDBUFFORCE, _RCVBUFFORCE = 32, 33
 _CAPPED, _TLVS = 0x100, 0x200  # flags of an answer
 _MSG, _OFFSET = 1, 2  # NLMSGERR_ATTR_*
+_ATTRIBUTE, _PADDING = struct.Struct("=HH"), (b"", b"\0\0\0", b"\0\0", b"\0")
 _AN_ANSWER = 1 << 10  # bytes that the kernel accounts for one, with room to spare
 
 
@@ -69,7 +71,8 @@ def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def attribute(kind: int, value: bytes) -> bytes:
-    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+    length = 4 + len(value)
+    return _ATTRIBUTE.pack(length, kind) + value + _PADDING[length & 3]
 
 
 def text(kind: int, value: str) -> bytes:
@@ -79,12 +82,35 @@ def text(kind: int, value: str) -> bytes:
 
 def attributes(data: bytes) -> dict[int, bytes]:
     """By type; the last one where there are several."""
-    found = {}
+    return dict(each_attribute(data))
+
+
+def each_attribute(data: bytes) -> Iterator[tuple[int, bytes]]:
     while len(data) >= 4:
         length, kind = struct.unpack_from("=HH", data)
-        found[kind & TYPE_MASK] = data[4:length]
+        yield kind & TYPE_MASK, data[4:length]
         data = data[max(4, length + 3 & ~3) :]
-    return found
+
+
+def dump(kind: int, body: bytes, family: int = 0) -> Iterator[bytes]:
+    """What follows the netlink header of each answer. OSError where the kernel does not know it."""
+    with open_netlink() as netlink:
+        netlink.send(message(kind, REQUEST | DUMP, body, family))
+        while True:
+            for answer, content in messages(netlink.recv(BUFFER)):
+                if answer == DONE:
+                    return
+                if answer == ERROR:
+                    check(content)
+                else:
+                    yield content
+
+
+def check(answer: bytes) -> None:
+    """OSError where an answer of the type ERROR tells of one."""
+    (error,) = struct.unpack_from("=i", answer)
+    if error:
+        raise OSError(-error, os.strerror(-error))
 
 
 def send_batch(batch: Sequence[Message], family: int, held: socket.socket | None = None) -> list[Refusal]:

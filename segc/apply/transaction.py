@@ -100,10 +100,18 @@ def _asking(rule: str, swapped: Container[str]) -> str:
 def renumbered(old: Ruleset, new: Ruleset) -> bool:
     """Whether any number in a packet mark may mean something else afterwards.
 
-    It may where a chain that writes marks differs, or who comes to it.
+    It may where a chain that writes marks differs, or who comes to it. Some only clear the mark and accept:
+    to them more or fewer may come, as long as nobody is led elsewhere.
     """
     before, after = _writers(old), _writers(new)
-    return before != after or _ways_to(old, before) != _ways_to(new, after)
+    if before != after:
+        return True
+    numbering = {
+        name for name, rules in before.items() if not all(rule.endswith(" accept") for rule in rules)
+    }
+    was, now = _ways(old, new), _ways(new, old)
+    elsewhere = {chain for way in was.keys() & now.keys() for chain in (was[way], now[way])}
+    return not numbering.isdisjoint((*was.values(), *now.values())) or not elsewhere.isdisjoint(before)
 
 
 def _writers(ruleset: Ruleset) -> dict[str, tuple[str, ...]]:
@@ -111,14 +119,13 @@ def _writers(ruleset: Ruleset) -> dict[str, tuple[str, ...]]:
     return {name: rules for name, rules in chains if any("mark set" in rule for rule in rules)}
 
 
-def _ways_to(ruleset: Ruleset, writers: Container[str]) -> set[tuple[str, str]]:
-    """Elements of verdict maps that lead to such a chain."""
+def _ways(ruleset: Ruleset, other: Ruleset) -> dict[tuple[str, str], str]:
+    """The chains that verdict maps lead to, by map and key, of elements that the other has not."""
     return {
-        (name, text)
+        (name, element_key(text)): text.rpartition(" ")[2]
         for name, each in ruleset.sets.items()
         if each.definition and "verdict" in each.definition[0]
-        for text in each.elements
-        if text.rpartition(" ")[2] in writers
+        for text in each.elements.keys() - (other.sets[name].elements.keys() if name in other.sets else ())
     }
 
 

@@ -59,7 +59,7 @@ def _builds(folder: Path, zones: int, flows: int) -> tuple[Wanted, Wanted]:
     write_segc(generate(zones, flows), folder / "policy")
     before = _compiled(folder, "before")
     changed = folder / "policy" / "flows07.seg"
-    changed.write_text(f"{changed.read_text()}allow as one-more z1 -> z2 : tcp/7\n")
+    changed.write_text(f"{changed.read_text()}allow as one-more z1 -> z2 : tcp/7, tcp/3000-3010\n")
     return before, _compiled(folder, "after")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
@@ -12,14 +13,15 @@ import pytest
 
 from segc.apply import host, live
 from segc.apply.direct import direct
-from segc.apply.elements import transact
+from segc.apply.elements import keys, transact
 from segc.apply.ruleset import Ruleset, read_ruleset
 from segc.apply.transaction import MARKER, Commands, change, marker, read_both, rebuild, renumbered
-from tests.netns.namespace import Namespace, nft
+from tests.netns.namespace import Namespace, nft, require_throwaway
 from tests.netns.policy import compile_path, compile_text
 from tests.netns.site import GATEWAY, ZONES
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples"
 BASE = "allow as web a -> b : tcp/443\nallow as files a -> c : tcp/1000-2000, udp/5-9"
 STATEMENTS = {
     "base": BASE,
@@ -110,30 +112,52 @@ def test_what_both_have_need_not_be_read(before: str, after: str) -> None:
     assert change(*reversed(less)) == change(*reversed(whole))
 
 
-DIRECT = [*permutations(("base", "a port more"), 2), *permutations(("no ports", "no ports and more"), 2)]
+DIRECT = [
+    *permutations(("base", "a port more"), 2),
+    *permutations(("base", "another range", "ranges that touch"), 2),
+    *permutations(("no ports", "no ports and more"), 2),
+]
+NFT = [["nft"], *([str(each)] for each in sorted(ROOT.glob(".cache/nft-*/nft")))]
 
 
+@pytest.mark.parametrize("program", NFT, ids=lambda argv: argv[0].rpartition(".cache/")[2])
 @pytest.mark.parametrize(("before", "after"), DIRECT, ids=lambda name: name)
-def test_what_needs_no_nft_is_what_nft_would_make_of_it(before: str, after: str) -> None:
-    """Comments and markers are the same as well."""
+def test_what_needs_no_nft_is_what_nft_would_make_of_it(before: str, after: str, program: list[str]) -> None:
+    """Comments and markers are the same as well. Old versions of nft keep marks beside ranges otherwise."""
     old, new = read_both(ruleset(before), ruleset(after))
     (commands,) = change(old, new)
     swap = marker(2, "segc: 5d0c, see segc history") + f"delete chain inet segc {MARKER}1\n"
     transaction = "\n".join((*commands, swap))
-    changes = direct(transaction, new.sets)
-    assert changes
-    ways: list[Callable[[], None]] = [lambda: host.load(transaction), lambda: transact(changes)]
-    assert len({_afterwards(ruleset(before), way) for way in ways}) == 1
+
+    def by_nft() -> None:
+        _run(program, transaction)
+
+    def directly() -> None:
+        changes = direct(transaction, old.sets, keys)
+        assert changes
+        transact(changes)
+
+    start = ruleset(before) + marker(1, "former")
+    assert _afterwards(program, start, by_nft) == _afterwards(program, start, directly)
 
 
-def _afterwards(text: str, way: Callable[[], None]) -> str:
+def _afterwards(program: list[str], start: str, way: Callable[[], None]) -> str:
     def work() -> str:
-        nft(text + marker(1, "former"))
+        _run(program, start)
         way()
-        return host.nft("-n", "list", "table", "inet", "segc")
+        return subprocess.run(
+            [*program, "-n", "list", "table", "inet", "segc"], capture_output=True, text=True
+        ).stdout
 
     with closing(Namespace.create()) as namespace:
-        return namespace.call(work)
+        listing = namespace.call(work)
+    assert listing
+    return listing
+
+
+def _run(program: list[str], text: str) -> None:
+    require_throwaway()
+    subprocess.run([*program, "-f", "-"], input=text, text=True, check=True)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +177,8 @@ def _afterwards(text: str, way: Callable[[], None]) -> str:
 )
 def test_what_is_not_simple_is_left_to_nft(command: str) -> None:
     sets = read_ruleset(ruleset("base")).sets
-    assert direct("flush set inet segc own4", sets)
-    assert not direct(f"flush set inet segc own4\n{command}", sets)
+    assert direct("flush set inet segc own4", sets, lambda _: ())
+    assert not direct(f"flush set inet segc own4\n{command}", sets, lambda _: ())
 
 
 def test_a_change_is_small_where_little_changes() -> None:
