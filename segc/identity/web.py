@@ -102,6 +102,8 @@ class Service:
                         raise DirectoryError(f"it sent more than {LARGEST >> 20} MiB at once")
                     self.deadline.timeout()
                     parts.append(part)
+                if answer.length:  # of what the header promised, this much is missing
+                    raise DirectoryError("it broke off")
                 return Answer(_json(b"".join(parts)), answer.headers)
         except HTTPError:
             raise

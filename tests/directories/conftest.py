@@ -8,16 +8,17 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from tests.directories.site import SECRET, Site
+from tests.directories.site import SECRET, TOKEN, Site
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     folder = tmp_path / "policy"
     folder.mkdir()
-    (folder / "corp.secret").write_text(SECRET + "\n")
     found = Site(folder, {"SEGC_CORP_SECRET_FILE": str(folder / "corp.secret")})
+    found.keep(SECRET)
     yield found
     written = found.written()
-    for form in (SECRET, quote(SECRET, safe=""), quote_plus(SECRET)):
-        assert form.encode() not in written
+    for secret in (SECRET, TOKEN):
+        for form in (secret, quote(secret, safe=""), quote_plus(secret)):
+            assert form.encode() not in written

@@ -14,6 +14,7 @@ from typing import Any
 from segc.identity.snapshot import FILE
 
 SECRET = "corréct/horse battery+staple"
+TOKEN = "tok/en+of=the~test-7f3a"  # what a header can hold
 ROOT = Path(__file__).parents[2]
 
 
@@ -24,6 +25,20 @@ class Site:
     folder: Path
     secrets: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+
+    def keep(self, secret: str) -> None:
+        (self.folder / "corp.secret").write_text(secret + "\n")
+
+    def refused(self, *words: str, timeout: float = 60) -> None:
+        """A sync fails with these words, and the snapshot stays as it is."""
+        lock = self.folder / FILE
+        before = lock.read_bytes() if lock.exists() else None
+        done = self.sync(timeout=timeout)
+        assert done.returncode == 1, done.stdout
+        assert "nothing was written" in done.stderr
+        for word in words:
+            assert word in done.stderr
+        assert (lock.read_bytes() if lock.exists() else None) == before
 
     def policy(self, groups: Sequence[str], users: Sequence[str] = (), more: str = "") -> None:
         lines = [

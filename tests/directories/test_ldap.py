@@ -91,33 +91,21 @@ def test_who_leaves_is_told_and_a_wrecked_group_is_not_believed(site: Site, tmp_
         assert "corp sg-finance  -bo@acme.example\n" in done.stdout
 
 
-def refused(site: Site, *words: str, timeout: float = 60) -> None:
-    """The sync fails with these words, and the snapshot stays as it is."""
-    lock = site.folder / "identities.lock.json"
-    before = lock.read_bytes() if lock.exists() else None
-    done = site.sync(timeout=timeout)
-    assert done.returncode == 1, done.stdout
-    assert "nothing was written" in done.stderr
-    for word in words:
-        assert word in done.stderr
-    assert (lock.read_bytes() if lock.exists() else None) == before
-
-
 def test_a_stranger_s_certificate_is_refused(site: Site, server: Slapd, tmp_path: Path) -> None:
     certify(tmp_path)
     site.policy(["sg-finance"])
     for url in (server.url, server.secure_url):
         stranger = settings(server, url).replace(f"{server.folder}/ca.pem", f"{tmp_path}/ca.pem")
         site.settings(stranger)
-        refused(site, "`corp`")
+        site.refused("`corp`")
     site.settings(settings(server, server.secure_url.replace("127.0.0.1", "localhost")))  # not its name
-    refused(site, "`corp`")
+    site.refused("`corp`")
 
 
 def test_no_password_goes_out_in_the_clear(site: Site, server: Slapd) -> None:
     site.policy(["sg-finance"])
     site.settings(settings(server, "ldap://dc1.acme.example", 'tls = "none"\n'))
-    refused(site, "only for this host")
+    site.refused("only for this host")
     site.settings(settings(server, more='tls = "none"\n'))
     assert site.sync().returncode == 0
 
@@ -125,22 +113,22 @@ def test_no_password_goes_out_in_the_clear(site: Site, server: Slapd) -> None:
 def test_a_wrong_password_and_a_wrong_base(site: Site, server: Slapd) -> None:
     site.policy(["sg-finance"])
     site.settings(settings(server))
-    (site.folder / "corp.secret").write_text("something else")
-    refused(site, "invalid credentials")
-    (site.folder / "corp.secret").write_text(SECRET)
+    site.keep("something else")
+    site.refused("invalid credentials")
+    site.keep(SECRET)
     site.settings(settings(server).replace(BASE + '"\nbind', 'dc=other"\nbind'))
-    refused(site, "`corp`: LDAP says")
+    site.refused("`corp`: LDAP says")
 
 
 def test_a_server_that_is_down_or_never_answers(site: Site, server: Slapd) -> None:
     site.policy(["sg-finance"], more="directory corp { sync 5m timeout 2s }\n")
     site.settings(settings(server, f"ldap://127.0.0.1:{free_port()}"))
-    refused(site, "can't contact LDAP server")
+    site.refused("can't contact LDAP server")
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         site.settings(settings(server, f"ldap://127.0.0.1:{silent.getsockname()[1]}"))
-        refused(site, "it did not answer within 2 s", timeout=20)
+        site.refused("it did not answer within 2 s", timeout=20)
 
 
 def test_a_connection_that_breaks_in_the_middle(site: Site, server: Slapd) -> None:
@@ -149,7 +137,7 @@ def test_a_connection_that_breaks_in_the_middle(site: Site, server: Slapd) -> No
     for limit in (3000, 30000, 90000):
         with relay(server.secure_port, limit) as port:
             site.settings(settings(server, f"ldaps://127.0.0.1:{port}"))
-            refused(site, "`corp`")
+            site.refused("`corp`")
 
 
 def relay(port: int, limit: int):
@@ -188,7 +176,7 @@ def test_two_groups_of_one_name_are_told_apart_by_their_ids(site: Site, tmp_path
         server.add(slapd.group("sg-finance", ["uid=cem,ou=people"]).replace("ou=groups", "ou=shadow"))
         site.policy(["sg-finance"])
         site.settings(settings(server))
-        refused(site, "two groups are called `sg-finance`", f"`cn=sg-finance,ou=shadow,{BASE}`")
+        site.refused("two groups are called `sg-finance`", f"`cn=sg-finance,ou=shadow,{BASE}`")
         site.policy([f"cn=sg-finance,ou=groups,{BASE}"])
         groups = site.synced()["corp"]["groups"]
         assert groups[f"cn=sg-finance,ou=groups,{BASE}"]["members"][0] == "ana@acme.example"
