@@ -78,7 +78,7 @@ format: setup
 	$(BIN)/ruff format --quiet segc tests docs
 	$(BIN)/ruff check --quiet --fix segc tests docs
 
-bench: setup system  # PART=scale: the analyses alone; PART=quick: a tenth of them, in a minute
+bench: setup system  # PART=scale: the analyses alone; PART=sessions; PART=quick: a tenth of both
 	$(SUDO) $(BIN)/python -m tests.bench $(PART)
 
 golden: setup

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import AF_INET, AF_INET6, inet_pton
+from types import MappingProxyType
 from typing import Any
 
 from segc.identity.kinds import KINDS, Assurance
@@ -14,6 +16,7 @@ from segc.space.addresses import Address
 
 Fact = bool | int | str  # versions and dates are written as strings
 Facts = Mapping[str, Fact]
+NO_FACTS: Facts = MappingProxyType({})
 
 MANUAL = "manual"  # the source, and the kind, of what an administrator says by `segc bind`
 LENGTH = 256  # characters of a name
@@ -58,7 +61,7 @@ class Claim:
     device: str | None = None
     mfa: bool = False
     postures: frozenset[str] = frozenset()
-    facts: Facts = field(default_factory=dict)
+    facts: Facts = field(default_factory=lambda: NO_FACTS)
     ttl: int | None = None
 
     @property
@@ -78,7 +81,7 @@ class Claim:
         return base.with_mfa() if self.mfa else base
 
     def document(self) -> dict[str, Any]:
-        """As a request to bind, and in the journal, without what says nothing; `claim_of` reads it."""
+        """As a request to bind, without what says nothing; `claim_of` reads it."""
         optional = {
             "mac": self.mac,
             "device": self.device,
@@ -212,10 +215,30 @@ def _names(value: Any) -> frozenset[str]:
     return frozenset(value)
 
 
-def trusted(document: Mapping[str, Any]) -> Claim:
-    """The claim whose `document` this is: what `claim_of` has once taken is not examined again."""
-    found = dict(document)
-    found["addresses"] = tuple(map(ip_address, found["addresses"]))
-    if "postures" in found:
-        found["postures"] = frozenset(found["postures"])
-    return Claim(**found)
+def packed(claim: Claim) -> list[Any]:
+    """For the journal; `unpacked` reads it."""
+    addresses = [str(each) for each in claim.addresses]
+    found = [claim.user, addresses, claim.source, claim.kind, claim.id, claim.at]
+    more = [claim.mac, claim.device, claim.mfa, sorted(claim.postures), dict(claim.facts), claim.ttl]
+    return found + more if any(more) else found
+
+
+def unpacked(values: list[Any]) -> Claim:
+    """What was once taken is not examined again: there may be very many."""
+    user, addresses, source, kind, id_, at, *more = values
+    places = tuple(map(_address, addresses))
+    if not more:
+        return Claim(user, places, source, kind, id_, at)
+    mac, device, mfa, postures, facts, ttl = more
+    known = frozenset(postures) if postures else _NONE
+    return Claim(user, places, source, kind, id_, at, mac, device, mfa, known, facts or NO_FACTS, ttl)
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _address(text: str) -> Address:
+    """Quicker than `ip_address`, for what that has written."""
+    if ":" in text:
+        return IPv6Address(inet_pton(AF_INET6, text))
+    return IPv4Address(inet_pton(AF_INET, text))

@@ -87,7 +87,7 @@ class Agent:
             former = None
         began = verified if former is None else min(former.began, verified)
         session = Session(claim, began, verified, now.boot, claim.at)
-        session = replace(session, verdict=judge(session, self.situation, now))
+        session = session.judged(judge(session, self.situation, now))
         why = "" if former is None else "verified again"
         self.commit([*self._taken_from(session), Change(former, session, why)], now)
         return session
@@ -131,7 +131,7 @@ class Agent:
         worked = now.boot if active else session.active
         renewed = replace(session, claim=claim, renewed=now.on_boot_clock(at), active=worked, last=at)
         try:
-            after = replace(renewed, verdict=judge(renewed, self.situation, now))
+            after = renewed.judged(judge(renewed, self.situation, now))
         except RefusedError as error:
             self.commit([Change(session, None, str(error))], now)
             raise
@@ -197,7 +197,7 @@ class Agent:
                 yield Change(session, None, str(error))
             else:
                 if verdict != session.verdict:
-                    yield Change(session, replace(session, verdict=verdict), why)
+                    yield Change(session, session.judged(verdict), why)
 
     def commit(self, changes: Sequence[Change], now: Moment) -> None:
         """Carry out all of it. RefusedError, RefusedByKernelError with nothing changed if a session was to

@@ -27,6 +27,7 @@ Record = list[Any]
 RESERVE = 1 << 20  # bytes beyond the end
 COMPACT = 8 << 20  # bytes from which a journal may be longer than what it says
 _KEEP_SIZE = 1
+_decode = json.JSONDecoder().raw_decode
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -182,7 +183,7 @@ def _records(path: Path, whole: bool) -> Generator[Record, None, int]:
         line = data[good:end] if end >= 0 else b""
         if line[:9] != b"%08x " % zlib.crc32(line[9:]):
             break
-        yield json.loads(line[9:])
+        yield _decode(line[9:].decode())[0]
         good = end + 1
     if good < len(data) and (whole or data.find(b"\n", good) not in (-1, len(data) - 1)):
         raise DamagedError(f"`{path}` is damaged at byte {good}")

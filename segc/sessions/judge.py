@@ -79,15 +79,15 @@ def vouches(name: str, kind: str, posture: str, book: Book) -> bool:
 
 def _until(session: Session, book: Book) -> tuple[float, str]:
     """The least of everything that bounds it, on the boot clock, and which that is."""
-    claim = session.claim
-    bounds = [(session.renewed + claim.freshness, f"{claim.source} vouches for {claim.freshness} s")]
+    claim, freshness = session.claim, session.claim.freshness
+    until, bound = session.renewed + freshness, f"{claim.source} vouches for {freshness} s"
     longest = book.longest.get(claim.user, UNBOUNDED)
-    if longest.seconds is not None:
-        bounds.append((session.began + longest.seconds, longest.words))
+    if longest.seconds is not None and session.began + longest.seconds < until:
+        until, bound = session.began + longest.seconds, longest.words
     source = book.sources.get(claim.source)
-    if source is not None and source.max is not None:
-        bounds.append((session.began + source.max, f"source {claim.source}: max {source.max} s"))
-    return min(bounds)
+    if source is not None and source.max is not None and session.began + source.max < until:
+        until, bound = session.began + source.max, f"source {claim.source}: max {source.max} s"
+    return until, bound
 
 
 def _held(session: Session, situation: Situation, now: Moment) -> Iterator[tuple[Membership, float]]:
@@ -98,8 +98,9 @@ def _held(session: Session, situation: Situation, now: Moment) -> Iterator[tuple
         membership = book.memberships[number]
         if (membership.mfa and not mfa) or without.issuperset(subjects):
             continue
-        limits = [_posture_until(name, session, situation, now) for name in membership.postures]
-        limit = min(limits, default=FOREVER)
+        limit = FOREVER
+        for name in membership.postures:
+            limit = min(limit, _posture_until(name, session, situation, now))
         if limit > now.boot:
             yield membership, limit
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from segc.identity.claim import Facts, trusted
+from segc.identity.claim import Facts, packed, unpacked
 from segc.sessions.clock import Moment
 from segc.sessions.journal import DamagedError, Record
 from segc.sessions.posture import Known
@@ -64,7 +64,7 @@ def _told(session: Session) -> tuple[Any, ...]:
 
 def begins(session: Session, now: Moment) -> Record:
     moments = [session.began, session.renewed, session.active]
-    return [BEGINS, now.wall, now.boot, session.claim.document(), moments, session.last]
+    return [BEGINS, now.wall, now.boot, packed(session.claim), moments, session.last]
 
 
 def ends(key: Key, last: float, now: Moment, why: str) -> Record:
@@ -96,12 +96,15 @@ def read(records: Iterable[Record], boot: str, now: Moment) -> Kept:
 
 def _take(kept: Kept, record: Record, here: bool, now: Moment) -> None:
     match record:
-        case [kind, wall, boot, document, [began, renewed, active], last] if kind == BEGINS:
-            session = Session(trusted(document), began, renewed, active, last)
-            if not here:
+        case [kind, wall, boot, claim, moments, last] if kind == BEGINS:
+            session = Session(unpacked(claim), *moments, last)
+            key = session.key
+            if here:
+                kept.carried.discard(key)
+            else:
                 session = _carried(session, Moment(wall, boot), now)
-            kept.sessions[session.key] = session
-            (kept.carried.discard if here else kept.carried.add)(session.key)
+                kept.carried.add(key)
+            kept.sessions[key] = session
             kept.newest = max(kept.newest, wall)
         case [kind, wall, _, source, id_, last, _] if kind == ENDS:
             kept.sessions.pop((source, id_), None)

@@ -68,7 +68,7 @@ class Upkeep:
             try:
                 if late and session.key in kept.carried:
                     raise RefusedError("the clock has been set back since it was written")
-                session = replace(session, verdict=judge(session, agent.situation, now))
+                session = session.judged(judge(session, agent.situation, now))
             except RefusedError as error:
                 over.append(Change(session, None, str(error)))
             else:
@@ -78,7 +78,7 @@ class Upkeep:
         agent.put_down(list(records.of_changes(over, now)))
         for change in over:
             agent.ended(change, now)
-        self.refresh()
+        self._fill(now)
         holders = set(agent.registry.holders)
         self._in_child(lambda: end_connections(holders, others=True))
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from tests.bench import apply, proof, scale
+from tests.bench import apply, proof, scale, sessions
 from tests.bench.packets import EMPTY, costs
 from tests.bench.policy import Network, by_hand, generate, prefixes, write_capirca, write_segc
 from tests.netns.namespace import Namespace, nft
@@ -33,13 +33,17 @@ PACKETS = 20000
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """`scale` takes the analyses alone, `quick` a tenth of them; without an argument all is measured."""
-    if "scale" not in arguments and "quick" not in arguments:
+    """`scale` takes the analyses alone, `sessions` those, `quick` a tenth of either; else all is measured."""
+    quick, chosen = "quick" in arguments, set(arguments) & {"scale", "sessions"}
+    if not chosen and not quick:
         _compiling()
         apply.main()
         print("\nproving a ruleset costs at most 1 x what compiling it does", flush=True)
         proof.main(["200", "5000"])
-    scale.main(quick="quick" in arguments)
+    if "scale" in chosen or not chosen:
+        scale.main(quick)
+    if "sessions" in chosen or not chosen:
+        sessions.main(quick)
 
 
 def _compiling() -> None:
