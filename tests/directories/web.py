@@ -56,7 +56,7 @@ def serving(answer: Callable[[Request], Reply]) -> Iterator[Web]:
             web.asked.append(request)
             found = web.answer(request)
             data = found.content if isinstance(found.content, bytes) else json.dumps(found.content).encode()
-            self.send_response(found.status)
+            self.send_response_only(found.status)
             for name, value in {"Content-Length": str(len(data)), **found.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
