@@ -9,6 +9,7 @@ from pathlib import Path
 
 from segc.apply import durable, host
 from segc.apply.errors import ApplyError
+from segc.apply.revoking import revoke_units
 from segc.apply.ruleset import TABLE
 from segc.apply.state import State
 from segc.policy.model import Flow, Policy
@@ -166,7 +167,11 @@ def install(state: State, policy: Policy, node: str, segc: list[str], heal: bool
     script = files("segc.apply").joinpath("boot.sh").read_text("utf-8")
     written = {state.root / "boot.sh": script, state.root / "closed.nft": closed(policy, node)}
     command = shlex.join(segc)
-    written |= {UNITS / name: text for name, text in units(state.root.resolve(), command, heal).items()}
+    root = state.root.resolve()
+    revoking = revoke_units(policy, root, command, HARDENED.format(state=root, more=""))
+    found = units(root, command, heal) | revoking
+    timers = [name for name in revoking if name.endswith(".timer")]
+    written |= {UNITS / name: text for name, text in found.items()}
     for path, text in written.items():
         try:
             path.parent.mkdir(exist_ok=True)
@@ -175,8 +180,8 @@ def install(state: State, policy: Policy, node: str, segc: list[str], heal: bool
             raise ApplyError(f"`{path}` cannot be written: {(error.strerror or '').lower()}") from None
     for arguments in (
         ("daemon-reload",),
-        ("enable", *ENABLED),
-        ("start", "segc.service", "segc-verify.timer"),
+        ("enable", *ENABLED, *timers),
+        ("start", "segc.service", "segc-verify.timer", *timers),
     ):
         done = host.run("systemctl", *arguments)
         if done.returncode:

@@ -17,18 +17,25 @@ def losses(former: Directory | None, now: Directory, share: int) -> Iterator[str
     """What is not to be believed, in words.
 
     That the directory lists nobody any more; that a group of two or more is empty, or not there; that more
-    than `share` per cent of a group left, and more than three people.
+    than `share` per cent of a group or of all left, and more than three people.
     """
     if former is None:
         return
     if former.users and not now.users:
         yield f"`{now.name}` lists nobody any more, and had {len(former.users):,}"
         return
+    gone = frozenset(former.users) - frozenset(now.users)
+    if too_many(len(gone), len(former.users), share):
+        yield f"`{now.name}` lost {len(gone):,} of {len(former.users):,} people"
     for group in former.groups:
         still = now.members(group.name)
         was, left = len(group.members), frozenset(group.members) - still
         there = "is empty" if now.group(group.name) else "is not there"
         if was > 1 and not still:
             yield f"the group `{group.name}` of `{now.name}` {there}, and had {was:,}"
-        elif len(left) > max(FLOOR, was * share / 100):
+        elif too_many(len(left), was, share):
             yield f"the group `{group.name}` of `{now.name}` lost {len(left):,} of {was:,}"
+
+
+def too_many(left: int, of: int, share: int) -> bool:
+    return left > max(FLOOR, of * share / 100)

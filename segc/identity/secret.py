@@ -4,6 +4,7 @@ Looked for, with the directory's name in capitals and `_` for what is no letter 
 
     SEGC_CORP_SECRET_FILE         a file that holds it
     $CREDENTIALS_DIRECTORY/corp   what systemd passed on (`LoadCredential=corp:…`, systemd.exec(5))
+    /etc/segc/secrets/corp
     SEGC_CORP_SECRET              itself
 """
 
@@ -18,6 +19,7 @@ from urllib.parse import quote, quote_plus
 from segc.identity.errors import DirectoryError
 
 HIDDEN = "(secret)"
+FOLDER = Path("/etc/segc/secrets")
 LONGEST = 16 << 10
 
 
@@ -44,9 +46,10 @@ def variable(name: str) -> str:
 def find_secret(name: str, environment: Mapping[str, str]) -> Secret:
     """The secret of the directory `name`. DirectoryError where there is none, or none that can be sent."""
     holder = environment.get(f"{variable(name)}_FILE")
-    passed = Path(environment.get("CREDENTIALS_DIRECTORY", "/nonexistent"), name)
-    if holder or passed.is_file():
-        text = _content(name, Path(holder) if holder else passed)
+    places = (Path(environment.get("CREDENTIALS_DIRECTORY", FOLDER), name), FOLDER / name)
+    found = Path(holder) if holder else next((path for path in places if path.is_file()), None)
+    if found is not None:
+        text = _content(name, found)
     elif variable(name) in environment:
         text = environment[variable(name)]
     else:

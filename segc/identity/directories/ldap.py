@@ -58,7 +58,7 @@ def read(asked: Asked) -> Listing:
         server.open(asked)
         return _listing(server, asked)
     except ldap.LDAPError as error:
-        raise DirectoryError(_reason(error, asked.deadline)) from None
+        raise DirectoryError(_reason(ldap, error, asked)) from None
 
 
 def _listing(server: _Server, asked: Asked) -> Listing:
@@ -228,11 +228,19 @@ class _Server:
         )
 
 
-def _reason(error: Any, deadline: Deadline) -> str:
+def _reason(ldap: Any, error: Any, asked: Asked) -> str:
     """What the library says of an error: `desc` is from a list, `info` is the server's or TLS's own word."""
     about = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    if isinstance(error, ldap.TIMEOUT) or asked.deadline.left <= 0:
+        return str(asked.deadline.passed())
     words = str(about.get("desc", "it cannot be read"))
-    if words == "Timed out" or deadline.left <= 0:
-        return str(deadline.passed())
     info = " ".join(str(about.get("info", "")).split())[:200]
-    return f"LDAP says: {words[:1].lower()}{words[1:]}{f' ({info})' if info else ''}"
+    known = f" ({info})" if info and "unknown error" not in info else ""
+    url = urlsplit(asked.settings.options["url"])
+    secured = isinstance(error, ldap.CONNECT_ERROR) or (
+        isinstance(error, ldap.SERVER_DOWN) and url.scheme == "ldaps"
+    )
+    trust = (
+        f": is its certificate made out to `{url.hostname}`, by somebody whom we trust?" if secured else ""
+    )
+    return f"LDAP says: {words[:1].lower()}{words[1:]}{known}{trust}"
