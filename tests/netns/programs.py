@@ -25,7 +25,7 @@ def needs(*programs: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing) and not required, reason=f"{', '.join(missing)} not installed")
 
 
-def awaited(holds: Callable[[], bool], seconds: float = 20) -> bool:
+def awaited(holds: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether it comes to hold in that time; asked often, for what no event tells."""
     end = time.monotonic() + seconds
     while not holds():
@@ -69,7 +69,7 @@ class Program:
         with self._news:
             self._news.notify_all()
 
-    def says(self, text: str, seconds: float = 30, times: int = 1) -> None:
+    def says(self, text: str, seconds: float = 60, times: int = 1) -> None:
         """Wait until it has said this so many times. AssertionError with all it said if it does not."""
         with self._news:
             self._news.wait_for(

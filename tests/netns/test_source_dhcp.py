@@ -70,9 +70,10 @@ def kea(firm: Firm) -> Program:
     """Debian's, with its lease file at `leases`."""
     pool = {"subnet": "10.5.0.0/24", "pools": [{"pool": "10.5.0.50 - 10.5.0.60"}], "interface": "dev0"}
     leases = {"type": "memfile", "persist": True, "name": str(firm.folder / "leases"), "lfc-interval": 0}
+    stdout = {"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}
     config = {"interfaces-config": {"interfaces": ["dev0"]}, "lease-database": leases, "subnet4": [pool],
               "valid-lifetime": 120, "renew-timer": 60, "authoritative": True,
-              "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}]}  # fmt: skip
+              "loggers": [stdout]}  # fmt: skip
     path = firm.folder / "kea.json"
     path.write_text(json.dumps({"Dhcp4": config}))
     env = {"KEA_PIDFILE_DIR": str(firm.folder), "KEA_LOCKFILE_DIR": str(firm.folder)}

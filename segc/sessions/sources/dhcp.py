@@ -75,14 +75,14 @@ def requests(
 ) -> Iterator[tuple[Request, str]]:
     """What is new since the agent was told what is `known`, with its address; with `who`, of its devices."""
     for address, each in leases.items():
-        left = None if each.expires == NEVER else each.expires - now
-        ended = left is not None and left < 1
+        at, ended = each.at or now, each.expires - now < 1
+        length = 0.0 if ended else None if each.expires == NEVER else each.expires - at
         if known.get(address) == each or (ended and address not in known):
             continue
         identity = None if who is None else who.get(mac_address(each.mac) or "")
         if who is not None and identity is None and not ended:
             continue
-        for request in lease(address, each.mac, left, each.at or now, options, identity):
+        for request in lease(address, each.mac, length, at, options, identity):
             yield request, address
     for address in known.keys() - leases.keys():
         yield {"do": "unbind", "id": address, "at": now}, address

@@ -209,7 +209,7 @@ def lease(
     options: Options,
     who: tuple[str, str | None] | None = None,
 ) -> Iterator[Request]:
-    """A lease that holds for `left` seconds, without end at None, no more at 0.
+    """A lease that holds for `left` seconds from `at` on, without end at None, no more at 0.
 
     `who` is the user and the device that go with the MAC; without, the MAC is both.
     """

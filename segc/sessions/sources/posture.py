@@ -58,10 +58,9 @@ def request(report: Any, max_age: int, now: float) -> Request:
     at = _moment(report.get("time"))
     if at is None:
         raise FeedError(f"the report about `{device}` has no `time`: Unix seconds, or ISO 8601 with a zone")
-    left = int(min(at, now) + max_age - now)
-    if left < 1:
+    if now - at >= max_age:
         raise FeedError(f"the report about `{device}` is {now - at:.0f} s old: it says nothing any more")
-    return {"do": "facts", "device": device, "facts": facts, "at": at, "ttl": left}
+    return {"do": "facts", "device": device, "facts": facts, "at": at, "ttl": max_age}
 
 
 def _moment(value: Any) -> float | None:

@@ -65,12 +65,12 @@ def requests(
     """
     present = {each.key: each for each in here if each.key in who and each.addresses}
     for key, peer in present.items():
-        left, before = peer.handshake + REJECT_AFTER_TIME - now, known.get(key)
-        if peer == before or left < 1:
+        end, before = peer.handshake + REJECT_AFTER_TIME, known.get(key)
+        if peer == before or end - now < 1:
             continue
-        moved = before is not None and before.handshake == peer.handshake
+        at = now if before is not None and before.handshake == peer.handshake else peer.handshake
         claim = {"user": who[key].user, "device": who[key].device, "addresses": list(peer.addresses)}
-        when = {"id": key, "at": now if moved else peer.handshake, "ttl": least(options, left)}
+        when = {"id": key, "at": at, "ttl": least(options, end - at)}
         yield {"do": "bind"} | claim | when, key, peer
     for key in known.keys() - present.keys():
         yield {"do": "unbind", "id": key, "at": now}, key, None
