@@ -36,5 +36,4 @@ def _still(former: Iterable[str], now: frozenset[str]) -> tuple[str, ...]:
 
 def gone(former: Snapshot, now: Snapshot) -> frozenset[str]:
     """Those whom no directory lists any more, of those whom one listed."""
-    was, still = (frozenset(user for each in one.directories for user in each.users) for one in (former, now))
-    return was - still
+    return former.users - now.users

@@ -75,6 +75,10 @@ class Snapshot:
         return self._named.get(key(name), ())
 
     @cached_property
+    def users(self) -> frozenset[str]:
+        return frozenset(user for each in self.directories for user in each.users)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(sorted({group.name for each in self.directories for group in each.groups}))
 

@@ -121,5 +121,9 @@ def chosen(path: Path, sources: Sequence[str]) -> tuple[Settings, ...]:
     return tuple(known[name] for name in sorted(set(sources))) if sources else settings
 
 
-def answers(settings: Sequence[Settings], policy: Drawn) -> dict[str, Answer]:
-    return ask(settings, policy.wanted, policy.timeouts, TIMEOUT)
+def answers(
+    settings: Sequence[Settings], policy: Drawn, also: frozenset[str] = frozenset()
+) -> dict[str, Answer]:
+    """What directories say of what the policy draws on, and whether they still list some people `also`."""
+    wanted = policy.wanted
+    return ask(settings, Wanted(wanted.groups, wanted.users | also), policy.timeouts, TIMEOUT)

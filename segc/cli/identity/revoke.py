@@ -77,7 +77,7 @@ def _believed(policy: Drawn, settings: Sequence[Settings], force: bool) -> tuple
     former, exit_code = policy.snapshot or Snapshot(), 0
     read = {}
     share = {each.name: each.shrink for each in settings}
-    for name, answer in answers(settings, policy).items():
+    for name, answer in answers(settings, policy, former.users).items():
         if not isinstance(answer, Directory):
             complain(f"Error: {printable(str(answer))}\n")
             exit_code = exit_code or 1
