@@ -12,7 +12,8 @@ APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
 PACKAGES := nftables iproute2
 TEST_PACKAGES := $(PACKAGES) iputils-ping netplan.io systemd util-linux \
-  freeradius freeradius-utils eapoltest openssl
+  freeradius freeradius-utils eapoltest openssl openvpn wireguard-tools dnsmasq-base kea-dhcp4-server \
+  busybox-static
 POLICY := /usr/sbin/policy-rc.d
 
 .PHONY: setup demo test unit oracles lab lab-setup check format bench golden system test-system clean
