@@ -22,6 +22,7 @@ from segc.apply.sysctl import sysctl_steps
 from segc.apply.transaction import MARKER, Commands, change, marker, read_both, rebuild, replacement
 from segc.enforcement.layer2 import LinkPlan
 
+PEOPLE = "sessions.json"  # which the session agent follows, so it is reason enough for a generation
 NO_TABLE = f"table {TABLE}\ndelete table {TABLE}\n"
 _LINES = r"(?:\t\t(?!elements)[^\n]*\n)*?"  # of a set, before its elements
 _TIMED = re.compile(
@@ -69,7 +70,8 @@ def plan_work(state: State, wanted: Wanted, number: int, links: IPRoute) -> Work
     untouched = current is not None and _untouched(state, current, count)
     found = live.Held(True, (current.number,)) if current and untouched else live.held()
     steps, absent = _link_work(wanted, current, links)
-    table = _table_work(state, current, wanted, number, found, bool(steps))
+    people = current is not None and current.artifact(PEOPLE) != wanted.artifacts.get(PEOPLE)
+    table = _table_work(state, current, wanted, number, found, bool(steps) or people)
     return Work(*table, tuple(steps), tuple(absent), count, not found.present)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -133,7 +134,7 @@ class Agent:
         try:
             after = renewed.judged(judge(renewed, self.situation, now))
         except RefusedError as error:
-            self.commit([Change(session, None, str(error))], now)
+            self.carry_out([Change(session, None, str(error))], now)
             raise
         self.commit([*self._taken_from(after), Change(session, after, "renewed")], now)
         return after
@@ -141,7 +142,7 @@ class Agent:
     def unbind(self, sessions: Iterable[Session], at: float, why: str) -> int:
         """End those that nothing newer is known of; how many."""
         changes = [Change(replace(each, last=at), None, why) for each in sessions if each.last <= at]
-        self.commit(changes, self.clock())
+        self.carry_out(changes, self.clock())
         return len(changes)
 
     def close(self, key: Key, at: float) -> None:
@@ -186,7 +187,7 @@ class Agent:
         """Have the policy look at them again; how many that changed."""
         now = self.clock()
         changes = list(self.judged(sessions, now, why))
-        self.commit(changes, now)
+        self.carry_out(changes, now)
         return len(changes)
 
     def judged(self, sessions: Iterable[Session], now: Moment, why: str) -> Iterator[Change]:
@@ -200,24 +201,33 @@ class Agent:
                     yield Change(session, session.judged(verdict), why)
 
     def commit(self, changes: Sequence[Change], now: Moment) -> None:
-        """Carry out all of it. RefusedError, RefusedByKernelError with nothing changed if a session was to
-        begin or to become more; what only ends, ends."""
-        if not changes:
-            return
-        lines = list(records.of_changes(changes, now))
-        ending = all(each.after is None for each in changes)
+        """Carry out all of it or nothing: RefusedError, RefusedByKernelError."""
         self._before("journal")
-        self.put_down(lines) if ending else self._write(lines)
+        self._write(list(records.of_changes(changes, now)))
         self._before("kernel")
         try:
             self.kernel.change(changes, now.boot)
         except (RefusedByKernelError, OSError) as error:
             self.stale = True
-            if not ending:
-                self.put_down(list(records.of_changes(_reversed(changes), now)))
-                if isinstance(error, RefusedByKernelError):
-                    raise
-                raise RefusedError(f"the kernel does not answer: {(error.strerror or '').lower()}") from None
+            self.put_down(list(records.of_changes(_reversed(changes), now)))
+            if isinstance(error, RefusedByKernelError):
+                raise
+            raise RefusedError(f"the kernel does not answer: {(error.strerror or '').lower()}") from None
+        self._before("answer")
+        self.settle(changes, now)
+
+    def carry_out(self, changes: Sequence[Change], now: Moment) -> None:
+        """What follows from what is known already, above all what ends: it is so, even if it cannot be
+        written at once, or the kernel has to be filled anew for it."""
+        if not changes:
+            return
+        self._before("journal")
+        self.put_down(list(records.of_changes(changes, now)))
+        self._before("kernel")
+        try:
+            self.kernel.change(changes, now.boot)
+        except (RefusedByKernelError, OSError):
+            self.stale = True
         self._before("answer")
         self.settle(changes, now)
 
@@ -279,7 +289,8 @@ class Agent:
             self.leftover.pop(address, None)
         self.leftover |= dict.fromkeys(former.keys() - current.keys(), now.boot + LINGER)
         if hands:
-            end_connections(hands)
+            with suppress(OSError):  # where nothing tracks connections, there are none
+                end_connections(hands)
 
     # -- time ----------------------------------------------------------------------------------------
 
@@ -309,7 +320,7 @@ class Agent:
         for session in due:
             if session.key not in changed:
                 self.watch(session, now)
-        self.commit(changes, now)
+        self.carry_out(changes, now)
 
     def _active(self, session: Session, now: Moment) -> Session:
         """The session with the time of its last packet, if somebody asks for that."""

@@ -82,7 +82,7 @@ class Kernel:
         come: dict[str, list[Element]] = {name: [] for name in names}
         for session in sessions:
             for (name, address), until in session.elements():
-                if until > boot:
+                if until > boot and name in come:
                     come[name].append(_element(session, address, until - boot))
         self._transact(chain.from_iterable((Flush(name), Add(name, each)) for name, each in come.items()))
 
@@ -125,7 +125,7 @@ class Kernel:
             try:
                 for answer in self._ask(GET_ELEMENTS, 0, body):
                     count += _counted(answer)
-            except FileNotFoundError:
+            except OSError:
                 continue
         return count
 

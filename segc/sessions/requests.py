@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from segc import __version__
+from segc.apply.host import RefusedByKernelError
 from segc.identity.claim import (
     ClaimError,
     address_of,
@@ -57,7 +58,7 @@ def answer(line: bytes, upkeep: Upkeep, peer: Peer) -> Document:
         return refused(f"nobody can do `{do}`: ask for {', '.join(REQUESTS)}")
     try:
         return {"ok": True, **work(document, upkeep, peer)}
-    except (ClaimError, RefusedError) as error:
+    except (ClaimError, RefusedError, RefusedByKernelError) as error:
         return refused(str(error))
 
 

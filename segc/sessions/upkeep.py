@@ -20,11 +20,11 @@ from segc.sessions.book import NOTHING, Book, BookError, read_book
 from segc.sessions.clock import Moment
 from segc.sessions.journal import DamagedError
 from segc.sessions.judge import RefusedError, Situation, judge
-from segc.sessions.kernel import NO_LAYOUT, Layout, end_connections
+from segc.sessions.kernel import NO_LAYOUT, Kernel, Layout, end_connections
 from segc.sessions.session import Change
 
 TICK = 0.25  # seconds between looks at the kernel and at the generation that stands
-SHARE = 20  # the sets are filled anew at most one in so many seconds
+SHARE = 5  # times as long as it takes to fill large sets, nobody who changes tables has them filled again
 HOUR = 3600.0
 REMEMBERED = 24 * HOUR  # for which late events of a session that is over are known to be late
 JUMP = 1.0  # seconds by which somebody has set the clock
@@ -104,13 +104,14 @@ class Upkeep:
 
     def follow(self, now: Moment) -> None:
         """Have the kernel's sets and the policy as they are by now."""
-        if now.boot < self._not_before:
-            return
+        kernel = self.agent.kernel
         moved = self.state.pointer("current") != self._pointer
-        if moved or self.agent.stale or self.agent.kernel.touched():
-            changed = self.agent.kernel.layout() != self._layout
-            if moved or changed or self.agent.stale:
-                self.refresh()
+        if moved or (now.boot >= self._not_before and self._off(kernel)):
+            self.refresh()
+
+    def _off(self, kernel: Kernel) -> bool:
+        """Whether the kernel's sets may not be what was put into them."""
+        return self.agent.stale or (kernel.touched() and kernel.layout() != self._layout)
 
     def refresh(self) -> None:
         """Judge all sessions by the policy that stands now, and fill the kernel's sets with them."""
@@ -121,8 +122,8 @@ class Upkeep:
         agent.put_down(list(records.of_changes(changes, now)))
         agent.settle(changes, now)
         self._fill(now)
-        took = agent.clock().boot - now.boot
-        self._not_before = now.boot + SHARE * took if agent.stale is False and took > TICK else 0.0
+        done = agent.clock().boot
+        self._not_before = done + SHARE * max(0.0, done - now.boot - TICK)
 
     def _fill(self, now: Moment) -> None:
         agent = self.agent
@@ -132,7 +133,7 @@ class Upkeep:
         self.enforced = len(there) == len(wanted)
         try:
             agent.kernel.fill(there, agent.registry, now.boot)
-        except RefusedByKernelError:
+        except (RefusedByKernelError, OSError):
             agent.stale = True  # somebody was quicker: at the next tick
         else:
             agent.stale = False

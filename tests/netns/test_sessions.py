@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from segc.apply.conntrack import connections
+from segc.backends.nftables.cells import LABEL
+from segc.sessions.client import UnansweredError, ask
 from tests.netns.agents import AgentHost
 from tests.netns.conversation import Conversation, open_tcp, serve_tcp
+from tests.netns.namespace import nft
 
 pytestmark = pytest.mark.kernel
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -131,3 +138,194 @@ def test_one_source_id_on_a_new_address_moves(staff: AgentHost) -> None:
     assert not flows(talk)
     begin(staff, 4, "a.6")
     assert staff.audit[-1]["event.action"] == "move"
+
+
+# -- policies that change ------------------------------------------------------------------------------
+
+PAIR = """
+allow group staff in a -> b : tcp/443
+allow group chiefs in a -> b : tcp/22
+"""
+
+
+def test_an_apply_keeps_sessions_with_their_remaining_time(staff: AgentHost) -> None:
+    until = staff.claimed("a.5", "ana@x.example", ttl=3600)["until"]
+    talk = begin(staff, 4)
+    staff.apply(f"{STAFF}\nallow b -> c : tcp/25")
+    staff.settled()
+    (kept,) = staff.ask("sessions")["sessions"]
+    assert kept["until"] == pytest.approx(until, abs=0.1)
+    assert flows(talk)
+    staff.nft("delete", "table", "inet", "segc")
+    staff.apply(STAFF)
+    staff.wait(lambda: staff.bound() == {"10.1.0.5", "2001:db8:1::5"}, SECOND)
+    assert remaining(staff, "10.1.0.5") == pytest.approx(until - time.time(), abs=2)
+    assert flows(talk)
+
+
+def remaining(host: AgentHost, address: str) -> float:
+    """Seconds that the kernel will hold the element for."""
+    listed = host.nft("-j", "list", "sets")
+    found = re.search(rf'"val": "{address}"[^}}]*?"expires": (\d+)', listed)
+    assert found, listed
+    return int(found[1])
+
+
+def test_a_table_that_somebody_flushes_is_filled_again(staff: AgentHost) -> None:
+    staff.claimed("a.5", "ana@x.example")
+    ruleset = staff.nft("-s", "list", "table", "inet", "segc")
+    staff.inside(lambda: nft(f"delete table inet segc\n{ruleset}"))
+    assert staff.wait(lambda: staff.bound() == {"10.1.0.5", "2001:db8:1::5"}) < SECOND
+
+
+def test_flows_and_groups_that_change_add_and_end_what_sessions_open(host: AgentHost) -> None:
+    host.apply(PAIR)
+    host.start_agent()
+    host.claimed("a.5", "cy@x.example")
+    host.claimed("a.6", "ana@x.example")
+    assert len(host.members("who4_g_chiefs")) == 1
+    chief, staff = (begin_on(host, port) for port in (22, 443))
+    others = host.talk("a.6", "b.5", 4, "tcp", 443)
+    assert others.open()
+    host.zones = host.zones.replace(
+        'group chiefs { user "cy@x.example" }', 'group chiefs { user "ana@x.example" }'
+    )
+    host.apply(PAIR)
+    host.wait(lambda: host.members("who4_g_chiefs").popitem()[1] == ["10.1.0.6"], SECOND)
+    assert not flows(chief)
+    assert not flows(staff), "cy was of the staff as a chief only"
+    assert flows(others)
+    host.apply("allow group chiefs in a -> b : tcp/22")
+    host.wait(lambda: len(host.members()) == 2, SECOND)
+    assert not flows(others)
+
+
+def begin_on(host: AgentHost, port: int) -> Conversation:
+    talk = host.talk("a.5", "b.5", 4, "tcp", port)
+    assert talk.open()
+    return talk
+
+
+def test_who_is_revoked_is_out_at_once_and_stays_out(staff: AgentHost) -> None:
+    staff.claimed("a.5", "ana@x.example")
+    talk = begin(staff, 4)
+    assert staff.ask("revoke", users=["ana@x.example"])["ok"]
+    assert not flows(talk)
+    assert "was revoked" in staff.claim("a.5", "ana@x.example")["error"]
+    staff.kill_agent(signal.SIGKILL)
+    staff.start_agent()
+    assert "was revoked" in staff.claim("a.5", "ana@x.example")["error"]
+    staff.claimed("a.5", "bo@x.example")
+    assert staff.ask("admit", users=["ana@x.example"])["ok"]
+    staff.claimed("a.6", "ana@x.example")
+
+
+def test_who_is_revoked_from_one_group_stays_in_the_others(host: AgentHost) -> None:
+    host.apply(PAIR)
+    host.start_agent()
+    host.claimed("a.5", "cy@x.example")
+    chief, staff = begin_on(host, 22), begin_on(host, 443)
+    host.ask("revoke", users=["cy@x.example"], groups=["chiefs"])
+    assert not flows(chief)
+    assert flows(staff)
+
+
+# -- an agent that dies --------------------------------------------------------------------------------
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+import segc.sessions.run
+from segc.cli import main
+from segc.sessions.agent import Agent
+
+def die(step):
+    armed = Path(os.environ["ARMED"])
+    if armed.exists() and armed.read_text() == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+segc.sessions.run.Agent = lambda *given: Agent(*given, before=die)
+main()
+"""
+HANDED = {"10.1.0.6", "2001:db8:1::6"}
+
+
+@pytest.mark.parametrize("step", ["journal", "kernel", "answer"])
+@pytest.mark.parametrize("what", ["bind", "unbind", "take over"])
+def test_killed_at_any_moment_it_forgets_nothing_and_adds_nothing(
+    host: AgentHost, monkeypatch: pytest.MonkeyPatch, what: str, step: str
+) -> None:
+    armed = host.folder / "armed"
+    monkeypatch.setenv("ARMED", str(armed))
+    host.apply_here(host.wanted(STAFF))
+    host.now(STAFF)
+    host.start_agent(argv=[sys.executable, "-c", DYING])
+    host.claimed("a.5", "ana@x.example", source="vpn", kind="openvpn", id="1")
+    host.claimed("a.6", "bo@x.example", source="vpn", kind="openvpn", id="2")
+    armed.write_text(step)
+    ended = {"do": "unbind", "source": "vpn", "id": "2"}
+    begun: dict[str, Any] = {
+        "do": "bind",
+        "user": "cy@x.example",
+        "source": "vpn",
+        "kind": "openvpn",
+        "id": "3",
+    }
+    begun["addresses"] = ["10.1.0.7", "2001:db8:1::7"] if what == "bind" else sorted(HANDED)
+    with pytest.raises(UnansweredError):
+        ask(host.socket, ended if what == "unbind" else begun)
+    assert host.agent
+    assert host.agent.wait() == -signal.SIGKILL
+    verified = {"10.1.0.5", "2001:db8:1::5"} | HANDED | {"10.1.0.7", "2001:db8:1::7"}
+    assert host.bound() <= verified, "more than was ever verified"
+    armed.unlink()
+    host.start_agent()
+    found = {each["id"]: each["user"] for each in host.ask("sessions")["sessions"]}
+    assert found.pop("1") == "ana@x.example", "what was acknowledged is lost"
+    written = step != "journal"
+    assert (
+        found
+        == {
+            "bind": {"2": "bo@x.example"} | ({"3": "cy@x.example"} if written else {}),
+            "unbind": {} if written else {"2": "bo@x.example"},
+            "take over": {"3": "cy@x.example"} if written else {"2": "bo@x.example"},
+        }[what]
+    )
+    standing = {address for each in host.ask("sessions")["sessions"] for address in each["addresses"]}
+    assert host.bound() == standing
+
+
+def test_a_restart_ends_connections_of_those_who_are_gone(host: AgentHost) -> None:
+    host.apply(STAFF)
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", ttl=1)
+    talk = begin(host, 4)
+    host.kill_agent(signal.SIGKILL)
+    time.sleep(1.1)
+    host.start_agent()
+    assert not host.ask("sessions")["sessions"]
+    assert host.audit[-1]["event.action"] == "unbind"
+    host.wait(lambda: not host.inside(lambda: [c for c in connections() if c.has_label(LABEL)]))
+    host.claimed("a.5", "bo@x.example")
+    assert not flows(talk)
+
+
+# -- idle ----------------------------------------------------------------------------------------------
+
+
+def test_who_sends_nothing_is_out_and_who_sends_stays(host: AgentHost) -> None:
+    host.apply(f"session staff {{ idle 2s }}\n{STAFF}")
+    host.start_agent()
+    assert host.claimed("a.5", "ana@x.example")["idle"] == 2
+    host.claimed("a.6", "bo@x.example")
+    busy = begin(host, 4)
+
+    def sends() -> bool:
+        assert flows(busy)
+        return [each["user"] for each in host.ask("sessions")["sessions"]] == ["ana@x.example"]
+
+    assert 1.5 < host.wait(sends) < 3.5
+    deadline = time.monotonic() + 1.5
+    while time.monotonic() < deadline:
+        assert sends()
+    assert "nothing was heard" in host.audit[-1]["event.reason"]
