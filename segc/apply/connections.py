@@ -23,7 +23,7 @@ from segc.policy.resolve import resolve
 from segc.source import SourceFile
 from segc.space.prefixes import parse_prefixes, union
 from segc.syntax.parse import parse
-from segc.trace import Packet, trace
+from segc.trace import Decision, Packet, trace
 
 
 def source_files(texts: Mapping[str, str]) -> tuple[SourceFile, ...]:
@@ -50,20 +50,32 @@ def cut(policy: Policy) -> int:
 
 
 def forbidden(policy: Policy, now: int) -> Iterator[Connection]:
-    """Judged as if nobody had a session. Whose permission rests on one, or on hours, carries a label: the
-    ruleset asks for it again on every packet, so it is left to that, unless a deny forbids it to all."""
+    """Whose permission rests on a session, or on hours, carries a label: the ruleset asks for it again on
+    every packet, so it is left to that, unless a deny forbids it to all."""
+    for each, decision in _denied(policy, now):
+        if decision.reason == "deny" or not each.has_label(LABEL):
+            yield each
+
+
+def ending(policy: Policy, now: int) -> Iterator[Connection]:
+    """What `cut` would end, and what the ruleset would, as no session and no hour can allow it any more."""
+    for each, decision in _denied(policy, now):
+        if decision.reason == "deny" or not each.has_label(LABEL) or not decision.unmet:
+            yield each
+
+
+def _denied(policy: Policy, now: int) -> Iterator[tuple[Connection, Decision]]:
+    """Judged as if nobody had a session."""
     situation = Situation(at=now)
-    known: dict[Packet, tuple[str, str]] = {}
+    known: dict[Packet, Decision] = {}
     for each in connections():
         if each.source.is_loopback or each.destination.is_loopback:
             continue
         packet = Packet(each.source, each.destination, each.protocol, each.value)
         if packet not in known:
-            decision = trace(policy, packet, situation)
-            known[packet] = decision.verdict, decision.reason
-        verdict, reason = known[packet]
-        if verdict == "deny" and (reason == "deny" or not each.has_label(LABEL)):
-            yield each
+            known[packet] = trace(policy, packet, situation)
+        if known[packet].verdict == "deny":
+            yield each, known[packet]
 
 
 def main(root: str, number: str) -> None:

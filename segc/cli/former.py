@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,23 +20,28 @@ from segc.compile import POLICY, build
 from segc.diagnostics.model import Severity
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
 from segc.plan.make import Told
-from segc.plan.model import Action, Change, NodePlan
+from segc.plan.model import Action, Change, Cut, NodePlan
 from segc.plan.revision import RevisionError, read_revision
+from segc.policy.model import Policy
 from segc.policy.resolve import resolve
+from segc.space.services import one_service
 from segc.workspace import Workspace
 
+EXAMPLES = 5
 Files = Mapping[str, Mapping[str, str]]  # text by file name by node
 
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """`told` is None where no policy of it is known; `state` is its digest, `nodes` what changes."""
+    """`told` is None where no policy of it is known; `state` is its digest, `nodes` what changes; `cut` are
+    connections that would end by it."""
 
     kind: str
     name: str
     told: Told | None
     state: str
     nodes: tuple[NodePlan, ...]
+    cut: Cut | None = None
 
 
 def by_node(artifacts: Sequence[Artifact]) -> dict[str, dict[str, str]]:
@@ -143,3 +149,21 @@ def former_host(name: str, state: State, node: str, wanted: Mapping[str, str]) -
     changes += tuple(Change(Action.ADD, "link", step.device, "", step.what) for step in steps)
     told = _told(workspace.of_texts(current.sources()), "the policy in force") if current else None
     return Former("live", name, told, state_digest(found, done), (NodePlan(node, changes),))
+
+
+def would_cut(policy: Policy, node: str) -> Cut | None:
+    """The connections of the network namespace that we are in which this policy ends."""
+    from pyroute2 import IPRoute
+
+    from segc.apply.connections import at_home, ending
+
+    with IPRoute() as links:
+        here = at_home(policy, node, links)
+    try:
+        found = [
+            f"{each.source} -> {each.destination} {one_service(each.protocol, each.value)}"
+            for each in ending(here, int(time.time()))
+        ]
+    except OSError:
+        return None
+    return Cut(len(found), tuple(sorted(set(found))[:EXAMPLES]))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from segc.apply import durable
 from segc.cli import options
 from segc.cli.findings import brief, failed, show
-from segc.cli.former import Former, by_node, former_build, former_host, former_revision, is_build
+from segc.cli.former import Former, by_node, former_build, former_host, former_revision, is_build, would_cut
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.standing import on_host, standing
@@ -19,9 +21,10 @@ from segc.compile import Build, build
 from segc.diagnostics.measure import printable
 from segc.plan.gains import Condition, parse_condition, stops, unknown_names
 from segc.plan.make import Told, make_plan
-from segc.plan.model import Access, Plan
+from segc.plan.model import Access, Cut, Plan
 from segc.plan.saved import plan_json
 from segc.plan.tell import flow_text, plan_markdown, plan_text
+from segc.policy.model import Policy
 
 CHANGES = 3  # with --detailed-exitcode
 
@@ -89,12 +92,13 @@ def command(
             sys.exit(1)
         wanted = Told(reading.policy, tuple(source for source, _ in reading.workspace.files))
         if against is None:
-            former = _host(built, node, netns, state_dir, tell)
+            former = _host(built, reading.policy, node, netns, state_dir, tell)
         else:
             former = _files(against, paths, built, tell)
         tell("comparing")
         name = (former.kind, former.name)
         plan = make_plan(wanted, built.artifacts, former.told, name, former.state, former.nodes)
+        plan = replace(plan, cut=former.cut)
     show(brief(report), color)
     _check_names(forbidden, wanted, former)
     _print(plan, format_, color, everything)
@@ -104,14 +108,18 @@ def command(
     sys.exit(1 if stopped else CHANGES if detailed_exitcode and plan.changes else 0)
 
 
-def _host(built: Build, node: str | None, netns: str, state_dir: str, tell: Callable[[str], None]) -> Former:
+def _host(
+    built: Build, policy: Policy, node: str | None, netns: str, state_dir: str, tell: Callable[[str], None]
+) -> Former:
     from segc.cli.apply import this_node
 
     gateways = {name: files for name, files in by_node(built.artifacts).items() if "ruleset.nft" in files}
     with standing(netns, state_dir) as state:
         chosen = this_node(gateways, node, state)
         tell("reading what is in force")
-        return former_host(netns, state, chosen, gateways[chosen])
+        former = former_host(netns, state, chosen, gateways[chosen])
+        differs = any(each.changes for each in former.nodes)
+        return replace(former, cut=would_cut(policy, chosen) if differs else Cut(0, ()))
 
 
 def _files(against: str, paths: Sequence[str], built: Build, tell: Callable[[str], None]) -> Former:
@@ -143,7 +151,11 @@ def _print(plan: Plan, format_: str, color: str, everything: bool) -> None:
 
 def _save(plan: Plan, out: str) -> None:
     try:
-        Path(out).write_text(plan_json(plan, whole=True), "utf-8")
+        path, text = Path(out), plan_json(plan, whole=True)
+        if path.exists() and not path.is_file():
+            path.write_text(text, "utf-8")
+        else:
+            durable.write_file(path.resolve(), text)
     except OSError as error:
         reason = (error.strerror or "input/output error").lower()
         raise click.ClickException(f"`{out}` cannot be written: {reason}") from None

@@ -108,8 +108,9 @@ class Access:
 
 
 class Alteration(NamedTuple):
-    """A change beside the sets: a `limit`, what a `posture` proves, how long a `session` is trusted, what
-    becomes of refused packets (`refuse`). `looser` says whether anybody may gain by it."""
+    """A change beside the sets: a `limit`, what a `posture` proves, how long a `session` is trusted, for
+    what a `source` vouches, whom `dot1x` puts into a zone, what becomes of refused packets (`refuse`). `looser`
+    says whether anybody may gain by it."""
 
     kind: str
     name: str
@@ -178,10 +179,19 @@ class Against(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Connections in use on the host that an apply would end: how many, and the first of them in words."""
+
+    count: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """`unchanged` counts the flows that both policies have. `access` is in order: gains before losses, the
     widest first. `files` are the wanted artifacts of all `nodes` and `sources` the policy's texts by path
     below the folder that they have in common, so that a saved plan can be applied without anything else.
+    `cut` is None where the plan is not against a host, or the host does not track connections.
     """
 
     policy: str
@@ -193,6 +203,7 @@ class Plan:
     nodes: tuple[NodePlan, ...]
     files: tuple[WantedFile, ...]
     sources: tuple[tuple[str, str], ...]
+    cut: Cut | None = None
 
     @property
     def changes(self) -> bool:

@@ -13,6 +13,7 @@ from segc.plan.model import (
     Against,
     Alteration,
     Change,
+    Cut,
     Kind,
     NodePlan,
     Part,
@@ -85,7 +86,12 @@ def _plan(found: Json) -> Plan:
         nodes=tuple(NodePlan(n["node"], tuple(map(_read_change, n["changes"]))) for n in found["nodes"]),
         files=tuple(WantedFile(**each) for each in found["files"]),
         sources=tuple((str(path), str(text)) for path, text in found["sources"].items()),
+        cut=_read_cut(found.get("cut")),
     )
+
+
+def _read_cut(found: Json | None) -> Cut | None:
+    return Cut(int(found["count"]), tuple(map(str, found["examples"]))) if found else None
 
 
 def _read_access(found: Json) -> Access:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from segc.diagnostics.measure import ELLIPSIS, printable
 from segc.plan.items import line_changes
-from segc.plan.model import GAINS, LOSSES, Access, Action, Alteration, Change, NodePlan, Plan, Statement
+from segc.plan.model import GAINS, LOSSES, Access, Action, Alteration, Change, Cut, NodePlan, Plan, Statement
 
 SHOWN = 20  # changes of access, and lines of an artifact
 COLORS = {"gain": "\x1b[33m", "loss": "\x1b[36m", "dim": "\x1b[2m", "bold": "\x1b[1m"}
@@ -34,6 +34,7 @@ def plan_text(plan: Plan, color: bool, width: int | None) -> str:
     lines = [line for each in plan.access[:limit] for line in _access_lines(each, paint)]
     lines += _more(len(plan.access) - limit, "change of access", "changes of access")
     lines += [f"alters    {printable(_altered(each))}" for each in plan.alterations]
+    lines += _cut_lines(plan.cut, paint)
     lines += [f"({UNSURE})"] if plan.against.policy is None else [_unchanged(plan)]
     lines.append("")
     for node in plan.nodes:
@@ -49,6 +50,17 @@ def _access_lines(access: Access, paint: Paint) -> Iterator[str]:
     places = ", ".join(dict.fromkeys(map(place, access.statements)))
     about = f"{counted(access.pairs, 'address pair')}, {printable(places)}; {_instance(access)}"
     yield paint(f"          {about}", "dim")
+
+
+def _cut_lines(cut: Cut | None, paint: Paint) -> Iterator[str]:
+    if cut and cut.count:
+        yield paint(f"{counted(cut.count, 'connection')} in use now will be cut", "loss")
+        yield paint(f"          {_cut_examples(cut)}", "dim")
+
+
+def _cut_examples(cut: Cut) -> str:
+    more = cut.count - len(cut.examples)
+    return printable(", ".join(cut.examples)) + (f" and {more:,} more" if more else "")
 
 
 def flow_text(access: Access) -> str:
@@ -162,6 +174,10 @@ def plan_markdown(plan: Plan) -> str:
     lines += [UNSURE[0].upper() + UNSURE[1:] + "."] * (plan.against.policy is None)
     lines += ["", *(_bullet(each) for each in plan.access)]
     lines += [f"- **alters** {code(_altered(each))}" for each in plan.alterations]
+    if plan.cut and plan.cut.count:
+        lines.append(
+            f"- **cuts** {counted(plan.cut.count, 'connection')} in use now: {code(_cut_examples(plan.cut))}"
+        )
     lines += ["", _unchanged(plan).capitalize() + ".", ""] if plan.against.policy else [""]
     for node in plan.nodes:
         lines += _folded(node)

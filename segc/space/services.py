@@ -112,6 +112,11 @@ ANY_SERVICE = ServiceSet(tuple((protocol, domain(protocol)) for protocol in rang
 
 
 @lru_cache(maxsize=1 << 17)
+def one_service(protocol: int, value: int) -> ServiceSet:
+    """One port, or ICMP type, or the protocol as a whole where it has neither."""
+    return ServiceSet(((protocol, ((value, value),)),))
+
+
 def parse_service(protocol: str, argument: str | None) -> ServiceSet:
     """`tcp/443` (as "tcp", "443"), `tcp/8000-8100`, `udp`, `icmp/echo-request`, `icmp/8`, `gre`, `proto/47`.
 

@@ -94,3 +94,54 @@ def test_a_host_that_is_not_there(host: Host) -> None:
     assert done.returncode == 1
     assert "no network namespace" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_connections_in_use_that_an_apply_would_end_are_counted(host: Host) -> None:
+    host.apply(f"{WEB}\nallow as mail a -> c : tcp/25-26")
+    kept, mail = host.talk("a.5", "b.7", 4, "tcp", 443), host.talk("a.5", "c.7", 6, "tcp", 25)
+    again, more = host.talk("a.6", "c.7", 4, "tcp", 25), host.talk("a.6", "c.7", 4, "tcp", 26)
+    assert all((kept.open(), mail.open(), again.open(), more.open()))
+    examples = [
+        "10.1.0.6 -> 10.3.0.7 tcp/25",
+        "10.1.0.6 -> 10.3.0.7 tcp/26",
+        "2001:db8:1::5 -> 2001:db8:3::7 tcp/25",
+    ]
+    assert planned(host, WEB)["cut"] == {"count": 3, "examples": examples}
+    told = host.segc("plan", host.write(WEB)).stdout
+    assert "3 connections in use now will be cut\n" in told
+    assert examples[0] in told
+    assert (
+        f"- **cuts** 3 connections in use now: `{', '.join(examples)}`"
+        in host.segc("plan", host.write(WEB), "--format", "markdown").stdout
+    )
+    assert "end 3 connections" in host.apply(WEB)
+    assert kept.to_client()
+    assert planned(host, WEB)["cut"] == {"count": 0, "examples": []}
+
+
+def test_a_connection_of_a_session_is_cut_where_no_session_allows_it_any_more(host: Host) -> None:
+    host.apply(STAFF)
+    host.bind("a.5", "ana@x.example", groups="staff", timeout="1h")
+    files = host.talk("a.5", "c.7", 4, "tcp", 443)
+    assert files.open()
+    assert planned(host, f"{STAFF}, tcp/80")["cut"]["count"] == 0
+    assert planned(host, WEB)["cut"] == {"count": 1, "examples": ["10.1.0.5 -> 10.3.0.7 tcp/443"]}
+    host.apply(WEB)
+    assert not files.to_client()
+
+
+def test_a_plan_that_cannot_be_written_leaves_the_former_one(host: Host) -> None:
+    out = host.folder / "plan.json"
+    host.segc("plan", host.write(WEB), "--out", str(out))
+    before = out.read_text()
+    host.folder.joinpath(".plan.json.new").mkdir()  # in the way of what is put in its place
+    done = host.segc("plan", host.write(STAFF), "--out", str(out))
+    assert done.returncode == 1
+    assert "`" + str(out) + "` cannot be written" in done.stderr
+    assert out.read_text() == before
+
+
+def test_a_plan_can_be_written_to_what_is_no_file(host: Host) -> None:
+    done = host.segc("plan", host.write(WEB), "--format", "json", "--out", "/dev/stderr")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stderr[: done.stderr.rindex("Plan saved")])["version"] == 1
