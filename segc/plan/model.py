@@ -109,8 +109,8 @@ class Access:
 
 class Alteration(NamedTuple):
     """A change beside the sets: a `limit`, what a `posture` proves, how long a `session` is trusted, for
-    what a `source` vouches, whom `dot1x` puts into a zone, what becomes of refused packets (`refuse`). `looser`
-    says whether anybody may gain by it."""
+    what a `source` vouches, whom `dot1x` puts into a zone, what becomes of refused packets (`refuse`).
+    `looser` says whether anybody may gain by it."""
 
     kind: str
     name: str

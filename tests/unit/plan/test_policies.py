@@ -149,6 +149,50 @@ def test_rates_postures_and_sessions_are_alterations() -> None:
     assert (session.before, session.after, session.looser) == ("max 28800 s", "max 32400 s", True)
 
 
+VPN = "source hq openvpn { zone vpn; max 8h }"
+WAS = "openvpn in vpn, max 28800 s"
+
+
+@pytest.mark.parametrize(
+    ("now", "after", "looser"),
+    [
+        ("", "", True),  # then everybody is believed
+        (VPN.replace("max", "mfa; max"), "openvpn in vpn, mfa, max 28800 s", True),
+        (VPN.replace("8h", "9h"), "openvpn in vpn, max 32400 s", True),
+        (VPN.replace("8h", "7h"), "openvpn in vpn, max 25200 s", False),
+        (VPN.replace("vpn;", "vpn, hr;"), "openvpn in hr, vpn, max 28800 s", True),
+        (VPN.replace("openvpn", "dhcp"), "dhcp in vpn, max 28800 s", True),
+    ],
+)
+def test_whose_word_is_taken_is_an_alteration(now: str, after: str, looser: bool) -> None:
+    (found,) = plan(VPN, now).alterations
+    assert (found.kind, found.name, found.before, found.after) == ("source", "hq", WAS, after)
+    assert found.looser == looser
+
+
+def test_the_first_source_takes_the_word_of_all_others_back() -> None:
+    (found,) = plan("", VPN).alterations
+    assert (found.before, found.after, found.looser) == ("", WAS, False)
+
+
+def test_another_source_beside_one_may_open_something() -> None:
+    more = f"{VPN} source lab radius {{ zone vpn }}"
+    (found,) = plan(VPN, more).alterations
+    assert (found.name, found.after, found.looser) == ("lab", "radius in vpn", True)
+    (found,) = plan(more, VPN).alterations
+    assert (found.name, found.before, found.looser) == ("lab", "radius in vpn", False)
+
+
+def test_whom_802_1x_takes_in_is_an_alteration() -> None:
+    more = 'zone desk { vlan 5; subnet 10.99.0.0/24; dot1x group staff; dot1x user "zed" }'
+    some = more.replace('dot1x user "zed"', "")
+    (found,) = plan(some, more).alterations
+    assert (found.kind, found.name, found.looser) == ("dot1x", "desk", True)
+    assert (found.before, found.after) == ("group staff", 'group staff, user "zed"')
+    (found,) = plan(more, some).alterations
+    assert not found.looser
+
+
 def test_gains_come_first_and_the_widest_first() -> None:
     found = plan("allow vpn -> hr : tcp/1", "allow hr.printer -> vpn : tcp/1\nallow hr -> vpn : tcp/2")
     assert [(each.kind.value, each.services) for each in found.access] == [
