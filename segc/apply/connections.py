@@ -50,22 +50,8 @@ def cut(policy: Policy) -> int:
 
 
 def forbidden(policy: Policy, now: int) -> Iterator[Connection]:
-    """Whose permission rests on a session, or on hours, carries a label: the ruleset asks for it again on
-    every packet, so it is left to that, unless a deny forbids it to all."""
-    for each, decision in _denied(policy, now):
-        if decision.reason == "deny" or not each.has_label(LABEL):
-            yield each
-
-
-def ending(policy: Policy, now: int) -> Iterator[Connection]:
-    """What `cut` would end, and what the ruleset would, as no session and no hour can allow it any more."""
-    for each, decision in _denied(policy, now):
-        if decision.reason == "deny" or not each.has_label(LABEL) or not decision.unmet:
-            yield each
-
-
-def _denied(policy: Policy, now: int) -> Iterator[tuple[Connection, Decision]]:
-    """Judged as if nobody had a session."""
+    """Judged as if nobody had a session. Whose permission rests on one, or on hours, carries a label: the
+    ruleset asks for it again on every packet, so it is left to that, as long as it can still be given."""
     situation = Situation(at=now)
     known: dict[Packet, Decision] = {}
     for each in connections():
@@ -74,8 +60,10 @@ def _denied(policy: Policy, now: int) -> Iterator[tuple[Connection, Decision]]:
         packet = Packet(each.source, each.destination, each.protocol, each.value)
         if packet not in known:
             known[packet] = trace(policy, packet, situation)
-        if known[packet].verdict == "deny":
-            yield each, known[packet]
+        decision = known[packet]
+        kept = each.has_label(LABEL) and decision.reason != "deny" and decision.unmet
+        if decision.verdict == "deny" and not kept:
+            yield each
 
 
 def main(root: str, number: str) -> None:

@@ -155,14 +155,14 @@ def would_cut(policy: Policy, node: str) -> Cut | None:
     """The connections of the network namespace that we are in which this policy ends."""
     from pyroute2 import IPRoute
 
-    from segc.apply.connections import at_home, ending
+    from segc.apply.connections import at_home, forbidden
 
     with IPRoute() as links:
         here = at_home(policy, node, links)
     try:
         found = [
             f"{each.source} -> {each.destination} {one_service(each.protocol, each.value)}"
-            for each in ending(here, int(time.time()))
+            for each in forbidden(here, int(time.time()))
         ]
     except OSError:
         return None

@@ -4,8 +4,8 @@
 
 CPU time, of this process and what it starts. An *apply* is all between two compiled policies and a kernel
 that holds the second: what differs is found, the generation and how to undo it are put on the disk, the
-transaction is carried out. Compiling is apart, and so are links: the gateway's devices are not there. The best
-of several rounds counts, of all alike; a change is put in and taken out again, and both count.
+transaction is carried out. Compiling is apart, and so are links: the gateway's devices are not there. The
+best of several rounds counts, of all alike; a change is put in and taken out again, and both count.
 """
 
 from __future__ import annotations
