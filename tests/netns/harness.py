@@ -13,7 +13,7 @@ probe crosses two links. No sleeping, no guessing how long a packet may take.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -34,6 +34,7 @@ CHUNK = 128
 EPOCH = 8000
 ROUNDS = 10
 LOCAL = "local"
+Stage = Callable[[Namespace, Namespace, Mapping[str, InterfaceSpec]], dict[str, Link]]
 NO_LISTENER = (0, 255)  # raw sockets cannot be opened for these, so their delivery goes unseen
 _ETHERTYPE = {4: b"\x08\x00", 6: b"\x86\xdd"}
 
@@ -107,11 +108,11 @@ def _ports(probes: Iterable[Probe]) -> Iterator[int]:
 class Gateway:
     """A gateway in a namespace of its own, and everything beyond its interfaces in another."""
 
-    def __init__(self, interfaces: Mapping[str, InterfaceSpec]) -> None:
+    def __init__(self, interfaces: Mapping[str, InterfaceSpec], raised: Stage = raise_gateway) -> None:
         self.interfaces = dict(interfaces)
         self.namespace = Namespace.create("gateway")
         self.outside = Namespace.create("outside")
-        self.links: dict[str, Link] = raise_gateway(self.namespace, self.outside, interfaces)
+        self.links: dict[str, Link] = raised(self.namespace, self.outside, interfaces)
         self._hosts: list[Namespace] = []
         self._count = 0
         self._taps = {name: self._open_tap(name) for name in self.links}

@@ -77,7 +77,7 @@ def _addresses(link: Link, spec: InterfaceSpec) -> Iterator[str]:
         yield f"addr add {address} dev {link.name} {flags}"
 
 
-def _routes(link: Link, spec: InterfaceSpec) -> Iterator[str]:
+def routes(link: Link, spec: InterfaceSpec) -> Iterator[str]:
     yield f"neigh add {link.router4} lladdr {link.router_mac} dev {link.name} nud permanent"
     yield f"neigh add fe80::2 lladdr {link.router_mac} dev {link.name} nud permanent"
     own = {str(ip_interface(a).network): str(ip_interface(a).ip) for a in spec.addresses}
@@ -103,7 +103,7 @@ def host_lines(link: Link, addresses: Sequence[str]) -> Iterator[str]:
         yield f"route add ::/0 via fe80::1 dev {link.peer}"
 
 
-def _quiet(forward: bool) -> None:
+def quiet(forward: bool) -> None:
     """Settings before any link exists: no router solicitations, no DAD, no limits on what is refused."""
     sysctl(ipv6__conf__default__accept_dad=0, ipv6__conf__default__accept_ra=0)
     sysctl(ipv6__conf__default__addr_gen_mode=1, ipv6__conf__default__router_solicitations=0)
@@ -132,10 +132,10 @@ def raise_gateway(
     outer = ["link set lo up", f"link add name {SENTINEL_OUT} type veth peer name {SENTINEL_IN}"]
     names = [SENTINEL_OUT, SENTINEL_IN, *(link.peer for link in links.values())]
     outer += [f"link set {name} arp off up" for name in names]
-    routes = [line for link in links.values() for line in _routes(link, interfaces[link.name])]
-    outside.call(partial(_quiet, False))
-    gateway.call(partial(_quiet, True))
+    behind = [line for link in links.values() for line in routes(link, interfaces[link.name])]
+    outside.call(partial(quiet, False))
+    gateway.call(partial(quiet, True))
     gateway.call(partial(ip_batch, inner))
     outside.call(partial(ip_batch, outer))
-    gateway.call(partial(ip_batch, routes))
+    gateway.call(partial(ip_batch, behind))
     return links
