@@ -13,7 +13,9 @@ APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 PACKAGES := nftables iproute2
 TEST_PACKAGES := $(PACKAGES) iputils-ping netplan.io systemd util-linux \
   freeradius freeradius-utils eapoltest openssl openvpn wireguard-tools dnsmasq-base kea-dhcp4-server \
-  busybox-static
+  busybox-static \
+  slapd ldap-utils samba-ad-dc samba-ad-provision samba-dsdb-modules \
+  gcc python3-dev libldap-dev libsasl2-dev
 POLICY := /usr/sbin/policy-rc.d
 
 .PHONY: setup demo test unit oracles lab lab-setup check format bench golden system test-system clean
@@ -44,8 +46,9 @@ apt:
 system:
 	@$(MAKE) --no-print-directory APT="$(PACKAGES)" apt
 
-test-system:
+test-system: setup
 	@$(MAKE) --no-print-directory APT="$(TEST_PACKAGES)" apt
+	@$(BIN)/python -c 'import ldap' 2>/dev/null || $(BIN)/pip --quiet --disable-pip-version-check install -e '.[ldap]'
 
 demo: setup system
 	@$(SUDO) $(BIN)/python -m tests.demo

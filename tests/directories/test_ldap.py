@@ -12,10 +12,11 @@ import pytest
 
 from tests.directories import slapd
 from tests.directories.site import SECRET, Site
-from tests.directories.slapd import BASE, SLAPD, Slapd, certify, free_port, person
+from tests.directories.slapd import BASE, Slapd, certify, free_port, person
+from tests.netns.programs import needs
 
 pytest.importorskip("ldap", reason="python-ldap is not installed")
-pytestmark = pytest.mark.skipif(not SLAPD.exists(), reason="slapd is not installed")
+pytestmark = needs("slapd", "ldapadd")
 
 
 @pytest.fixture(scope="module")
