@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segc.analysis.identity.revocation import Bound, bounds
+from segc.analysis.identity.bounds import Bound, bounds
 from segc.policy.model import Policy
 from segc.space.words import duration_text
 

@@ -11,9 +11,10 @@ from segc.space.prefixes import PrefixSet
 
 def granting(policy: Policy) -> list[Flow]:
     """Enforced allows of which an end asks for people, in the order they are written."""
-    found = (flow for flow in policy.flows if flow.action == "allow" and not flow.staged)
+    allows = (flow for flow in policy.flows if flow.action == "allow" and not flow.staged)
+    found = (flow for flow in allows if not (flow.source.anybody and flow.destination.anybody))
     return sorted(
-        (flow for flow in found if any(part.subject for end in flow.ends for part in end.parts)),
+        (flow for flow in found if any(people(flow))),
         key=lambda flow: (flow.span.path, flow.span.start, flow.id),
     )
 

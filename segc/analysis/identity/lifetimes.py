@@ -9,7 +9,7 @@ from segc.policy.model import Group, Policy, SessionRule
 
 
 def check_lifetimes(policy: Policy) -> Iterator[Diagnostic]:
-    users, groups = _asked(policy)
+    users, groups = _asked(policy) if policy.sessions else (set(), [])
     for rule in policy.sessions:
         group = policy.groups[rule.group]
         if rule.max_age is None and rule.idle is None:
@@ -24,6 +24,7 @@ def _asked(policy: Policy) -> tuple[set[str], list[Group]]:
         subject
         for flow in policy.flows
         for end in flow.ends
+        if not end.anybody
         for part in end.parts
         for subject in (part.subject, *(each for each, _ in part.unless))
         if subject

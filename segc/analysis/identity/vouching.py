@@ -7,14 +7,16 @@ session is only ever bound for an address of a source's zones, and proves no mor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from segc.analysis.identity.granting import Seats, granting
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.identity.kinds import KINDS, Assurance
-from segc.policy.model import Flow, Part, Policy, Source, Zone
+from segc.policy.model import Conditions, Flow, Part, Policy, Source, Zone
+from segc.space.prefixes import PrefixSet
 
 MOST_SHOWN = 3
+PERSON = "a person, only a MAC address, which anybody can copy"
 
 
 def check_vouching(policy: Policy) -> Iterator[Diagnostic]:
@@ -26,6 +28,26 @@ def check_vouching(policy: Policy) -> Iterator[Diagnostic]:
                     yield from _part(flow, part, vouchers)
 
 
+class Lack(NamedTuple):
+    """What one source cannot give to those who sit in `zone`."""
+
+    source: Source
+    zone: Zone
+    what: str
+
+
+class Proof(NamedTuple):
+    """What the people of some zones can prove: the zones, those without a source, and what is lacking.
+
+    `nowhere` says whether each of the sources lacks something that is asked for.
+    """
+
+    zones: tuple[Zone, ...]
+    silent: tuple[Zone, ...]
+    lacking: tuple[Lack, ...]
+    nowhere: bool
+
+
 class Vouchers:
     """Sources by the zones that they vouch for; those of kind `posture` speak of devices and bind nobody."""
 
@@ -34,55 +56,56 @@ class Vouchers:
         self.binding = [each for each in sources if KINDS[each.kind].assurance is not None]
         self.feeds = [each for each in sources if KINDS[each.kind].assurance is None]
         self.seats = Seats(policy)
+        self._of: dict[str, list[Source]] = {}
+        for source in self.binding:
+            for name in source.zones:
+                self._of.setdefault(name, []).append(source)
+        self._known: dict[tuple[PrefixSet, bool, tuple[str, ...]], Proof] = {}
 
-    def of(self, zone: Zone) -> list[Source]:
-        return [source for source in self.binding if zone.name in source.zones]
+    def proof(self, space: PrefixSet, conditions: Conditions) -> Proof:
+        """What can be proved in a space of what conditions ask for; many flows ask alike."""
+        key = (space, conditions.mfa, conditions.postures)
+        if key not in self._known:
+            self._known[key] = self._prove(space, conditions)
+        return self._known[key]
 
-    def posture(self, name: str, source: Source, zone: Zone) -> bool:
+    def _prove(self, space: PrefixSet, conditions: Conditions) -> Proof:
+        zones = self.seats.zones(space)
+        pairs = [(source, zone) for zone in zones for source in self._of.get(zone.name, ())]
+        lacks = [tuple(self._lacks(*pair, conditions)) for pair in pairs]
+        return Proof(
+            zones,
+            tuple(zone for zone in zones if zone.name not in self._of),
+            tuple(lack for found in lacks for lack in found),
+            all(any(lack.what != PERSON for lack in found) for found in lacks),
+        )
+
+    def _lacks(self, source: Source, zone: Zone, conditions: Conditions) -> Iterator[Lack]:
+        if KINDS[source.kind].assurance is Assurance.MAC:
+            yield Lack(source, zone, PERSON)
+        if conditions.mfa and not source.mfa:
+            yield Lack(source, zone, "a second factor")
+        for name in conditions.postures:
+            if not self._posture(name, source, zone):
+                yield Lack(source, zone, f"posture `{name}`")
+
+    def _posture(self, name: str, source: Source, zone: Zone) -> bool:
         """Whether a device behind `source` may be known to have a posture: by its word, or a feed's."""
         feeds = (feed for feed in self.feeds if not feed.zones or zone.name in feed.zones)
         return any(name in each.postures for each in (source, *feeds))
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
-    """What one source cannot give to those who sit in `zone`."""
-
-    source: Source
-    zone: Zone
-    what: str
-
-
 def _part(flow: Flow, part: Part, vouchers: Vouchers) -> Iterator[Diagnostic]:
-    zones = vouchers.seats.zones(part.space)
-    pairs = [(source, zone) for zone in zones for source in vouchers.of(zone)]
-    if not pairs:
-        yield _nobody(flow, part, zones, vouchers)
+    proof = vouchers.proof(part.space, flow.conditions)
+    named = () if vouchers.seats.anywhere(part.space) else proof.silent  # zones that `in` names
+    if len(proof.silent) == len(proof.zones):
+        yield _nobody(flow, part, named)
         return
-    lacking = [lack for source, zone in pairs for lack in _lacks(flow, source, zone, vouchers)]
-    sound = {(source.name, zone.name) for source, zone in pairs}
-    sound -= {(lack.source.name, lack.zone.name) for lack in lacking}
-    unproved = [lack for lack in lacking if lack.what != PERSON]
-    if lacking:
-        all_lack = not sound and len({(each.source.name, each.zone.name) for each in unproved}) == len(pairs)
-        yield _unmet(flow, part, unproved) if all_lack else _weak(flow, part, lacking)
-    silent = [zone for zone in zones if not vouchers.of(zone)]
-    if silent and not vouchers.seats.anywhere(part.space):
-        yield _silent(flow, part, silent)
-
-
-PERSON = "a person, only a MAC address, which anybody can copy"
-
-
-def _lacks(flow: Flow, source: Source, zone: Zone, vouchers: Vouchers) -> Iterator[Lack]:
-    conditions = flow.conditions
-    if KINDS[source.kind].assurance is Assurance.MAC:
-        yield Lack(source, zone, PERSON)
-    if conditions.mfa and not source.mfa:
-        yield Lack(source, zone, "a second factor")
-    for name in conditions.postures:
-        if not vouchers.posture(name, source, zone):
-            yield Lack(source, zone, f"posture `{name}`")
+    if proof.lacking:
+        unproved = [lack for lack in proof.lacking if lack.what != PERSON]
+        yield _unmet(flow, part, unproved) if proof.nowhere else _weak(flow, part, proof.lacking)
+    if named:
+        yield _silent(flow, part, named)
 
 
 def _unmet(flow: Flow, part: Part, lacking: Sequence[Lack]) -> Diagnostic:
@@ -111,8 +134,7 @@ def _weak(flow: Flow, part: Part, lacking: Sequence[Lack]) -> Diagnostic:
     )
 
 
-def _nobody(flow: Flow, part: Part, zones: Sequence[Zone], vouchers: Vouchers) -> Diagnostic:
-    named = [zone for zone in zones if not vouchers.seats.anywhere(part.space)]
+def _nobody(flow: Flow, part: Part, named: Sequence[Zone]) -> Diagnostic:
     where = _listed([f"`{zone.name}`" for zone in named]) if named else "any zone"
     return finding(
         "SEG313",

@@ -13,6 +13,7 @@ from segc.backends.artifact import Artifact, Output, Target
 from segc.backends.templates import template
 from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.admissions import Entrant, Intake, intakes
+from segc.policy.model import Gateway, Policy, Switch
 from segc.space.words import quote
 
 NODE = "radius"
@@ -24,7 +25,7 @@ ANYBODY = "DEFAULT"  # an entry for everybody, in quotes as well
 
 def emit(target: Target) -> Output:
     found = tuple(intakes(target.policy))
-    problems = tuple(_unwritable(found))
+    problems = (*_unwritable(found), *_taken(target.policy, found))
     if not found or problems:
         return Output((), problems)
     files = {"mods-config/files/authorize": "authorize.j2", "policy.d/segc": "policy.j2"}
@@ -35,6 +36,19 @@ def emit(target: Target) -> Output:
 def _unwritable(found: tuple[Intake, ...]) -> Iterator[Diagnostic]:
     for intake in found:
         yield from (_no_name(user) for user in intake.users if not _writable(user.name))
+
+
+def _taken(policy: Policy, found: tuple[Intake, ...]) -> Iterator[Diagnostic]:
+    """Nodes whose folder would be the server's."""
+    nodes: list[Gateway | Switch] = [*policy.gateways.values(), *policy.switches.values()]
+    for node in nodes:
+        if found and node.name.casefold() == NODE and node.span:
+            yield finding(
+                "SEG503",
+                f"`{node.name}` is where the files for the RADIUS server go",
+                node.span,
+                help="rename it: what is compiled for a node goes into a folder of its name",
+            )
 
 
 def _writable(name: str) -> bool:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from segc.analysis.identity import check_identity
+from segc.analysis.identity.bounds import bounds
 from segc.analysis.identity.postures import contradiction
-from segc.analysis.identity.revocation import bounds
 from segc.policy.model import Policy, PostureFact
 from segc.policy.resolve import resolve
 from segc.space.words import duration_text
@@ -158,6 +158,17 @@ def test_a_directory_ends_what_the_snapshot_says_is_its_own(
     of, problems = resolve([file for _, file in read.files])
     assert not (*read.diagnostics, *problems)
     assert [(each.who, each.seconds) for each in bounds(of)] == expected
+
+
+def test_a_member_of_two_directory_groups_is_among_the_members_of_both() -> None:
+    snapshot = SNAPSHOT.replace('"members": []', '"members": ["dora"]')
+    text = BASE.replace('"sg-finance"', '"slow/sg-finance"') + 'group x from directory "x" '
+    text += "directory slow { sync 1h } allow group x -> erp : tcp/1 revoke group finance within 5m"
+    for directory, expected in ((snapshot, ["SEG315"]), (SNAPSHOT, [])):
+        read = of_texts({"p.seg": text, "identities.lock.json": directory})
+        of, problems = resolve([file for _, file in read.files])
+        assert not (*read.diagnostics, *problems)
+        assert [each.code for each in check_identity(of)] == expected
 
 
 def test_a_promise_is_of_the_members_of_its_group() -> None:

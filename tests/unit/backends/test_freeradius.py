@@ -95,6 +95,13 @@ def test_the_order_of_statements_changes_no_byte() -> None:
     assert files(freeradius.emit, turned) == files(freeradius.emit, policy(TEXT))
 
 
+def test_no_other_node_has_the_servers_folder() -> None:
+    text = f"{TEXT} switch RADIUS {{ platform junos }} gateway gw {{ interface lan0 {{ zone hr }} }}"
+    assert complaints(freeradius.emit, text) == [
+        ("SEG503", "`RADIUS` is where the files for the RADIUS server go", "RADIUS")
+    ]
+
+
 HOSTILE = [
     "DEFAULT",
     "$INCLUDE /etc/passwd",
