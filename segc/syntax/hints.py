@@ -202,6 +202,17 @@ def _bad_name(problem: Problem) -> Advice | None:
     return Advice("a name starts with a letter or `_`")
 
 
+def _kind_of_source(problem: Problem) -> Advice | None:
+    tokens = [each for each in problem.values[-2:] if isinstance(each, Token)]
+    if problem.found != "{" or [token.type for token in tokens] != ["SOURCE", "NAME"]:
+        return None
+    name = tokens[1].value
+    return Advice(
+        f"write `source {name} openvpn {{`, or another kind: wireguard, radius, dhcp, posture, manual",
+        f"how does `{name}` vouch? its kind is missing",
+    )
+
+
 def _misspelt(problem: Problem) -> Advice | None:
     if len(problem.found) > 20 or not problem.found[0].isalpha():
         return None
@@ -243,6 +254,7 @@ HINTS: tuple[Hint, ...] = (
     _reserved,
     _hours_alone,
     _bad_name,
+    _kind_of_source,
     _misspelt,
     _quotes,
     _missing_comma,

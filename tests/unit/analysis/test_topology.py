@@ -32,6 +32,16 @@ def test_the_samples_are_as_they_should_be(name, check):
 # ---- VLANs between gateways and switches
 
 
+def test_a_vlan_that_802_1x_puts_ports_into_and_that_no_trunk_carries():
+    zone = 'zone desk { vlan 30  subnet 10.0.30.0/24  dot1x user "ana" }\n'
+    gateway = GATEWAY.replace("hr, lab", "hr, lab, desk")
+    asking = "switch `sw` has ports in zone `desk`, and no trunk that takes it to a gateway"
+    carried, cut = "p2 trunk hr, lab, desk", "p2 trunk hr, lab"
+    assert found(zone + gateway + switch("p1 dot1x", carried)) == []
+    assert ("SEG207", asking, "port p1 dot1x") in found(zone + gateway + switch("p1 dot1x", cut))
+    assert "port p1 zone hr" not in str(found(zone + gateway + switch("p1 zone hr", cut)))
+
+
 def test_a_vlan_that_comes_by_no_trunk():
     missing = "gateway `gw` expects `lab`, which no trunk of a switch carries"
     assert found(GATEWAY + switch("p1 zone hr", "p2 trunk hr")) == [("SEG207", missing, "lan0")]
