@@ -6,6 +6,7 @@ Its policy comes by `segc apply`, its sessions by `segc agent`, and who is where
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from segc.sessions.client import ask
+from segc.sessions.sources import hook
 from tests.netns.applying import Host
 from tests.netns.conversation import open_tcp, serve_tcp, tcp_connect
 from tests.netns.harness import Gateway
@@ -25,6 +27,7 @@ from tests.netns.namespace import Namespace
 from tests.netns.policy import interfaces
 from tests.netns.programs import Program, awaited
 
+DOCS = Path(__file__).parents[2] / "docs/identity.md"
 ZONES = """
 zone office  { subnet 10.1.0.0/24, 2001:db8:1::/64  host switch = 10.1.0.2 }
 zone finance { subnet 10.2.0.0/24, 2001:db8:2::/64  host erp = 10.2.0.20, 2001:db8:2::20 }
@@ -159,6 +162,14 @@ def dies_within(connection: socket.socket, seconds: float) -> bool:
         if time.monotonic() > end:
             return False
     return time.monotonic() <= end + 0.2
+
+
+def documented(language: str, firm: Firm | None = None) -> str:
+    """The example in this language of docs/identity.md, with the hook where it is and the firm's socket."""
+    found = re.search(rf"^```{language}\n(.*?)^```$", DOCS.read_text(), re.MULTILINE | re.DOTALL)
+    assert found, f"docs/identity.md has no example of {language}"
+    socket = f" --socket {firm.socket}" if firm else ""
+    return found[1].replace("HOOK", f"{hook.__file__}{socket}")
 
 
 def report(path: Path, device: str, at: float | None = None, **facts: object) -> None:

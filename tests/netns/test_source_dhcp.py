@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.netns.firm import FLOWS, PEOPLE, ZONES, Firm, reaches
+from tests.netns.firm import FLOWS, PEOPLE, ZONES, Firm, documented, reaches
 from tests.netns.namespace import Namespace
 from tests.netns.policy import interfaces
 from tests.netns.programs import Program, awaited, needs
@@ -57,11 +57,14 @@ def leased(host: Namespace, tmp_path: Path) -> Iterator[tuple[Program, str]]:
         yield client, client.said.partition("bound ")[2].split()[0]
 
 
-def dnsmasq(firm: Firm, *options: str) -> Program:
-    argv = ["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root", "--port=0", "--log-dhcp"]
+def dnsmasq(firm: Firm, lines: str = "") -> Program:
+    """With these lines of configuration."""
+    config = firm.folder / "dnsmasq.conf"
+    config.write_text(lines)
+    argv = ["dnsmasq", "--no-daemon", f"--conf-file={config}", "--user=root", "--port=0", "--log-dhcp"]
     argv += ["--interface=dev0", "--bind-interfaces", "--dhcp-range=10.5.0.50,10.5.0.60,255.255.255.0,2m"]
     argv += [f"--dhcp-leasefile={firm.folder}/leases", "--dhcp-authoritative", "--no-ping"]
-    server = Program(firm.gateway.namespace, [*argv, *options])
+    server = Program(firm.gateway.namespace, argv)
     server.says("DHCP, IP range")
     return server
 
@@ -90,7 +93,7 @@ def test_dnsmasq_tells_of_its_leases_itself(tmp_path: Path) -> None:
         script.write_text(net.segc_source("hook", "dnsmasq", "lan"))
         script.chmod(0o755)
         host = net.gateway.attach("dev0", OTHER)
-        with dnsmasq(net, f"--dhcp-script={script}", "--script-on-renewal"):
+        with dnsmasq(net, documented("dnsmasq").replace("/etc/segc/leases", str(script))):
             with leased(host, tmp_path) as (client, address):
                 assert awaited(lambda: net.bindings() == {address: mac})
                 assert reaches(host, address, PEOPLE)

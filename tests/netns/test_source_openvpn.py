@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +23,7 @@ from tests.netns.firm import (
     PEOPLE,
     Firm,
     dies_within,
+    documented,
     flows,
     reaches,
     report,
@@ -35,8 +36,14 @@ from tests.netns.test_language_time import settled_now, span
 
 pytestmark = [pytest.mark.kernel, needs("openvpn", "openssl")]
 
-HOOK = ("hook", "openvpn", "hq-vpn", "--device", "X509_0_OU")
-BY_MANAGEMENT = "management-client-auth\nauth-user-pass-optional\n"
+MANAGEMENT = "/run/openvpn-server/hq.sock"
+WIRINGS: dict[str, Callable[[Firm], str]] = {
+    "hook": lambda firm: firm.segc_source("hook", "openvpn", "hq-vpn", "--device", "X509_0_OU"),
+    "management": lambda firm: (
+        f"management {MANAGEMENT} unix\nmanagement-client-auth\nauth-user-pass-optional\n"
+    ),
+    "hook+management": lambda firm: documented("openvpn", firm),
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +96,7 @@ def vpn(
     with Firm(folder=tmp_path) as firm, ExitStack() as stack:
         firm.apply(policy)
         agent = stack.enter_context(firm.agent())
-        lines = more
-        if "hook" in wiring:
-            lines += firm.segc_source(*HOOK)
-        if "management" in wiring:
-            lines += f"management {tmp_path / 'management'} unix\n"
-        if wiring == "management":
-            lines += BY_MANAGEMENT
+        lines = WIRINGS[wiring](firm).replace(MANAGEMENT, str(tmp_path / "management")) + more
         server = stack.enter_context(serve(firm.gateway.namespace, authority, lines))
         outside = firm.gateway.attach("wan0", "198.51.100.7")
         if "management" in wiring:
@@ -105,10 +106,7 @@ def vpn(
         yield Vpn(firm, authority, outside, server, agent)
 
 
-WIRINGS = ("hook", "management", "hook+management")
-
-
-@pytest.mark.parametrize("wiring", WIRINGS)
+@pytest.mark.parametrize("wiring", list(WIRINGS))
 def test_who_comes_in_by_the_vpn_reaches_what_is_his(
     tmp_path: Path, authority: Authority, wiring: str
 ) -> None:

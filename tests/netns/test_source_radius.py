@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.netns.accounting import freeradius, recorded, replay, send
-from tests.netns.firm import FLOWS, MANAGED, PEOPLE, Firm, dies_within, flows, reaches, report, stream
+from tests.netns.firm import (
+    FLOWS,
+    MANAGED,
+    PEOPLE,
+    Firm,
+    dies_within,
+    documented,
+    flows,
+    reaches,
+    report,
+    stream,
+)
 from tests.netns.namespace import Namespace
 from tests.netns.programs import Program, awaited, needs
 
@@ -49,7 +60,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def listening(office: Office) -> Program:
     clients = office.firm.folder / "clients"
-    clients.write_text(f"# switches\n10.1.0.0/28 {SECRET}\n")
+    clients.write_text("# switches\n" + documented("clients").replace("secret-of-the-switches", SECRET))
     arguments = [
         "radius",
         "wifi",
@@ -200,7 +211,8 @@ def test_secrets_show_nowhere(office: Office) -> None:
 
 
 def test_freeradius_tells_by_exec(office: Office, tmp_path: Path) -> None:
-    module = office.firm.segc_source("hook", "freeradius", "wifi", "--device", "Calling-Station-Id")
+    module = documented("freeradius", office.firm)
+    assert module == office.firm.segc_source("hook", "freeradius", "wifi")
     with freeradius(office.firm.gateway.namespace, tmp_path / "raddb", module, "segc", SECRET):
         assert office.account("Start", "s1", "ana", ANA, ANA6, Calling_Station_Id="AA-BB-CC-DD-EE-FF")
         assert office.account("Start", "s2", "bo", BO)

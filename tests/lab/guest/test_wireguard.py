@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from segc.cli import app
-from tests.netns.firm import OUTSIDE, PEOPLE, Firm, dies_within, flows, reaches, stream
+from tests.netns.firm import OUTSIDE, PEOPLE, Firm, dies_within, documented, flows, reaches, stream
 from tests.netns.namespace import Namespace, run
 from tests.netns.programs import awaited
 
@@ -91,7 +91,8 @@ class Tunnels:
 def tunnels(tmp_path: Path) -> Iterator[Tunnels]:
     keys = {name: key(tmp_path / name) for name in ("gateway", "ana", "bo")}
     peers = tmp_path / "peers"
-    peers.write_text(f"{keys['ana']} ana@acme.example laptop-17\n{keys['bo']} bo@acme.example\n")
+    example = documented("peers").replace("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", keys["ana"])
+    peers.write_text(f"{example}{keys['bo']} bo@acme.example\n")
     with Firm(folder=tmp_path, zones=ZONES, gateway_text=GATEWAY, made=frozenset({"wg0"})) as firm:
         inside, outside = firm.gateway.namespace, firm.gateway.attach("wan0", "198.51.100.7")
         run(inside, ["ip", "link", "add", "wg0", "type", "wireguard"])

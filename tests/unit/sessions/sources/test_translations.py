@@ -23,6 +23,7 @@ from segc.sessions.sources.radius import (
     secret_of,
 )
 from segc.sessions.sources.wireguard import Peer
+from tests.netns.firm import documented
 
 NOW = 1_790_000_000.0
 
@@ -364,6 +365,11 @@ def test_a_report_is_believed_until_it_is_old() -> None:
 def test_what_is_no_report_says_nothing(report: object, words: str) -> None:
     with pytest.raises(posture.FeedError, match=words):
         posture.request(report, 3600, NOW)
+
+
+def test_the_documented_report() -> None:
+    (report,) = posture.reports(documented("json"))
+    assert posture.request(report, 3600, report_time := 1795417200.0)["at"] == report_time
 
 
 def test_feeds_of_any_shape() -> None:
