@@ -115,11 +115,17 @@ def _posture_until(name: str, session: Session, situation: Situation, now: Momen
         return FOREVER
     known = _claimed(session, now) if spoken else {}
     for fact, each in situation.devices.get(claim.device or "", {}).items():
-        newer = fact not in known or known[fact].at <= each.at
-        if newer and each.at <= now.wall and vouches(each.source, "posture", name, book):
+        newer = each.at <= now.wall and (fact not in known or known[fact].at <= each.at)
+        if newer and vouches(each.source, "posture", name, book) and _speaks_of(each.source, claim, book):
             known[fact] = each
     until = holds_until(book.postures[name], known, now.wall)
     return until if until in (NEVER, FOREVER) else now.on_boot_clock(until)
+
+
+def _speaks_of(feed: str, claim: Claim, book: Book) -> bool:
+    """A feed that has zones knows devices that are there."""
+    source = book.sources.get(feed)
+    return source is None or not source.zones or all(each in source.space for each in claim.addresses)
 
 
 def _claimed(session: Session, now: Moment) -> dict[str, Known]:

@@ -1,0 +1,380 @@
+"""The agent under strain: forged and broken calls, full disks, clocks that jump, reboots."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segc.sessions import agent as agent_module
+from segc.sessions.agent import Agent
+from segc.sessions.audit import Audit
+from segc.sessions.clock import Moment
+from segc.sessions.journal import Journal
+from segc.sessions.kernel import Kernel
+from segc.sessions.requests import LONGEST, Peer, answer
+from segc.sessions.upkeep import Upkeep
+from tests.netns.agents import AgentHost
+
+pytestmark = pytest.mark.kernel
+STAFF = "allow group staff in a -> b : tcp/443\nallow group chiefs in a -> b : tcp/22 require posture managed"
+VPN = {"source": "vpn", "kind": "openvpn"}
+ROOT = Peer(0, "root")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[AgentHost]:
+    with AgentHost(folder=tmp_path) as host:
+        host.apply_here(host.wanted(STAFF))
+        yield host
+
+
+@pytest.fixture
+def running(host: AgentHost) -> AgentHost:
+    host.start_agent()
+    return host
+
+
+# -- calls ---------------------------------------------------------------------------------------------
+
+
+def raw(host: AgentHost, data: bytes, timeout: float = 5) -> list[dict[str, Any]]:
+    """What comes back until the agent hangs up, or we do."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(timeout)
+        client.connect(str(host.socket))
+        try:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        with client.makefile("rb") as lines:
+            return [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"{", b"null", b"[1]", b'"bind"', b"\xff\xfe", b"[" * 100_000, b'{"do":"bind"}', b'{"do":["bind"]}',
+     b'{"do":"unbind"}', b'{"do":"unbind","user":7}', b'{"do":"facts","device":"x","facts":[1]}',
+     b'{"do":"renew","source":"vpn","id":"none"}', b'{"do":"revoke","users":"ana"}', b'{"do":"__class__"}',
+     b'{"do":"bind","user":"\\u0000","addresses":["10.1.0.5"]}', b'{"do":"bind","at":1e999}'],
+)  # fmt: skip
+def test_broken_calls_are_answered_with_words(running: AgentHost, line: bytes) -> None:
+    (found,) = raw(running, line + b"\n")
+    assert found["ok"] is False
+    assert "Error" not in found["error"]
+    assert "Traceback" not in found["error"]
+    assert running.claim("a.5", "ana@x.example")["ok"]
+
+
+def test_a_line_without_an_end_is_cut_off(running: AgentHost) -> None:
+    peak = Path(f"/proc/{running.agent.pid}/status") if running.agent else None
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(running.socket))
+        sent = 0
+        with pytest.raises(OSError):
+            while sent < 100 << 20:
+                sent += client.send(b"x" * (1 << 20))
+        assert sent < 4 * LONGEST
+    assert peak
+    words = peak.read_text().split()
+    assert int(words[words.index("VmHWM:") + 1]) < 200 * 1024
+    assert running.claim("a.5", "ana@x.example")["ok"]
+
+
+def test_nobody_waits_for_a_client_that_takes_no_answers(running: AgentHost) -> None:
+    for number in range(200):
+        running.claimed(f"a.{number + 5}", "ana@x.example")
+    with ExitStack() as stack:
+        for _ in range(20):
+            lazy = stack.enter_context(socket.socket(socket.AF_UNIX))
+            lazy.connect(str(running.socket))
+            lazy.sendall(b'{"do":"sessions"}\n' * 50)
+            half = stack.enter_context(socket.socket(socket.AF_UNIX))
+            half.connect(str(running.socket))
+            half.sendall(b'{"do":"bi')
+        started = time.monotonic()
+        assert running.claim("a.5", "bo@x.example")["ok"]
+        assert time.monotonic() - started < 1
+
+
+def test_a_full_backlog_is_worked_off(running: AgentHost) -> None:
+    """A thousand clients at once: each is served, or told to come again."""
+    assert running.agent
+    answers: list[dict[str, Any]] = []
+
+    def call(number: int) -> None:
+        try:
+            answers.append(
+                running.claim(f"a.{number % 200 + 5}", "ana@x.example", **VPN, id=str(number % 200))
+            )
+        except Exception as error:
+            answers.append({"ok": False, "error": str(error)})
+
+    os.kill(running.agent.pid, signal.SIGSTOP)
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(700)]
+    for thread in threads:
+        thread.start()
+    os.kill(running.agent.pid, signal.SIGCONT)
+    for thread in threads:
+        thread.join()
+    refused = {each["error"] for each in answers if not each["ok"]}
+    assert sum(each["ok"] for each in answers) >= 500
+    assert refused <= {"too many ask at once: try again"}
+    bound = len([each for each in running.ask("sessions")["sessions"]])
+    assert bound == len({a for a in running.bound() if "." in a}) <= 200
+
+
+def test_only_root_and_the_group_may_ask(running: AgentHost) -> None:
+    assert stat.S_IMODE(running.socket.stat().st_mode) == 0o660
+    running.folder.chmod(0o755)
+    running.socket.chmod(0o666)  # as if somebody had opened it
+    code = (
+        "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "import socket; c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1])\n"
+        "print(c.makefile().readline())"
+    )
+    for parent in running.folder.parents:
+        if parent != Path("/") and not parent.stat().st_mode & 0o001:
+            pytest.skip(f"nobody else may enter `{parent}`")
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(running.socket)], capture_output=True, text=True, cwd="/"
+    )
+    assert "only root and members of the group segc" in done.stdout, done.stderr
+
+
+# -- order ---------------------------------------------------------------------------------------------
+
+
+def test_what_comes_twice_or_late_changes_nothing(running: AgentHost) -> None:
+    now = time.time()
+    first = {**VPN, "id": "7", "at": now - 50}
+    assert running.claimed("a.5", "ana@x.example", **first)
+    assert running.claim("a.5", "ana@x.example", **first) == {"ok": True, "stale": True}
+    assert running.claim("a.6", "bo@x.example", **{**first, "at": now - 60}) == {"ok": True, "stale": True}
+    assert running.ask("unbind", source="vpn", id="7", at=now - 55)["ended"] == 0
+    assert running.ask("renew", source="vpn", id="7", at=now - 50) == {"ok": True, "stale": True}
+    assert running.ask("unbind", source="vpn", id="7", at=now - 40)["ended"] == 1
+    assert running.claim("a.5", "ana@x.example", **{**first, "at": now - 45}) == {"ok": True, "stale": True}
+    assert running.ask("unbind", source="vpn", id="8", at=now - 40)["ended"] == 0
+    assert running.claim("a.5", "ana@x.example", **{**first, "id": "8", "at": now - 45})["stale"]
+    running.kill_agent(signal.SIGKILL)
+    running.start_agent()
+    assert running.claim("a.5", "ana@x.example", **{**first, "id": "8", "at": now - 45})["stale"]
+    assert not running.bound()
+    assert running.claimed("a.5", "ana@x.example", **{**first, "at": now - 30})
+    assert running.ask("unbind", source="vpn", all=True, at=now - 20)["ended"] == 1
+    assert running.claim("a.5", "ana@x.example", **{**first, "id": "9", "at": now - 25})["stale"]
+    assert running.claimed("a.5", "ana@x.example", **{**first, "id": "9", "at": now - 10})
+
+
+def test_the_stronger_proof_keeps_an_address(running: AgentHost) -> None:
+    running.claimed("a.5", "ana@x.example", **VPN, id="1", mfa=True)
+    weak = running.claim("a.5", "bo@x.example", source="leases", kind="dhcp", id="2")
+    assert "proved by certificate+mfa: mac does not outweigh that" in weak["error"]
+    assert running.audit[-1]["event.outcome"] == "failure"
+    assert running.audit[-1]["user.name"] == "bo@x.example"
+    running.claimed("a.5", "bo@x.example", **VPN, id="3", mfa=True)
+    assert [each["user"] for each in running.ask("sessions")["sessions"]] == ["bo@x.example"]
+
+
+def test_facts_about_a_device_open_and_close(running: AgentHost) -> None:
+    running.claimed("a.5", "cy@x.example", **VPN, id="1", device="laptop")
+    chiefs = "who4_g_chiefs"
+
+    def in_chiefs() -> bool:
+        return any(running.members(chiefs).values())
+
+    assert not in_chiefs()
+    now = time.time()
+    assert running.ask("facts", device="laptop", facts={"disk_encrypted": True}, at=now - 10) == {"ok": True}
+    assert in_chiefs()
+    late = running.ask("facts", device="laptop", facts={"disk_encrypted": False}, at=now - 20)
+    assert late == {"ok": True, "stale": True}
+    assert in_chiefs()
+    running.ask("facts", device="laptop", facts={"disk_encrypted": False}, at=now - 5)
+    assert not in_chiefs()
+    running.ask("facts", device="laptop", facts={"disk_encrypted": True}, ttl=2)
+    assert in_chiefs()
+    assert running.wait(lambda: not in_chiefs()) < 3, "stale facts fail"
+    assert len(running.ask("sessions")["sessions"]) == 1
+
+
+# -- disks, clocks, reboots ----------------------------------------------------------------------------
+
+
+class Here:
+    """The agent in this process, with a clock that can be set."""
+
+    def __init__(self, host: AgentHost, folder: Path | None = None) -> None:
+        self.host, self.wall, self.boot = host, 0.0, 0.0
+        self.folder = folder or host.state.root / "sessions"
+        self.start()
+
+    def clock(self) -> Moment:
+        boot = time.clock_gettime(time.CLOCK_BOOTTIME) + self.boot
+        return Moment(time.time() + self.boot + self.wall, boot)
+
+    def start(self) -> None:
+        self.journal = Journal(self.folder)
+        kernel = self.host.inside(Kernel)
+        self.agent = Agent(self.journal, kernel, Audit(), self.clock, "gw")
+        self.upkeep = Upkeep(self.agent, self.host.state)
+        self.host.inside(self.upkeep.start)
+        self.upkeep.finish()
+
+    def stop(self) -> None:
+        self.upkeep.finish()
+        self.journal.close()
+        self.agent.kernel.close()
+
+    def tick(self) -> None:
+        self.host.inside(self.upkeep.tick)
+        self.upkeep.finish()
+
+    def ask(self, do: str, **more: Any) -> dict[str, Any]:
+        line = json.dumps({"do": do, **more}).encode()
+        return self.host.inside(lambda: answer(line, self.upkeep, ROOT))
+
+    def claim(self, name: str, user: str, **more: Any) -> dict[str, Any]:
+        return self.ask("bind", user=user, addresses=[self.host.address(name, 4)], **VPN, **more)
+
+    def users(self) -> list[str]:
+        return sorted(each.claim.user for each in self.agent.registry)
+
+
+@pytest.fixture
+def here(host: AgentHost) -> Iterator[Here]:
+    found = Here(host)
+    yield found
+    found.stop()
+
+
+@pytest.mark.parametrize("wall", [-1e6, -100, 100, 1e6])
+def test_a_clock_that_is_set_neither_ends_nor_prolongs(here: Here, wall: float) -> None:
+    here.claim("a.5", "ana@x.example", id="1", ttl=60)
+    here.claim("a.6", "bo@x.example", id="2", ttl=600)
+    here.wall = wall
+    here.tick()
+    assert here.users() == ["ana@x.example", "bo@x.example"]
+    here.boot = 61
+    here.tick()
+    assert here.users() == ["bo@x.example"]
+    assert here.host.bound() == {"10.1.0.6"}
+
+
+def test_a_restart_takes_up_what_is_valid_with_what_is_left(here: Here) -> None:
+    here.claim("a.5", "ana@x.example", id="1", ttl=60)
+    here.claim("a.6", "bo@x.example", id="2", ttl=600)
+    here.stop()
+    here.boot = 100
+    here.start()
+    assert here.users() == ["bo@x.example"]
+    assert here.host.bound() == {"10.1.0.6"}
+    (left,) = here.ask("sessions")["sessions"]
+    assert left["until"] - here.clock().wall == pytest.approx(500, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("down", "wall", "stays"),
+    [(0, 0, ["ana@x.example", "bo@x.example"]), (0, 100, ["bo@x.example"]), (0, 700, []), (0, -50, [])],
+)
+def test_a_reboot_counts_by_unix_time_and_a_clock_behind_proves_nothing(
+    here: Here, monkeypatch: pytest.MonkeyPatch, down: float, wall: float, stays: list[str]
+) -> None:
+    here.claim("a.5", "ana@x.example", id="1", ttl=60)
+    here.claim("a.6", "bo@x.example", id="2", ttl=600)
+    here.stop()
+    monkeypatch.setattr("segc.apply.host.boot", lambda: "another run of the kernel")
+    monkeypatch.setattr("segc.sessions.upkeep.host.boot", lambda: "another run of the kernel")
+    here.wall = wall
+    here.boot = -time.clock_gettime(time.CLOCK_BOOTTIME) + 20  # the kernel has just started
+    here.wall -= here.boot
+    here.start()
+    assert here.users() == stays
+    assert len(here.host.bound()) == len(stays)
+
+
+def test_after_a_reboot_a_clock_that_is_put_right_shortens_what_came_over(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.claim("a.5", "ana@x.example", id="1", ttl=600)
+    here.stop()
+    monkeypatch.setattr("segc.sessions.upkeep.host.boot", lambda: "another run of the kernel")
+    here.start()
+    here.claim("a.6", "bo@x.example", id="2", ttl=600)
+    here.wall = 1000
+    here.tick()
+    assert here.users() == ["bo@x.example"]
+
+
+def test_on_a_full_disk_nothing_begins_and_all_that_must_ends(host: AgentHost) -> None:
+    folder = host.folder / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], check=True)
+    try:
+        here = Here(host, folder / "sessions")
+        try:
+            assert here.claim("a.5", "ana@x.example", id="1")["ok"]
+            room = os.statvfs(folder)
+            (folder / "filler").write_bytes(b"x" * (room.f_bavail * room.f_frsize))
+            refused = {}
+            for number in range(2, 20_000):
+                refused = here.claim("a.6", "bo@x.example", id=f"{number}")
+                if not refused["ok"]:
+                    break
+            assert "cannot be written down: no space left" in refused["error"]
+            left = here.users()
+            assert len(here.host.bound()) == len(left)
+            assert here.ask("unbind", user="ana@x.example")["ended"] == 1
+            assert not here.agent.owed, "the reserve was not enough"
+            here.stop()
+            (folder / "filler").unlink()
+            here.start()
+            assert here.users() == [user for user in left if user != "ana@x.example"]
+            assert here.claim("a.7", "cy@x.example", id="after")["ok"]
+        finally:
+            here.stop()
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_damaged_journal_lets_nobody_in(here: Here) -> None:
+    here.claim("a.5", "ana@x.example", id="1")
+    here.claim("a.6", "bo@x.example", id="2")
+    here.stop()
+    path = here.folder / "journal.1"
+    path.write_bytes(path.read_bytes().replace(b"bo@", b"cy@").replace(b"ana@", b"eve@"))
+    here.start()
+    assert here.users() == []
+    assert not here.host.bound()
+    assert here.claim("a.5", "ana@x.example", id="3")["ok"]
+
+
+def test_a_journal_that_grew_is_shortened_while_sessions_go_on(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segc.sessions.journal.COMPACT", 20_000)
+    for number in range(300):
+        assert here.claim(f"a.{number % 5 + 5}", "ana@x.example", id=f"{number % 5}")["ok"]
+    here.tick()
+    assert here.claim("a.11", "bo@x.example", id="while it is written")["ok"]
+    here.tick()
+    names = sorted(path.name for path in here.folder.iterdir())
+    assert names == ["journal.2", "lock", "snapshot.2"]
+    here.stop()
+    here.start()
+    assert here.users() == ["ana@x.example"] * 5 + ["bo@x.example"]
+    assert agent_module.LINGER > 0

@@ -1,0 +1,206 @@
+"""What the policy makes of claims: sources, bounds, sets, postures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from segc.compile import build
+from segc.identity.claim import Claim, ClaimError, claim_of, packed, unpacked
+from segc.sessions.book import Book, BookError, read_book
+from segc.sessions.clock import Moment
+from segc.sessions.judge import RefusedError, Situation, judge
+from segc.sessions.posture import Known
+from segc.sessions.session import Session, Verdict
+from segc.source import SourceFile
+from segc.syntax.parse import parse
+from tests.netns.policy import compile_text
+
+NOW = Moment(1_800_000_000.0, 5000.0)
+POLICY = """
+zone vpn { subnet 10.8.0.0/24, 2001:db8:8::/64 }
+zone desk { subnet 10.9.0.0/24 }
+zone erp { subnet 10.2.0.0/24 }
+group staff { user "ana@x.example", "bo@x.example"  group chiefs }
+group chiefs { user "cy@x.example" }
+posture managed { disk_encrypted = true  os_version >= "14.2" }
+session staff { max 10h idle 1h }
+session chiefs { max 2h }
+source hq openvpn { zone vpn  mfa  posture managed  max 3h }
+source nac radius { zone desk }
+source feed posture { posture managed }
+gateway gw { interface a { zone vpn } interface b { zone erp } interface c { zone desk } }
+allow group staff -> erp : tcp/443
+allow group chiefs -> erp : tcp/22 require mfa
+allow group staff -> erp : tcp/25 require mfa, posture managed
+"""
+
+
+def book_of(policy: str) -> Book:
+    source = SourceFile("policy.seg", policy)
+    built = build(compile_text(policy).policy, [(source, parse(source)[0])])
+    return read_book(next(each.text for each in built.artifacts if each.name == "sessions.json"))
+
+
+BOOK = book_of(POLICY)
+OPEN = book_of("\n".join(line for line in POLICY.splitlines() if not line.startswith("source")))
+
+
+def claim(**more: Any) -> Claim:
+    document = {
+        "user": "ana@x.example",
+        "addresses": ["10.8.0.6"],
+        "source": "hq",
+        "kind": "openvpn",
+        "id": "1",
+    }
+    return claim_of({**document, **more}, NOW.wall)
+
+
+def judged(
+    given: Claim, situation: Situation | Book = BOOK, began: float = NOW.boot, active: float = NOW.boot
+) -> Verdict:
+    situation = Situation(situation) if isinstance(situation, Book) else situation
+    return judge(Session(given, began, NOW.boot, active, given.at), situation, NOW)
+
+
+def words(verdict: Verdict) -> list[str]:
+    return [membership.words for membership, _ in verdict.held]
+
+
+def test_groups_and_a_second_factor_decide_on_sets() -> None:
+    assert words(judged(claim())) == ["group staff"]
+    assert words(judged(claim(user="cy@x.example"))) == ["group staff"]
+    assert words(judged(claim(user="cy@x.example", mfa=True))) == ["group chiefs with mfa", "group staff"]
+    assert words(judged(claim(user="nobody@x.example"))) == []
+
+
+def test_the_least_of_all_bounds_is_the_session_s() -> None:
+    for user, ttl, began, seconds, bound in (
+        ("ana@x.example", None, 0, 3600, "hq vouches for 3600 s"),
+        ("ana@x.example", 60, 0, 60, "hq vouches for 60 s"),
+        ("ana@x.example", 36000, 0, 3 * 3600, "source hq: max 10800 s"),
+        ("ana@x.example", 36000, -1000, 3 * 3600 - 1000, "source hq: max 10800 s"),
+        ("cy@x.example", 36000, 0, 2 * 3600, "session chiefs: max 7200 s"),
+    ):
+        verdict = judged(claim(user=user, ttl=ttl), began=NOW.boot + began)
+        assert (verdict.until - NOW.boot, verdict.bound) == (seconds, bound)
+    with pytest.raises(RefusedError, match="it is over: source hq"):
+        judged(claim(ttl=36000), began=NOW.boot - 3 * 3600)
+    with pytest.raises(RefusedError, match="nothing was heard of it for 3600 s"):
+        judged(claim(), active=NOW.boot - 3600)
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"addresses": ["10.9.0.6"]}, "10.9.0.6 is in no zone that `hq` vouches for: `vpn`"),
+        ({"addresses": ["10.8.0.6", "2001:db8:9::1"]}, "2001:db8:9::1 is in no zone"),
+        ({"source": "other"}, "the policy knows no source `other`"),
+        ({"kind": "radius"}, "is of kind `openvpn`, not `radius`"),
+    ],
+)
+def test_a_source_speaks_of_its_zones_only(more: dict[str, Any], error: str) -> None:
+    with pytest.raises(RefusedError, match=error.replace("`", "`")):
+        judged(claim(**more))
+    assert words(judged(claim(**more), OPEN)) == ["group staff"]
+
+
+def test_a_second_factor_counts_where_the_source_may_vouch_for_it() -> None:
+    there = {
+        "addresses": ["10.9.0.6"],
+        "source": "nac",
+        "kind": "radius",
+        "user": "cy@x.example",
+        "mfa": True,
+    }
+    assert words(judged(claim(**there))) == ["group staff"]
+    assert words(judged(claim(**there), OPEN)) == ["group chiefs with mfa", "group staff"]
+
+
+GOOD = {"disk_encrypted": True, "os_version": "14.10"}
+MANAGED = "group staff with mfa, posture managed"
+
+
+def test_postures_by_name_by_facts_and_by_the_feed_of_the_device() -> None:
+    assert MANAGED not in words(judged(claim(mfa=True)))
+    assert MANAGED in words(judged(claim(mfa=True, postures=["managed"])))
+    assert MANAGED in words(judged(claim(mfa=True, facts=GOOD)))
+    assert MANAGED not in words(judged(claim(mfa=True, facts={**GOOD, "os_version": "14.1"})))
+    told = {name: Known(value, NOW.wall + 50, NOW.wall - 1, "feed") for name, value in GOOD.items()}
+    situation = Situation(BOOK, {"laptop": told})
+    verdict = judged(claim(mfa=True, device="laptop"), situation)
+    assert {m.words: limit for m, limit in verdict.held}[MANAGED] == NOW.boot + 50
+    assert MANAGED not in words(judged(claim(mfa=True, device="other"), situation))
+    bad = {**told, "disk_encrypted": Known(False, NOW.wall + 50, NOW.wall + 0, "feed")}
+    assert MANAGED not in words(
+        judged(claim(mfa=True, device="laptop", facts=GOOD), Situation(BOOK, {"laptop": bad}))
+    )
+    unknown = {name: fact._replace(source="stranger") for name, fact in told.items()}
+    assert MANAGED not in words(
+        judged(claim(mfa=True, device="laptop"), Situation(BOOK, {"laptop": unknown}))
+    )
+    early = {name: fact._replace(at=NOW.wall + 9) for name, fact in told.items()}
+    assert MANAGED not in words(judged(claim(mfa=True, device="laptop"), Situation(BOOK, {"laptop": early})))
+
+
+def test_who_is_barred_is_of_no_group_or_not_of_these() -> None:
+    with pytest.raises(RefusedError, match="was revoked"):
+        judged(claim(), Situation(BOOK, {}, {"ana@x.example": None}))
+    partly = Situation(BOOK, {}, {"cy@x.example": frozenset({"group chiefs"})})
+    assert words(judged(claim(user="cy@x.example", mfa=True), partly)) == ["group staff"]
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"user": ""}, "`user` must be a name"),
+        ({"user": "a\nb"}, "printable"),
+        ({"user": "x" * 300}, "printable"),
+        ({"user": ["ana"]}, "`user` must be a name"),
+        ({"addresses": []}, "1 to 64 addresses"),
+        ({"addresses": ["10.8.0.0/24"]}, "no address of a host"),
+        ({"addresses": ["224.0.0.1"]}, "one host"),
+        ({"addresses": ["127.0.0.1"]}, "one host"),
+        ({"addresses": ["fe80::1"]}, "one host"),
+        ({"addresses": ["2001:db8::1%eth0"]}, "scope"),
+        ({"addresses": [17]}, "no address of a host"),
+        ({"kind": "oracle"}, "there is no kind of source `oracle`"),
+        ({"kind": "posture"}, "binds nobody"),
+        ({"mac": "eth0"}, "is no MAC address"),
+        ({"mfa": "yes"}, "`mfa` must be true or false"),
+        ({"ttl": 0}, "`ttl` must be"),
+        ({"ttl": True}, "`ttl` must be"),
+        ({"ttl": float("nan")}, "`ttl` must be"),
+        ({"at": float("inf")}, "`at` must be"),
+        ({"at": -1}, "`at` must be"),
+        ({"facts": {"a": 1.5}}, "versions and dates are strings"),
+        ({"facts": []}, "`facts` must be"),
+        ({"postures": "managed"}, "`postures` must"),
+        ({"root": True}, "`root` says nothing"),
+    ],
+)
+def test_claims_that_cannot_be(more: dict[str, Any], error: str) -> None:
+    with pytest.raises(ClaimError, match=error):
+        claim(**more)
+
+
+def test_claims_are_read_as_written() -> None:
+    full = claim(
+        mac="02-00-00-00-00-1E", device="laptop", mfa=True, postures=["b", "a"], facts=GOOD, ttl=9.5, at=17
+    )
+    assert (full.mac, full.ttl, full.at) == ("02:00:00:00:00:1e", 9, 17.0)
+    for each in (full, claim(), replace(full, facts={})):
+        assert claim_of(each.document(), NOW.wall) == each
+        assert unpacked(json.loads(json.dumps(packed(each)))) == each
+    assert claim(at=NOW.wall + 1000).at == NOW.wall
+    assert claim(addresses=["::ffff:10.8.0.6", "10.8.0.6"]).addresses == claim().addresses
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "sets": 3}', "null"])
+def test_books_of_another_format_are_refused(text: str) -> None:
+    with pytest.raises(BookError):
+        read_book(text)
