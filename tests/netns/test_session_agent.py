@@ -8,7 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from segc.sessions import agent as agent_module
 from segc.sessions.agent import Agent
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Moment
@@ -80,25 +79,32 @@ def test_broken_calls_are_answered_with_words(running: AgentHost, line: bytes) -
 
 
 def test_a_line_without_an_end_is_cut_off(running: AgentHost) -> None:
-    peak = Path(f"/proc/{running.agent.pid}/status") if running.agent else None
+    assert running.agent
+    memory = Path(f"/proc/{running.agent.pid}/status")
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(running.socket))
-        sent = 0
-        with pytest.raises(OSError):
-            while sent < 100 << 20:
-                sent += client.send(b"x" * (1 << 20))
-        assert sent < 4 * LONGEST
-    assert peak
-    words = peak.read_text().split()
+        assert poured(client, 100 << 20) < 4 * LONGEST
+    words = memory.read_text().split()
     assert int(words[words.index("VmHWM:") + 1]) < 200 * 1024
     assert running.claim("a.5", "ana@x.example")["ok"]
+
+
+def poured(client: socket.socket, size: int) -> int:
+    """How many of so many bytes it takes before it hangs up."""
+    sent = 0
+    try:
+        while sent < size:
+            sent += client.send(b"x" * (1 << 20))
+    except OSError:
+        pass
+    return sent
 
 
 def test_nobody_waits_for_a_client_that_takes_no_answers(running: AgentHost) -> None:
     for number in range(200):
         running.claimed(f"a.{number + 5}", "ana@x.example")
     with ExitStack() as stack:
-        for _ in range(20):
+        for _ in range(5):
             lazy = stack.enter_context(socket.socket(socket.AF_UNIX))
             lazy.connect(str(running.socket))
             lazy.sendall(b'{"do":"sessions"}\n' * 50)
@@ -133,26 +139,23 @@ def test_a_full_backlog_is_worked_off(running: AgentHost) -> None:
     refused = {each["error"] for each in answers if not each["ok"]}
     assert sum(each["ok"] for each in answers) >= 500
     assert refused <= {"too many ask at once: try again"}
-    bound = len([each for each in running.ask("sessions")["sessions"]])
+    bound = len(running.ask("sessions")["sessions"])
     assert bound == len({a for a in running.bound() if "." in a}) <= 200
 
 
-def test_only_root_and_the_group_may_ask(running: AgentHost) -> None:
-    assert stat.S_IMODE(running.socket.stat().st_mode) == 0o660
-    running.folder.chmod(0o755)
-    running.socket.chmod(0o666)  # as if somebody had opened it
-    code = (
-        "import os, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "import socket; c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1])\n"
-        "print(c.makefile().readline())"
-    )
-    for parent in running.folder.parents:
-        if parent != Path("/") and not parent.stat().st_mode & 0o001:
-            pytest.skip(f"nobody else may enter `{parent}`")
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(running.socket)], capture_output=True, text=True, cwd="/"
-    )
-    assert "only root and members of the group segc" in done.stdout, done.stderr
+def test_only_root_and_the_group_may_ask(host: AgentHost) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        path = Path(folder) / "agent.sock"
+        host.start_agent("--socket", str(path))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        path.parent.chmod(0o755)
+        path.chmod(0o666)  # as if somebody had opened it
+        code = (
+            "import os, socket, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+            "c = socket.socket(socket.AF_UNIX); c.connect(sys.argv[1]); print(c.makefile().readline())"
+        )
+        done = subprocess.run(["python3", "-c", code, str(path)], capture_output=True, text=True, cwd="/")
+        assert "only root and members of the group segc" in done.stdout, done.stderr
 
 
 # -- order ---------------------------------------------------------------------------------------------
@@ -288,16 +291,15 @@ def test_a_restart_takes_up_what_is_valid_with_what_is_left(here: Here) -> None:
 
 
 @pytest.mark.parametrize(
-    ("down", "wall", "stays"),
-    [(0, 0, ["ana@x.example", "bo@x.example"]), (0, 100, ["bo@x.example"]), (0, 700, []), (0, -50, [])],
+    ("wall", "stays"),
+    [(0, ["ana@x.example", "bo@x.example"]), (100, ["bo@x.example"]), (700, []), (-50, [])],
 )
 def test_a_reboot_counts_by_unix_time_and_a_clock_behind_proves_nothing(
-    here: Here, monkeypatch: pytest.MonkeyPatch, down: float, wall: float, stays: list[str]
+    here: Here, monkeypatch: pytest.MonkeyPatch, wall: float, stays: list[str]
 ) -> None:
     here.claim("a.5", "ana@x.example", id="1", ttl=60)
     here.claim("a.6", "bo@x.example", id="2", ttl=600)
     here.stop()
-    monkeypatch.setattr("segc.apply.host.boot", lambda: "another run of the kernel")
     monkeypatch.setattr("segc.sessions.upkeep.host.boot", lambda: "another run of the kernel")
     here.wall = wall
     here.boot = -time.clock_gettime(time.CLOCK_BOOTTIME) + 20  # the kernel has just started
@@ -377,4 +379,3 @@ def test_a_journal_that_grew_is_shortened_while_sessions_go_on(
     here.stop()
     here.start()
     assert here.users() == ["ana@x.example"] * 5 + ["bo@x.example"]
-    assert agent_module.LINGER > 0
