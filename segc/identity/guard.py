@@ -13,14 +13,12 @@ from segc.identity.snapshot import Directory
 FLOOR = 3  # people who may always leave at once
 
 
-def losses(former: Directory | None, now: Directory, share: int) -> Iterator[str]:
+def losses(former: Directory, now: Directory, share: int) -> Iterator[str]:
     """What is not to be believed, in words.
 
     That the directory lists nobody any more; that a group of two or more is empty, or not there; that more
     than `share` per cent of a group or of all left, and more than three people.
     """
-    if former is None:
-        return
     if former.users and not now.users:
         yield f"`{now.name}` lists nobody any more, and had {len(former.users):,}"
         return

@@ -96,6 +96,15 @@ def directory_of(name: str, kind: str, source: str, listing: Listing, wanted: Wa
     )
 
 
+def narrowed(former: Directory, wanted: Wanted) -> Directory:
+    """What a snapshot had of what is wanted now: a group that a policy does not name any more is no loss."""
+    groups = tuple(
+        each for each in former.groups if wanted.name_of(former.name, each.name, each.id) is not None
+    )
+    everybody = wanted.users.intersection(former.users).union(*(each.members for each in groups))
+    return Directory(former.name, former.kind, former.source, tuple(sorted(everybody)), groups)
+
+
 def members(group: Group, groups: Mapping[str, Group], users: Mapping[str, str]) -> frozenset[str]:
     """The names of all who are in a group, or in one that is in it. Groups that contain each other have the
     same members. DirectoryError where they nest deeper than anybody means them to."""

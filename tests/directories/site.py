@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,13 +10,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from click.testing import CliRunner
+
+from segc.cli.app import segc
 from segc.identity.snapshot import FILE
 
 SECRET = "corréct/horse battery+staple"
 TOKEN = "tok/en+of=the~test-7f3a"  # what a header can hold
 ROOT = Path(__file__).parents[2]
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @dataclass
@@ -29,11 +39,11 @@ class Site:
     def keep(self, secret: str) -> None:
         (self.folder / "corp.secret").write_text(secret + "\n")
 
-    def refused(self, *words: str, timeout: float = 60) -> None:
+    def refused(self, *words: str) -> None:
         """A sync fails with these words, and the snapshot stays as it is."""
         lock = self.folder / FILE
         before = lock.read_bytes() if lock.exists() else None
-        done = self.sync(timeout=timeout)
+        done = self.sync()
         assert done.returncode == 1, done.stdout
         assert "nothing was written" in done.stderr
         for word in words:
@@ -52,25 +62,32 @@ class Site:
     def settings(self, text: str) -> None:
         (self.folder / "identity.toml").write_text(text)
 
-    def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        home = self.folder / "home"
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SEGC_")},
-            "XDG_CACHE_HOME": str(home),
-            "PYTHONPATH": str(ROOT),
-            **self.secrets,
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "segc", *arguments],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout,
-        )  # fmt: skip
+    def run(self, *arguments: str) -> Done:
+        """The command, in this process."""
+        cleared = {name: None for name in os.environ if name.startswith("SEGC_")}
+        with contextlib.chdir(self.folder):
+            found = CliRunner().invoke(segc, arguments, env=cleared | self._environment)
+        done = Done(found.exit_code, found.stdout, found.stderr)
+        self.said += [done.stdout, done.stderr]
         assert "Traceback" not in done.stderr
         assert "segc has a bug" not in done.stderr, done.stderr
-        self.said += [done.stdout, done.stderr]
         return done
 
-    def sync(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        return self.run("identity", "sync", *arguments, timeout=timeout)
+    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+        """The command as a process of its own."""
+        argv = [sys.executable, "-m", "segc", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **self._environment}
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            argv, cwd=self.folder, env=environment, text=True, stdout=pipe, stderr=pipe
+        )  # fmt: skip
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"XDG_CACHE_HOME": str(self.folder / "home"), **self.secrets}
+
+    def sync(self, *arguments: str) -> Done:
+        return self.run("identity", "sync", *arguments)
 
     def synced(self, *arguments: str) -> Mapping[str, Any]:
         """The directories of the snapshot after a sync that has to work."""

@@ -11,11 +11,10 @@ import click
 
 from segc.cli.asking_agent import asked, socket_option
 from segc.cli.identity.policy import Drawn, answers, beside, chosen, drawn, drawn_of, force_option
-from segc.cli.identity.sync import DOUBTED
+from segc.cli.identity.sync import DOUBTED, doubted
 from segc.cli.standing import on_host, standing
 from segc.cli.terminal import complain, say
 from segc.diagnostics.measure import printable
-from segc.identity.guard import losses
 from segc.identity.merge import gone, lessened
 from segc.identity.settings import FILE, Settings
 from segc.identity.snapshot import Directory, Snapshot
@@ -76,13 +75,12 @@ def _believed(policy: Drawn, settings: Sequence[Settings], force: bool) -> tuple
     """What directories say now, of those that answered and can be believed; and how that ends the command."""
     former, exit_code = policy.snapshot or Snapshot(), 0
     read = {}
-    share = {each.name: each.shrink for each in settings}
     for name, answer in answers(settings, policy, former.users).items():
         if not isinstance(answer, Directory):
             complain(f"Error: {printable(str(answer))}\n")
             exit_code = exit_code or 1
             continue
-        doubts = list(losses(former.directory(name), answer, share[name]))
+        doubts = list(doubted(former, [answer], settings, policy.wanted))
         if doubts and not force:
             complain("".join(f"{printable(each)}\n" for each in doubts))
             complain(f"Nothing of `{name}` was revoked. If that is so, `--force` does it.\n")

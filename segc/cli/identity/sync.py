@@ -13,7 +13,7 @@ from segc.cli.progress import progress
 from segc.cli.terminal import complain, say
 from segc.diagnostics.measure import printable
 from segc.identity.guard import losses
-from segc.identity.listing import Move, Wanted, moves
+from segc.identity.listing import Move, Wanted, moves, narrowed
 from segc.identity.merge import merged
 from segc.identity.settings import FILE, Settings
 from segc.identity.snapshot import Directory, Snapshot, snapshot_text
@@ -48,7 +48,7 @@ def command(sources: tuple[str, ...], path: str, force: bool, dry_run: bool) -> 
         raise click.ClickException("nothing was written")
     read = [answer for answer in found.values() if isinstance(answer, Directory)]
     former = policy.snapshot or Snapshot()
-    doubts = list(doubted(former, read, settings))
+    doubts = list(doubted(former, read, settings, policy.wanted))
     if doubts and not force:
         complain("".join(f"{printable(each)}\n" for each in doubts))
         complain("Nothing was written. If that is so, `--force` writes it.\n")
@@ -61,10 +61,16 @@ def command(sources: tuple[str, ...], path: str, force: bool, dry_run: bool) -> 
     _write(lock_of(path), snapshot_text(now), dry_run)
 
 
-def doubted(former: Snapshot, read: Iterable[Directory], settings: Sequence[Settings]) -> Iterator[str]:
-    share = {each.name: each.shrink for each in settings}
+def doubted(
+    former: Snapshot, read: Iterable[Directory], settings: Sequence[Settings], wanted: Wanted
+) -> Iterator[str]:
+    """What of a reading is not to be believed, given what was known of the same groups before."""
+    tables = {each.name: each for each in settings}
     for each in read:
-        yield from losses(former.directory(each.name), each, share[each.name])
+        if was := former.directory(each.name):
+            table = tables[each.name]
+            asked = Wanted(wanted.groups, wanted.users, table.groups)
+            yield from losses(narrowed(was, asked), each, table.shrink)
 
 
 def told(move: Move) -> str:

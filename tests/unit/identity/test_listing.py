@@ -8,7 +8,17 @@ import pytest
 
 from segc.identity.errors import DirectoryError
 from segc.identity.guard import losses
-from segc.identity.listing import DEPTH, Group, Listing, Move, User, Wanted, directory_of, moves
+from segc.identity.listing import (
+    DEPTH,
+    Group,
+    Listing,
+    Move,
+    User,
+    Wanted,
+    directory_of,
+    moves,
+    narrowed,
+)
 from segc.identity.merge import gone, lessened, merged
 from segc.identity.snapshot import Directory, DirectoryGroup, Snapshot
 
@@ -87,7 +97,14 @@ def crowd(size: int) -> tuple[str, ...]:
 )
 def test_what_is_believed(before: Directory, after: Directory, believed: bool) -> None:
     assert (not list(losses(before, after, 50))) == believed
-    assert not list(losses(None, after, 50))
+
+
+def test_a_group_that_is_not_asked_for_any_more_is_no_loss() -> None:
+    before, after = directory(9, g=9, h=2), directory(2, h=2)
+    asked = Wanted(frozenset({"H"}), frozenset({"p000", "p008"}))
+    assert narrowed(before, asked).users == ("p000", "p001", "p008")
+    assert not list(losses(narrowed(before, asked), after, 50))
+    assert list(losses(narrowed(before, Wanted(frozenset({"g", "h"}))), after, 50))
 
 
 def test_the_share_is_what_the_settings_say() -> None:
