@@ -77,6 +77,9 @@ def _statement(statement: tree.Statement, found: Names) -> None:
             found.update(
                 ("group", word.text) for each in admitted if each.kind == "group" for word in each.names
             )
+        case tree.SourceDef(settings=settings):
+            words = (word for each in settings if each.key.text == "posture" for word in each.values)
+            found.update(("posture", word.text) for word in words)
         case tree.Revoke(group=tree.Word(text=name)):
             found.add(("group", name))
 

@@ -55,19 +55,24 @@ def _rests(outline: Outline, *zones: int) -> Rests:
 
 
 def kinds(outline: Outline) -> Iterator[list[int]]:
-    """Zones that could be one, by what no flow says: families, tags, VLAN, gateways, `intra`, `refuse`.
+    """Zones that could be one, by what no flow says: families, tags, VLAN, gateways, `intra`, `refuse`, who
+    vouches for people in them, and whether 802.1X takes their hosts in by MAC addresses.
 
     Left out is a zone of which no allow to or from another speaks: its policy is not written yet.
     """
+    policy = outline.policy
     at: dict[str, list[str]] = {}
-    for name, gateway in outline.policy.gateways.items():
+    for name, gateway in policy.gateways.items():
         for zone in dict.fromkeys(attachment.zone for attachment in gateway.attachments):
             at.setdefault(zone, []).append(name)
 
     def kind(number: int) -> Hashable:
         zone = outline.zones[number]
         where = zone.vlan is None, tuple(at.get(zone.name, ()))
-        return frozenset(outline.rests[number]), zone.tags, zone.isolated, zone.refuse, where
+        vouched = tuple(name for name, each in policy.sources.items() if zone.name in each.zones)
+        by_mac = any(each.zone == zone.name and each.subject is None for each in policy.admissions)
+        said = zone.tags, zone.isolated, zone.refuse, vouched, by_mac
+        return frozenset(outline.rests[number]), said, where
 
     return split((zone for zone in outline.inner if _spoken_of(outline, zone)), kind)
 

@@ -145,6 +145,10 @@ class _Merging:
             yield from self._term(source, node)
         elif isinstance(node, tree.GatewayAddress):
             yield from self._words(source, (node.zone,))
+        elif isinstance(node, tree.SourceDef):
+            for setting in node.settings:
+                if setting.key.text == "zone":
+                    yield from self._words(source, setting.values)
         elif isinstance(node, tuple):
             yield from self._list(source, node)
         elif is_dataclass(node):

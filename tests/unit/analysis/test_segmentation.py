@@ -49,6 +49,18 @@ def test_zones_are_the_same_however_it_is_written() -> None:
     assert finding.notes[1] == "for instance: 10.0.3.1 -> 10.0.2.1 tcp/445 is denied today"
 
 
+def test_zones_whose_people_are_vouched_for_by_others_are_not_the_same() -> None:
+    one = "source a radius { zone printers }"
+    assert not found(TWINS + one, "SEG401")
+    assert found(TWINS + one.replace("printers", "printers, scanners"), "SEG401")
+
+
+def test_zones_of_which_one_takes_hosts_in_by_their_mac_are_not_the_same() -> None:
+    mac = TWINS.replace("host p1 = 10.0.2.9", "host p1 = 10.0.2.9 { mac 02:00:00:00:00:01 }")
+    assert found(mac, "SEG401")
+    assert not found(mac.replace("vlan 2;", "vlan 2; dot1x mac;"), "SEG401")
+
+
 def test_hosts_within_are_no_reason_to_stay_apart() -> None:
     text = """
 zone b { subnet 10.0.1.0/24  intra deny }

@@ -66,6 +66,20 @@ def test_a_merger_moves_hosts_and_keeps_comments(policy: Path) -> None:
     assert segc("fmt", "--check", cwd=policy.parent).returncode == 0
 
 
+def test_a_merger_goes_on_with_who_vouches_and_who_is_let_in(policy: Path) -> None:
+    policy.write_text(
+        POLICY.replace('  about "Scanners"\n', '  about "Scanners"\n  dot1x user "ana"\n')
+        + "source badges radius { zone scanners, printers; zone scanners }\n"
+    )
+    done = segc("suggest", "merge", "printers", "scanners", "--write", cwd=policy.parent)
+    assert done.returncode == 0, done.stderr
+    text = policy.read_text()
+    assert "source badges radius { zone printers; zone printers }" in text
+    assert '  dot1x user "ana"\n' in text
+    checked = segc("check", cwd=policy.parent)
+    assert "error" not in checked.stdout, checked.stdout
+
+
 def test_the_diff_is_what_patch_takes(policy: Path, tmp_path: Path) -> None:
     diff = segc("suggest", "merge", "printers", "scanners", "--color", "never", cwd=tmp_path).stdout
     assert policy.read_text() == POLICY
