@@ -16,7 +16,8 @@ from segc.policy.model import Flow, Policy
 from segc.space.protocols import PORT_NUMBERS
 
 UNITS = Path("/etc/systemd/system")
-ENABLED = ("segc.service", "segc-heal.service", "segc-verify.timer")
+ENABLED = ("segc.service", "segc-heal.service", "segc-verify.timer", "segc-agent.service")
+GROUP = "segc"  # whose members may ask the session agent
 
 # No PrivateTmp=: it would hide a segc that lies in a temporary folder, where ProtectSystem= lets none write.
 HARDENED = """\
@@ -38,6 +39,7 @@ LockPersonality=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service @mount
 """
+CLOSER = "ProtectKernelTunables=yes\nRestrictNamespaces=yes\n"
 LOAD = """\
 [Unit]
 Description=The last confirmed policy of segc
@@ -100,6 +102,24 @@ AccuracySec=10s
 [Install]
 WantedBy=timers.target
 """
+# What dies is back before a source asks again; its socket and its journal outlive it.
+AGENT = """\
+[Unit]
+Description=The session agent of segc: who sits behind which address, and for how long
+After=segc.service systemd-journald.socket
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart={segc} agent --audit journald --state-dir {state}
+Restart=always
+RestartSec=200ms
+RuntimeDirectory=segc
+RuntimeDirectoryPreserve=yes
+{hardened}
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def units(state: Path, segc: str, heal: bool) -> dict[str, str]:
@@ -109,8 +129,9 @@ def units(state: Path, segc: str, heal: bool) -> dict[str, str]:
     words = {"state": state, "segc": segc, "heal": " --heal" if heal else ""}
     return {
         "nftables.service.d/segc.conf": BESIDE.format(**words),
-        "segc.service": LOAD.format(
-            hardened=bare + "ProtectKernelTunables=yes\nRestrictNamespaces=yes\n", **words
+        "segc.service": LOAD.format(hardened=bare + CLOSER, **words),
+        "segc-agent.service": AGENT.format(
+            hardened=HARDENED.format(state=state, more=" CAP_CHOWN") + CLOSER, **words
         ),
         "segc-heal.service": HEAL.format(hardened=full, **words),
         "segc-verify.service": VERIFY.format(hardened=full, **words),
@@ -178,12 +199,14 @@ def install(state: State, policy: Policy, node: str, segc: list[str], heal: bool
             durable.write_file(path, text)
         except OSError as error:
             raise ApplyError(f"`{path}` cannot be written: {(error.strerror or '').lower()}") from None
-    for arguments in (
-        ("daemon-reload",),
-        ("enable", *ENABLED, *timers),
-        ("start", "segc.service", "segc-verify.timer", *timers),
+    for argv in (
+        ("systemd-sysusers", "--inline", f"g {GROUP} - -"),
+        ("systemctl", "daemon-reload"),
+        ("systemctl", "enable", *ENABLED, *timers),
+        ("systemctl", "start", "segc.service", "segc-verify.timer", *timers),
+        ("systemctl", "restart", "segc-agent.service"),
     ):
-        done = host.run("systemctl", *arguments)
+        done = host.run(*argv)
         if done.returncode:
-            raise ApplyError(f"systemctl {arguments[0]}: {done.stderr.strip().lower()}")
+            raise ApplyError(f"{' '.join(argv[:2])}: {done.stderr.strip().lower()}")
     return tuple(map(str, written))

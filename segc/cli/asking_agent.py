@@ -31,6 +31,15 @@ def asked(path: Path | None, netns: str, request: dict[str, Any]) -> dict[str, A
     return found
 
 
+def agent_status(path: Path | None, netns: str) -> dict[str, Any] | None:
+    """What the agent says of itself, None where none answers."""
+    try:
+        found = ask(path or socket_path(netns), {"do": "status"}, patience=2)
+    except UnansweredError:
+        return None
+    return {name: found[name] for name in ("generation", "enforced", "problem", "sessions")}
+
+
 def local(wall: float) -> str:
     """A moment as people here read it."""
     return datetime.fromtimestamp(wall).astimezone().strftime("%Y-%m-%d %H:%M:%S")

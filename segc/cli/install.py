@@ -18,7 +18,8 @@ def command(heal: bool, state_dir: str) -> None:
     """Have systemd enforce the last confirmed generation from boot on.
 
     It is loaded before the network comes up, and again whenever nftables.service has flushed it. If
-    it cannot be, all is closed but what `manage` allows. A timer runs `segc verify`.
+    it cannot be, all is closed but what `manage` allows. A timer runs `segc verify`, and `segc agent`
+    keeps the sessions.
     """
     from segc.apply.boot import install
     from segc.apply.connections import policy_of

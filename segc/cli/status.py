@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from segc.cli.asking_agent import agent_status, socket_option
 from segc.cli.standing import on_host, standing
 from segc.cli.terminal import complain, emit, say
 
@@ -16,9 +18,10 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
+@socket_option
 @on_host
-def command(format_: str, netns: str, state_dir: str) -> None:
-    """Tell which generation stands, and whether one waits to be confirmed.
+def command(format_: str, socket_path: Path | None, netns: str, state_dir: str) -> None:
+    """Tell which generation stands, whether one waits to be confirmed, and what the session agent does.
 
     What an apply left behind that died is put right first. Whether the kernel still holds what was
     applied is for `segc verify`.
@@ -31,7 +34,7 @@ def command(format_: str, netns: str, state_dir: str) -> None:
                 told = recover(state)
             if told:
                 complain(f"{told}\n")
-        found = _status(state)
+        found = _status(state) | {"agent": agent_status(socket_path, netns)}
     emit(json.dumps(found, indent=2) + "\n") if format_ == "json" else say(_text(found))
 
 
@@ -66,4 +69,18 @@ def _text(found: dict[str, Any]) -> str:
         lines.append("the kernel has no table `inet segc`: nothing is enforced")
     elif current is not None and kernel["generation"] != current:
         lines.append("the kernel holds another ruleset: see `segc verify`")
+    lines += _agent_lines(found["agent"], current)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _agent_lines(agent: dict[str, Any] | None, current: int | None) -> list[str]:
+    if agent is None:
+        return ["no session agent answers: nobody new gets in by who they are"] if current else []
+    lines = [f"{agent['sessions']} session{'s' * (agent['sessions'] != 1)}"]
+    if agent["problem"]:
+        lines.append(f"the session agent goes by an older policy: {agent['problem']}")
+    elif agent["generation"] != current:
+        lines.append(f"the session agent goes by generation {agent['generation']}")
+    elif not agent["enforced"]:
+        lines.append("the kernel lacks sets that sessions belong in: see `segc verify`")
+    return lines

@@ -96,8 +96,8 @@ def read(records: Iterable[Record], boot: str, now: Moment) -> Kept:
 
 def _take(kept: Kept, record: Record, here: bool, now: Moment) -> None:
     match record:
-        case [kind, wall, boot, claim, moments, last] if kind == BEGINS:
-            session = Session(unpacked(claim), *moments, last)
+        case [kind, wall, boot, claim, [began, renewed, active], last] if kind == BEGINS:
+            session = Session(unpacked(claim), began, renewed, active, last)
             key = session.key
             if here:
                 kept.carried.discard(key)

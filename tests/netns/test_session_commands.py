@@ -1,0 +1,177 @@
+"""`segc bind`, `unbind`, `sessions`, `status` and `agent` as people and pipelines use them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.netns.agents import AgentHost
+from tests.netns.namespace import run
+
+pytestmark = pytest.mark.kernel
+STAFF = """
+allow group staff in a -> b : tcp/443
+allow group chiefs in a -> b : tcp/22 require mfa, posture managed
+"""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[AgentHost]:
+    with AgentHost(folder=tmp_path) as host:
+        host.apply_here(host.wanted(STAFF))
+        yield host
+
+
+def segc(host: AgentHost, *arguments: str, code: int = 0) -> str:
+    argv = [sys.executable, "-m", "segc", *arguments, "--socket", str(host.socket)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "bug" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def conforms(text: str, schema: str, part: str = "") -> Any:
+    found = json.loads(text)
+    wanted = json.loads(files("segc.schemas").joinpath(schema).read_text())
+    Draft202012Validator(wanted | {"$ref": part} if part else wanted).validate(found)
+    return found
+
+
+def test_a_session_from_bind_to_unbind(host: AgentHost) -> None:
+    host.start_agent()
+    told = segc(
+        host, "bind", "--user", "cy@x.example", "--address", "10.1.0.5", "--address", "2001:db8:1::5",
+        "--mac", "02:00:00:00:00:1e", "--device", "laptop", "--mfa", "--fact", "disk_encrypted=true",
+        "--ttl", "2h",
+    )  # fmt: skip
+    assert (
+        "group chiefs with mfa, posture managed; group staff; ends because manual vouches for 7200 s" in told
+    )
+    assert sum(map(len, host.members().values())) == 4
+    told = segc(host, "sessions")
+    assert "cy@x.example  10.1.0.5, 2001:db8:1::5" in told
+    assert "manual, password+mfa, laptop, 02:00:00:00:00:1e: group chiefs" in told
+    assert "1 session\n" in told
+    (listed,) = conforms(segc(host, "sessions", "--format", "json"), "session-list.schema.json")["sessions"]
+    assert len(listed["sets"]) == 4
+    assert listed["until"] - listed["since"] == pytest.approx(7200, abs=1)
+    assert "0 sessions" in segc(host, "sessions", "--user", "bo@x.example")
+    assert segc(host, "unbind", "--address", "10.1.0.5") == "ended 1 session\n"
+    assert segc(host, "unbind", "--address", "10.1.0.5") == "ended no sessions\n"
+    assert not host.bound()
+
+
+def test_status_tells_of_the_agent(host: AgentHost) -> None:
+    where = ["status", *host.where]
+    assert "no session agent answers" in segc(host, *where)
+    assert conforms(segc(host, *where, "--format", "json"), "status.schema.json")["agent"] is None
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example")
+    assert "\n1 session\n" in segc(host, *where)
+    found = conforms(segc(host, *where, "--format", "json"), "status.schema.json")
+    assert found["agent"] == {"generation": 1, "enforced": True, "problem": None, "sessions": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["bind", "--user", "ana@x.example"], 2, "Missing option '--address'"),
+        (
+            ["bind", "--user", "ana@x.example", "--address", "10.1.0.5", "--ttl", "soon"],
+            2,
+            "`soon` is no time",
+        ),
+        (
+            ["bind", "--user", "ana@x.example", "--address", "10.1.0.5", "--fact", "x"],
+            2,
+            "write `name=value`",
+        ),
+        (["bind", "--user", "ana@x.example", "--address", "10.1.0"], 1, "`10.1.0` is no address of a host"),
+        (["bind", "--user", "\x1b[2J", "--address", "10.1.0.5"], 1, "printable characters"),
+        (
+            ["bind", "--user", "ana", "--address", "10.1.0.5", "--kind", "oracle"],
+            1,
+            "no kind of source `oracle`",
+        ),
+        (["unbind"], 2, "which sessions?"),
+        (["unbind", "--source", "vpn"], 2, "which sessions?"),
+        (["unbind", "--address", "everywhere"], 1, "is no address of a host"),
+        (["agent", "--metrics", "0.0.0.0:9437"], 2, "is no address of this host's own"),
+        (["agent", "--audit", "/nowhere/audit.json"], 1, "nothing can be told to `/nowhere/audit.json`"),
+    ],
+)
+def test_what_makes_no_sense_is_told(host: AgentHost, arguments: list[str], code: int, words: str) -> None:
+    if arguments[0] == "agent":
+        arguments = [*arguments, *host.where]
+    else:
+        host.start_agent()
+    assert words in segc(host, *arguments, code=code)
+
+
+def test_without_an_agent_the_commands_say_so(host: AgentHost) -> None:
+    for arguments in (
+        ["sessions"],
+        ["unbind", "--user", "ana"],
+        ["bind", "--user", "a", "--address", "10.1.0.5"],
+    ):
+        assert "is `segc agent` running?" in segc(host, *arguments, code=1)
+
+
+def test_two_agents_of_one_host_are_one_too_many(host: AgentHost) -> None:
+    host.start_agent()
+    assert "another agent is at work" in segc(host, "agent", *host.where, code=1)
+    assert host.claim("a.5", "ana@x.example")["ok"]
+
+
+def test_figures_for_prometheus(host: AgentHost) -> None:
+    run(host.gateway.namespace, ["ip", "link", "set", "lo", "up"])
+    host.start_agent("--metrics", "127.0.0.1:9437")
+    host.claimed("a.5", "ana@x.example")
+    host.claim("a.6", "bo@x.example", kind="oracle")
+    host.claimed("a.7", "bo@x.example", source="vpn", kind="openvpn", id="1", mfa=True)
+    host.claim("a.7", "ana@x.example", source="leases", kind="dhcp", id="1")
+
+    def fetched() -> str:
+        with urllib.request.urlopen("http://127.0.0.1:9437/metrics", timeout=5) as answer:
+            assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+            return str(answer.read().decode())
+
+    text = host.inside(fetched)
+    assert "\nsegc_sessions 2\n" in text
+    assert 'segc_session_events_total{action="bind",outcome="success"} 2' in text
+    assert 'segc_session_events_total{action="bind",outcome="failure"} 1' in text
+    assert "\nsegc_session_bind_seconds_count 2\n" in text
+    assert text == host.ask("metrics")["text"] or "segc_session_journal_bytes" in text
+
+
+def test_the_audit_log_has_the_field_names_of_ecs(host: AgentHost) -> None:
+    host.start_agent()
+    host.claimed(
+        "a.5",
+        "ana@x.example",
+        mac="02:00:00:00:00:1e",
+        device="laptop",
+        source="vpn",
+        kind="openvpn",
+    )
+    host.ask("unbind", user="ana@x.example")
+    began, ended = host.audit
+    assert began["event.category"] == ["session"]
+    assert (began["event.type"], ended["event.type"]) == (["start"], ["end"])
+    assert began["source.ip"] == ["10.1.0.5", "2001:db8:1::5"]
+    assert (began["source.mac"], began["device.id"]) == ("02-00-00-00-00-1E", "laptop")
+    assert began["event.outcome"] == ended["event.outcome"] == "success"
+    assert ended["event.reason"] == "unbound by root"
+    log = host.folder / "audit.json"
+    log.rename(host.folder / "audit.json.1")  # as logrotate does
+    host.claimed("a.6", "bo@x.example")
+    assert [each["user.name"] for each in host.audit] == ["bo@x.example"]
