@@ -314,6 +314,7 @@ class Agent:
             wake, key = heapq.heappop(self._due)
             session = self.registry.get(key)
             if session is not None and self._wakes.get(key) == wake:
+                del self._wakes[key]  # it may be in the queue twice, for the same moment
                 due.append(self._active(session, now))
         changes = list(self.judged(due, now, "time has passed"))
         changed = {each.session.key for each in changes}

@@ -121,7 +121,7 @@ class Firm(Host):
     def told(self, action: str) -> list[dict[str, Any]]:
         """What the audit log has of an action."""
         lines = (self.folder / "audit").read_text().splitlines()
-        return [each for each in map(json.loads, lines) if each["event"]["action"] == action]
+        return [each for each in map(json.loads, lines) if each["event.action"] == action]
 
     def ask(self, do: str, **more: Any) -> dict[str, Any]:
         return ask(self.socket, {"do": do, **more})

@@ -306,3 +306,22 @@ def test_hooks_that_lie_stutter_or_come_too_late(tmp_path: Path) -> None:
             assert learn(firm, "delete", "10.8.0.6").returncode == 0
             assert firm.bindings() == {}
             assert firm.ask("bind", **late)["stale"] is True
+
+
+def test_the_password_of_the_management_interface_shows_nowhere(tmp_path: Path, authority: Authority) -> None:
+    secret, wrong = tmp_path / "password", tmp_path / "wrong"
+    secret.write_text("planted-77d1\n")
+    wrong.write_text("planted-other\n")
+    by = ["openvpn", "hq-vpn", "--management", str(tmp_path / "management"), "--management-password"]
+    lines = f"management {tmp_path / 'management'} unix {secret}\n"
+    with Firm(folder=tmp_path) as firm:
+        firm.apply(FLOWS)
+        with firm.agent() as agent, serve(firm.gateway.namespace, authority, lines) as server:
+            with firm.source(*by, str(wrong)) as refused:
+                refused.says("it does not take the password")
+            with firm.source(*by, str(secret)) as source:
+                server.says("CMD 'status 3'")
+                lines = "".join(
+                    path.read_text() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()
+                )
+            assert "planted" not in lines + refused.said + source.said + agent.said + server.said

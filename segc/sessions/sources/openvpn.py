@@ -28,6 +28,7 @@ PATIENCE = 5.0  # seconds until a command must be answered
 INTERVAL = 1.0  # seconds from round to round
 RENEWAL = 300.0  # seconds
 LONGEST = 1 << 20  # bytes of a line
+PROMPT = b"ENTER PASSWORD:"
 
 
 class Client(NamedTuple):
@@ -112,9 +113,12 @@ class Management:
         self._socket.close()
 
     def _identify(self, password: str) -> None:
+        """A wrong one is answered by the same prompt, which ends no line."""
         self._socket.sendall(password.encode() + b"\n")
-        if not self._line().startswith("SUCCESS:"):
-            raise ConnectionError("OpenVPN does not take the password of its management interface")
+        while b"\n" not in self._rest and self._rest.count(PROMPT) < 2:
+            self._receive()
+        if self._rest.count(PROMPT) > 1 or not self._line().startswith("SUCCESS:"):
+            raise ConnectionError("it does not take the password")
 
     def command(self, text: str) -> list[str]:
         """The lines of its answer. OSError without one."""
@@ -132,12 +136,15 @@ class Management:
     def _line(self) -> str:
         """ConnectionError at the end, TimeoutError where nothing comes."""
         while b"\n" not in self._rest:
-            data = self._socket.recv(1 << 16)
-            if not data or len(self._rest) > LONGEST:
-                raise ConnectionError("OpenVPN has closed its management interface")
-            self._rest += data
+            self._receive()
         line, _, self._rest = self._rest.partition(b"\n")
-        return line.decode(errors="replace").rstrip("\r").removeprefix("ENTER PASSWORD:")
+        return line.removeprefix(PROMPT).decode(errors="replace").rstrip("\r")
+
+    def _receive(self) -> None:
+        data = self._socket.recv(1 << 16)
+        if not data or len(self._rest) > LONGEST:
+            raise ConnectionError("OpenVPN has closed its management interface")
+        self._rest += data
 
     def events(self, patience: float) -> Iterator[Event]:
         """What it tells of clients, as soon as there is something, or nothing after `patience` seconds."""

@@ -1,0 +1,50 @@
+"""`segc source`, as far as it comes without a server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.unit.cli.policies import segc
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("radius", "wifi"), 2, "say either `--listen` or `--detail`"),
+        (("radius", "wifi", "--listen", "127.0.0.1", "--detail", "x"), 2, "say either"),
+        (("radius", "wifi", "--listen", "127.0.0.1"), 1, "no access server is known"),
+        (("radius", "wifi", "--listen", "127.0.0.1", "--clients", "none"), 1, "`none` cannot be read"),
+        (("radius", "wifi", "--listen", "127.0.0.1", "--port", "0"), 2, "0"),
+        (("openvpn", "hq"), 2, "--management"),
+        (("openvpn", "hq", "--management", "x", "--management-password", "none"), 1, "`none` cannot be read"),
+        (("openvpn", "hq", "--management", "x", "--ttl", "soon"), 2, "`soon` is no time"),
+        (("wireguard", "wg"), 2, "--peers"),
+        (("dhcp", "lan", "--leases", "none"), 1, "`none`: No such file or directory"),
+        (("posture", "fleet", "none"), 1, "`none`: No such file or directory"),
+        (("dhcp", "lan", "--leases", "none", "--netns", "no/such"), 1, "cannot name a network namespace"),
+        (("hook", "cisco", "hq"), 2, "cisco"),
+    ],
+)
+def test_what_cannot_begin_is_told(arguments: tuple[str, ...], code: int, words: str) -> None:
+    done = segc("source", *arguments)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_reports_from_standard_input_come_to_an_end() -> None:
+    argv = [sys.executable, "-m", "segc", "source", "posture", "fleet", "-"]
+    done = subprocess.run(argv, input="nonsense\n{}\n", capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "standard input: a line of it is not JSON" in done.stderr
+    assert "needs a `device`" in done.stderr
+
+
+@pytest.mark.parametrize("server", ["openvpn", "freeradius", "dnsmasq"])
+def test_a_hook_is_printed(server: str) -> None:
+    done = segc("source", "hook", server, "hq", "--ttl", "30m")
+    assert done.returncode == 0
+    assert f"--ttl 1800 {server} hq" in done.stdout
