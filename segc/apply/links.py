@@ -24,6 +24,10 @@ from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan
 class LinkError(ApplyError):
     """A device is in the way: it has the name that the plan needs, and is something else."""
 
+    def __init__(self, device: str, words: str) -> None:
+        super().__init__(f"`{device}` {words}")
+        self.device = device
+
 
 class Step(NamedTuple):
     """One change of one device. `undo` are shell lines for ip(8) and bridge(8); each sets what was there
@@ -95,13 +99,13 @@ def link_steps(plan: LinkPlan, seen: Seen, former: LinkPlan | None = None) -> tu
 def _refuse_impostors(plan: LinkPlan, seen: Seen) -> None:
     for bridge in plan.bridges:
         if bridge.name in seen.links and seen.links[bridge.name].kind != "bridge":
-            raise LinkError(f"`{bridge.name}` is there and is no bridge")
+            raise LinkError(bridge.name, "is there and is no bridge")
     for device in plan.devices:
         found = seen.links.get(device.name)
         if device.vlan is None or found is None:
             continue
         if (found.kind, found.parent, found.vlan) != ("vlan", device.parent, device.vlan):
-            raise LinkError(f"`{device.name}` is there and is not VLAN {device.vlan} of `{device.parent}`")
+            raise LinkError(device.name, f"is there and is not VLAN {device.vlan} of `{device.parent}`")
 
 
 # -- bridges -----------------------------------------------------------------------------------------
@@ -118,6 +122,8 @@ def _bridge_steps(bridge: Bridge, seen: Seen, absent: list[str]) -> Iterator[Ste
         )
     if bridge.vlan_aware and not (found and found.filtering):
         yield _filter(name, found.default_pvid if found else 0)
+    elif bridge.vlan_aware and found and found.default_pvid:
+        yield _no_default(name, found.default_pvid)
     for port in bridge.ports:
         if port.name in seen.links:
             yield from _port_steps(port, name, seen)
@@ -138,6 +144,16 @@ def _filter(name: str, default_pvid: int) -> Step:
 
     undo = f"ip link set {quote(name)} type bridge vlan_filtering 0 vlan_default_pvid {default_pvid}"
     return Step(f"filter VLANs on {name}", name, take, (undo,))
+
+
+def _no_default(name: str, default_pvid: int) -> Step:
+    """It would put every port that joins later in that VLAN."""
+    return Step(
+        f"take the default VLAN {default_pvid} off {name}",
+        name,
+        lambda links: links.link("set", index=_index(links, name), kind="bridge", br_vlan_default_pvid=0),
+        (f"ip link set {quote(name)} type bridge vlan_default_pvid {default_pvid}",),
+    )
 
 
 def _port_steps(port: BridgePort, bridge: str, seen: Seen) -> Iterator[Step]:

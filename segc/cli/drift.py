@@ -71,7 +71,7 @@ def _text(generation: Generation, found: Drift, healed: bool) -> str:
         return f"{name}the kernel is as generation {generation.number} left it\n"
     lines = [f"{name}the kernel is not as generation {generation.number} left it"]
     lines += [f"  {each}" for each in found.meaning[:SHOWN]]
-    details = [change_words(each) for each in found.changes]
+    details = [words for each in found.changes for words in change_words(each, found.rules)]
     details += [f"links: {each.what}" for each in found.steps]
     lines += [f"  {printable(each)}" for each in details[:SHOWN]]
     if len(details) > SHOWN:

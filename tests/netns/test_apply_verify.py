@@ -72,27 +72,66 @@ def test_access_that_is_gone_is_told_and_given_back(host: Host) -> None:
 
 
 CHANGES = {
-    "a rule is added": "insert rule inet segc on_forward accept",
-    "rules are gone": "flush chain inet segc refuse",
-    "a chain is added": "add chain inet segc mine",
-    "a base chain is added": "add chain inet segc mine { type filter hook forward priority -5; }",
-    "a policy is changed": "chain inet segc on_forward { policy accept; }",
-    "a set is added": "add set inet segc mine { type ipv4_addr; }",
-    "an address is added": "add element inet segc own4 { 10.9.9.9 }",
-    "an address is gone": "delete element inet segc own4 { 10.1.0.1 }",
-    "a counter is added": "add counter inet segc mine",
-    "all is gone": "delete table inet segc",
+    "element added": (
+        "add element inet segc own4 { 10.9.9.9 }",
+        "element `10.9.9.9` of `own4` was added by hand",
+    ),
+    "element removed": ("delete element inet segc own4 { 10.1.0.1 }", "element `10.1.0.1` of `own4` is gone"),
+    "element edited": (
+        'delete element inet segc allow_tcp { KEY }\nadd element inet segc allow_tcp { KEY : "flow_mail" }',
+        'element `KEY : "flow_mail"` of `allow_tcp` was changed by hand',
+    ),
+    "rule added": (
+        "insert rule inet segc on_forward ip saddr 10.1.0.9 tcp dport 23 accept",
+        "rule `ip saddr 10.1.0.9 tcp dport 23 accept` of `on_forward` was added by hand",
+    ),
+    "rules removed": ("flush chain inet segc refuse", "of `refuse` is gone"),
+    "rule edited": (
+        "flush chain inet segc refuse\nadd rule inet segc refuse accept",
+        "rule `accept` of `refuse` was added by hand",
+    ),
+    "chain added": ("add chain inet segc mine", "chain `mine` was added by hand"),
+    "base chain added": (
+        "add chain inet segc mine { type filter hook forward priority -5; }",
+        "chain `mine` was added by hand",
+    ),
+    "chain edited": (
+        "chain inet segc on_forward { policy accept; }",
+        "chain `on_forward` was changed by hand",
+    ),
+    "chain removed": (
+        "flush chain inet segc on_output\ndelete chain inet segc on_output",
+        "chain `on_output` is gone",
+    ),
+    "set added": ("add set inet segc mine { type ipv4_addr; }", "set `mine` was added by hand"),
+    "set removed": ("RULES own4\ndelete set inet segc own4", "set `own4` is gone"),
+    "set edited": (
+        "RULES own4\ndelete set inet segc own4\nadd set inet segc own4 { type ipv4_addr; flags interval; }",
+        "set `own4` was changed by hand",
+    ),
+    "counter added": ("add counter inet segc mine", "counter `mine` was added by hand"),
+    "counter removed": (
+        "delete element inet segc allow_tcp { KEY }\ndelete counter inet segc flow_web",
+        "counter `flow_web` is gone",
+    ),
+    "limit edited": (
+        "RULES flow_slow\ndelete limit inet segc flow_slow\nadd limit inet segc flow_slow { rate 9/second; }",
+        "limit `flow_slow` was changed by hand",
+    ),
+    "all is gone": ("delete table inet segc", "there is no table `inet segc`"),
 }
 
 
 @pytest.mark.parametrize("how", CHANGES)
-def test_each_change_is_found_and_put_right(host: Host, how: str) -> None:
+def test_each_change_is_found_named_and_put_right(host: Host, how: str) -> None:
     host.bind("a.5", "ana@x.example", timeout="1h")
     host.check("a.5 -> b.7 : tcp/443 yes")
-    host.inside(lambda: nft(CHANGES[how]))
-    done = host.segc("verify", "--format", "json")
+    commands, words = (each.replace("KEY", key(host, 443)) for each in CHANGES[how])
+    host.inside(lambda: nft(without_rules(host, commands)))
+    done = host.segc("verify")
     assert done.returncode == 3, done.stdout + done.stderr
-    told = json.loads(done.stdout)
+    assert words in done.stdout
+    told = json.loads(host.segc("verify", "--format", "json").stdout)
     assert told["drift"]
     assert told["changes"] or not told["table"]
     healed = host.segc("verify", "--heal")
@@ -102,7 +141,27 @@ def test_each_change_is_found_and_put_right(host: Host, how: str) -> None:
     host.check("a.5 -> b.7 : tcp/443 yes\na.5 -> b.7 : tcp/80 no")
     if session == "yes":
         host.check("a.5 -> c.7 : tcp/443 yes")
-        assert host.count("web") == 4
+        assert host.count("web") == (4 if "flow_web" not in commands else 2)
+
+
+def without_rules(host: Host, commands: str) -> str:
+    """`RULES name` flushes the chains that ask for a set or a limit, so that it can be taken away."""
+    first, _, rest = commands.partition("\n")
+    if not first.startswith("RULES "):
+        return commands
+    table = host.nft("list", "table", "inet", "segc")
+    chains = re.findall(r"\tchain (\S+) \{\n((?:\t\t[^\n]*\n)*)", table)
+    asking = [name for name, rules in chains if re.search(rf"[@\"]{first[6:]}\b", rules)]
+    return "".join(f"flush chain inet segc {name}\n" for name in asking) + rest
+
+
+def test_a_rule_by_hand_is_told_in_terms_of_the_policy(host: Host) -> None:
+    host.inside(lambda: nft("insert rule inet segc on_forward ip saddr 10.1.0.9 tcp dport 23 accept"))
+    told = json.loads(host.segc("verify", "--format", "json").stdout)["meaning"]
+    assert any(re.search(r"10\.1\.0\.9 -> \S+ tcp/23", each) for each in told), told
+    host.inside(lambda: nft("flush chain inet segc on_forward"))
+    told = json.loads(host.segc("verify", "--format", "json").stdout)["meaning"]
+    assert any("->" in each for each in told), told
 
 
 @pytest.mark.parametrize(

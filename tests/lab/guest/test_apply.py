@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,40 @@ def test_systemd_undoes_what_nobody_confirms_though_the_session_is_gone(hosts: d
     assert eventually(lambda: not (STATE / "pending").exists())
     assert hosts["hr"].reaches("10.3.0.5")
     assert "undone" in segc("history")
+
+
+@pytest.fixture
+def clock() -> Iterator[None]:
+    """Sets the clock right again."""
+    offset = time.time() - time.monotonic()
+    yield
+    time.clock_settime(time.CLOCK_REALTIME, time.monotonic() + offset)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_clock_that_jumps_neither_hastens_nor_delays_the_undoing(hosts: dict[str, Namespace]) -> None:
+    segc("apply", "--no-confirm", policy=WIDE)
+    begun = time.monotonic()
+    segc("apply", "--confirm", "90s", policy=NARROW)
+    applied = time.monotonic()
+    sh("date -s '+6 hours'")
+    assert not eventually(lambda: not (STATE / "pending").exists(), 10)
+    sh("date -s '-12 hours'")
+    assert eventually(lambda: not (STATE / "pending").exists(), 150)
+    assert begun + 90 <= time.monotonic() <= applied + 90 + 60
+    assert hosts["hr"].reaches("10.3.0.5")
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_was_applied_before_the_clock_jumped_can_be_confirmed(hosts: dict[str, Namespace]) -> None:
+    segc("apply", "--no-confirm", policy=WIDE)
+    segc("apply", "--confirm", "10m", policy=NARROW)
+    for jump in ("+2 days", "-4 days"):
+        sh(f"date -s '{jump}'")
+        assert (STATE / "pending").exists()
+    segc("confirm")
+    assert hosts["hr"].cut_off_from("10.3.0.5")
+    assert segc("verify").startswith("gw: the kernel is as generation")
 
 
 def test_what_nftables_service_flushes_comes_back(hosts: dict[str, Namespace]) -> None:

@@ -24,6 +24,8 @@ from tests.netns.policy import LEASED, Compiled, compile_path, interfaces
 from tests.netns.test_samples import compare, probes
 from tests.netns.topology import SENTINEL_IN, SENTINEL_OUT, Link, quiet, routes
 
+pytestmark = pytest.mark.systemd
+
 SAMPLES = Path(__file__).parents[3] / "samples"
 PACKETS = 600
 UNLIMITED = "limit 1000000/second"  # who is let through must not depend on how fast it is tried
