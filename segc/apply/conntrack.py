@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -46,6 +46,19 @@ class Connection(NamedTuple):
 def connections() -> Iterator[Connection]:
     """All of this network namespace. OSError where the kernel lacks connection tracking."""
     return map(_connection, dump(GET, b""))
+
+
+def connections_of(addresses: Collection[Address]) -> Iterator[Connection]:
+    """Those that one of the addresses opened, and those that lead to one.
+
+    The kernel could choose them (CTA_FILTER), but takes the wrong ones for IPv6 (seen on 6.18).
+    """
+    near = [address.packed for address in addresses]
+    for body in dump(GET, b""):
+        if any(key in body for key in near):  # far quicker than to take all of them apart
+            found = _connection(body)
+            if found.source in addresses or found.destination in addresses:
+                yield found
 
 
 def end(chosen: Iterable[Connection]) -> int:

@@ -185,13 +185,17 @@ def _counted(answer: bytes) -> int:
 # -- connections ---------------------------------------------------------------------------------------
 
 
-def end_connections(addresses: Collection[Address], *, others: bool = False) -> int:
-    """End the connections that a session let in at these addresses (or at all `others`); how many."""
+def end_connections(addresses: Collection[Address]) -> int:
+    """End the connections that a session let in at these addresses; how many."""
+    return conntrack.end([each for each in conntrack.connections_of(addresses) if each.has_label(LABEL)])
+
+
+def end_other_connections(addresses: Collection[Address]) -> int:
+    """The same at all addresses but these."""
     return conntrack.end(
         [
             each
             for each in conntrack.connections()
-            if each.has_label(LABEL)
-            and ((each.source in addresses or each.destination in addresses) is not others)
+            if each.has_label(LABEL) and each.source not in addresses and each.destination not in addresses
         ]
     )

@@ -20,7 +20,7 @@ from segc.sessions.book import NOTHING, Book, BookError, read_book
 from segc.sessions.clock import Moment
 from segc.sessions.journal import DamagedError
 from segc.sessions.judge import RefusedError, Situation, judge
-from segc.sessions.kernel import NO_LAYOUT, Kernel, Layout, end_connections
+from segc.sessions.kernel import NO_LAYOUT, Kernel, Layout, end_connections, end_other_connections
 from segc.sessions.session import Change
 
 TICK = 0.25  # seconds between looks at the kernel and at the generation that stands
@@ -80,7 +80,7 @@ class Upkeep:
             agent.ended(change, now)
         self._fill(now)
         holders = set(agent.registry.holders)
-        self._in_child(lambda: end_connections(holders, others=True))
+        self._in_child(lambda: end_other_connections(holders))
 
     # -- again and again -----------------------------------------------------------------------------
 
