@@ -56,14 +56,16 @@ def dnsmasq(lines: Iterable[str]) -> Iterator[Lease]:
 def read(path: Path) -> dict[str, Lease]:
     """All leases, by address. OSError where there is no file.
 
-    While Kea cleans up, what it has cleaned is in FILE.2 and what it is at in FILE.1 (Kea ARM, 8.2.2).
+    Kea's cleaned leases are in FILE.2, what it is about to clean in FILE.1, and for a moment both in
+    FILE.completed (Kea ARM, 8.2.2).
     """
     lines = path.read_text(errors="replace").splitlines()
     if not lines or not lines[0].startswith("address,"):
         return {each.address: each for each in dnsmasq(lines)}
-    former = [path.with_name(f"{path.name}.{number}") for number in (2, 1)]
-    parts = [each.read_text(errors="replace").splitlines() for each in former if each.exists()]
-    return {each.address: each for part in (*parts, lines) for each in kea(part)}
+    done, *parts = (path.with_name(f"{path.name}.{ending}") for ending in ("completed", "2", "1"))
+    former = [done] if done.exists() else [each for each in parts if each.exists()]
+    texts = [each.read_text(errors="replace").splitlines() for each in former]
+    return {each.address: each for text in (*texts, lines) for each in kea(text)}
 
 
 def requests(
@@ -99,12 +101,10 @@ class Source:
     mapping: Path | None = None
     _known: dict[str, Lease | None] = field(default_factory=dict)
 
-    def run(self, interval: float = 1.0) -> None:
+    def run(self) -> None:
         """For ever. OSError where the file cannot be read, IdentitiesError for a mapping that is none."""
         self._known = dict.fromkeys(self.link.standing(self.source))
-        while True:
-            self.round(time.time())
-            time.sleep(interval)
+        self.link.again(lambda: self.round(time.time()))
 
     def round(self, now: float) -> None:
         leases = read(self.path)

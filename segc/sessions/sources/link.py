@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from segc.sessions.client import UnansweredError, ask
+from segc.sessions.sources.directory import IdentitiesError
 from segc.sessions.sources.hook import Request, deliver
 
 
@@ -54,6 +57,16 @@ class Link:
         except UnansweredError as error:
             self.complain(error)
             return set()
+
+    def again(self, work: Callable[[], None], interval: float = 1.0) -> NoReturn:
+        """Do it for ever. OSError and IdentitiesError are raised at first, and later told."""
+        work()
+        while True:
+            time.sleep(interval)
+            try:
+                work()
+            except (OSError, IdentitiesError) as error:
+                self.complain(error)
 
     def complain(self, words: object) -> None:
         if str(words) != self._told:

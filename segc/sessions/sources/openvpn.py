@@ -32,10 +32,9 @@ PROMPT = b"ENTER PASSWORD:"
 
 
 class Client(NamedTuple):
-    """One that is connected: its number, its address on the Internet, and those in the tunnel."""
+    """One that is connected: its number, and its addresses in the tunnel."""
 
     number: str
-    real: str
     addresses: tuple[str, ...]
 
 
@@ -65,7 +64,7 @@ def clients(status: Iterable[str]) -> Iterator[Client]:
             row = dict(zip(names, fields, strict=False))
             inner = (row.get("Virtual Address", ""), row.get("Virtual IPv6 Address", ""))
             if any(inner):
-                yield Client(row["Client ID"], row["Real Address"], tuple(filter(None, inner)))
+                yield Client(row["Client ID"], tuple(filter(None, inner)))
 
 
 def compare(
@@ -102,7 +101,7 @@ class Management:
             self._socket = socket.socket(socket.AF_UNIX)
             self._socket.connect(place)
         else:
-            self._socket = socket.create_connection((host, int(port)), PATIENCE)
+            self._socket = socket.create_connection((host, port), PATIENCE)
         self._socket.settimeout(PATIENCE)
         self._rest = b""
         self._told: deque[str] = deque()

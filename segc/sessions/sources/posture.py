@@ -82,12 +82,9 @@ class Source:
     max_age: int = MAX_AGE
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)  # modification and size
 
-    def follow(self, path: Path, interval: float = 1.0) -> None:
+    def follow(self, path: Path) -> None:
         """A file or a folder, for ever, whenever it changes. OSError where it cannot be read."""
-        while True:
-            for each in sorted(path.glob("*.json")) if path.is_dir() else [path]:
-                self._look(each)
-            time.sleep(interval)
+        self.link.again(lambda: self._look(path))
 
     def listen(self, lines: Iterable[str] = sys.stdin) -> None:
         """Lines, to their end."""
@@ -96,10 +93,11 @@ class Source:
                 time.sleep(1)
 
     def _look(self, path: Path) -> None:
-        status = path.stat()
-        found = status.st_mtime_ns, status.st_size
-        if self._seen.get(path) != found and self.take(path.read_text(errors="replace"), str(path)):
-            self._seen[path] = found
+        for each in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+            status = each.stat()
+            found = status.st_mtime_ns, status.st_size
+            if self._seen.get(each) != found and self.take(each.read_text(errors="replace"), str(each)):
+                self._seen[each] = found
 
     def take(self, text: str, where: str) -> bool:
         """Whether the agent has heard all of it; what is no report is told and passed over."""

@@ -9,7 +9,6 @@ Access servers ask again until they are answered, so none is answered before the
 from __future__ import annotations
 
 import calendar
-import os
 import re
 import socket
 import struct
@@ -19,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import md5
 from hmac import compare_digest
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,15 +72,18 @@ def access_servers(text: str) -> tuple[AccessServer, ...]:
     return tuple(sorted(found, key=lambda each: -each.network.prefixlen))
 
 
+def plain(address: str) -> str:
+    """An IPv4 address that a socket of both families writes as IPv6."""
+    return address.removeprefix("::ffff:") if "." in address else address
+
+
 def secret_of(address: str, servers: Sequence[AccessServer]) -> bytes:
     """By the longest prefix. DroppedError for a stranger."""
     host = ip_address(address)
-    if isinstance(host, IPv6Address):
-        host = host.ipv4_mapped or host
     for each in servers:
         if host in each.network:
             return each.secret
-    raise DroppedError(f"{host} is no access server that we know")
+    raise DroppedError(f"{address} is no access server that we know")
 
 
 def decode(packet: bytes, secret: bytes) -> Mapping[str, str]:
@@ -155,7 +157,7 @@ class Server:
             inlet.bind((host, port))
             while True:
                 packet, sender = inlet.recvfrom(4096)
-                response = self.take(packet, sender[0], time.time())
+                response = self.take(packet, plain(sender[0]), time.time())
                 if response:
                     inlet.sendto(response, sender)
 
@@ -209,16 +211,18 @@ class Detail:
     options: Options
     path: Path
 
-    def run(self, interval: float = 1.0) -> None:
-        """For ever. OSError where the folder cannot be used."""
+    def run(self) -> None:
+        """For ever. OSError where it cannot be read or taken away."""
+        self.link.again(self._look)
+
+    def _look(self) -> None:
+        """Set the file aside, and when whoever was writing has had a second, read and delete it."""
         work = self.path.with_name(f"{self.path.name}.segc")
-        while True:
-            if not work.exists() and self.path.exists():
-                os.rename(self.path, work)  # noqa: PTH104
-                time.sleep(interval)  # for whoever was writing
-            if work.exists() and self.take(work.read_text(errors="replace")):
-                work.unlink()
-            time.sleep(interval)
+        if not work.exists():
+            if self.path.exists():
+                self.path.rename(work)
+        elif self.take(work.read_text(errors="replace")):
+            work.unlink()
 
     def take(self, text: str) -> bool:
         """Whether the agent has heard all of it. What it has heard before changes nothing."""

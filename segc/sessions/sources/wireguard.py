@@ -87,23 +87,28 @@ class Source:
     mapping: Path
     _known: dict[str, Peer] = field(default_factory=dict)
 
-    def run(self, interval: float = 1.0) -> None:
+    def run(self) -> None:
         """For ever. OSError where there is no such device, IdentitiesError for a mapping that is none."""
-        from pyroute2 import NetlinkError, WireGuard
+        from pyroute2 import WireGuard
 
         self._known = {each: Peer(each, 0.0, ()) for each in self.link.standing(self.source)}
         with WireGuard() as wireguard:
-            while True:
-                try:
-                    messages = wireguard.info(self.device)
-                except NetlinkError as error:
-                    reason = os.strerror(error.code).lower()
-                    raise OSError(f"the WireGuard device `{self.device}` cannot be read: {reason}") from None
-                self._round(peers(messages))
-                time.sleep(interval)
+            self.link.again(lambda: self._look(wireguard))
 
-    def _round(self, here: Iterable[Peer]) -> None:
+    def _look(self, wireguard: Any) -> None:
+        """Nobody is there any more where the device is not."""
+        from pyroute2 import NetlinkError
+
         who = read_identities(self.mapping)
+        try:
+            here = list(peers(wireguard.info(self.device)))
+        except NetlinkError as error:
+            self._round([], who)
+            reason = os.strerror(error.code).lower()
+            raise OSError(f"the WireGuard device `{self.device}` cannot be read: {reason}") from None
+        self._round(here, who)
+
+    def _round(self, here: Iterable[Peer], who: Mapping[str, Identity]) -> None:
         for request, key, then in list(requests(here, who, self._known, self.options, time.time())):
             try:
                 self.link.deliver(vouched(request, "wireguard", self.source, self.options))

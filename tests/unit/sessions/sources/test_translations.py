@@ -12,6 +12,7 @@ import pytest
 
 from segc.sessions.sources import dhcp, posture, radius, wireguard
 from segc.sessions.sources.directory import IdentitiesError, Identity, read_identities
+from segc.sessions.sources.link import Link
 from segc.sessions.sources.openvpn import Client, Event, clients, compare, requests
 from segc.sessions.sources.radius import (
     DroppedError,
@@ -40,8 +41,8 @@ CLIENT_LIST\tjust dialling\t192.0.2.4:35638\t\t\tUNDEF\t8
 HEADER\tROUTING_TABLE\tVirtual Address\tCommon Name
 ROUTING_TABLE\t10.8.0.2\tana
 """
-ANA = Client("0", "192.0.2.2:35638", ("10.8.0.2", "2001:db8:8::1000"))
-BO = Client("7", "192.0.2.3:35638", ("10.8.0.3",))
+ANA = Client("0", ("10.8.0.2", "2001:db8:8::1000"))
+BO = Client("7", ("10.8.0.3",))
 
 
 def test_clients_of_openvpn() -> None:
@@ -221,7 +222,8 @@ def test_access_servers_by_the_longest_prefix() -> None:
     servers = access_servers("# ours\n10.0.0.0/8 wide\n10.1.0.0/16   narrow one \n2001:db8::/32 six\n\n")
     assert secret_of("10.1.0.2", servers) == b"narrow one"
     assert secret_of("10.2.0.2", servers) == b"wide"
-    assert secret_of("::ffff:10.2.0.2", servers) == b"wide"
+    assert secret_of(radius.plain("::ffff:10.2.0.2"), servers) == b"wide"
+    assert radius.plain("2001:db8::1") == "2001:db8::1"
     assert secret_of("2001:db8::1", servers) == b"six"
     with pytest.raises(DroppedError):
         secret_of("192.0.2.1", servers)
@@ -308,10 +310,12 @@ def test_kea_the_last_line_of_an_address_counts(tmp_path: Path) -> None:
 
 def test_kea_while_it_cleans_up(tmp_path: Path) -> None:
     end = int(NOW) + 60
+    path = file(tmp_path, lines(f"10.5.0.51,{MAC},,0,{end},1,0,0,,0,"))
     file(tmp_path, lines(f"10.5.0.50,{MAC},,120,{end},1,0,0,,0,"), "leases.2")
     file(tmp_path, lines(f"10.5.0.51,{MAC},,120,{end},1,0,0,,0,"), "leases.1")
-    path = file(tmp_path, lines(f"10.5.0.51,{MAC},,0,{end},1,0,0,,0,"))
     assert news(path) == [("bind", "10.5.0.50", MAC, 120)]
+    file(tmp_path, lines(f"10.5.0.60,{MAC},,120,{end},1,0,0,,0,"), "leases.completed")
+    assert news(path) == [("bind", "10.5.0.60", MAC, 120)]
 
 
 def test_dnsmasqs_file(tmp_path: Path) -> None:
@@ -389,3 +393,44 @@ def test_radius_needs_a_time_near_ours() -> None:
     for pairs in ({}, {"Event-Timestamp": str(int(NOW) - 301)}, {"Event-Timestamp": str(int(NOW) + 301)}):
         with pytest.raises(DroppedError):
             radius.timely(pairs, NOW)
+
+
+# -- for ever ----------------------------------------------------------------------------------------
+
+
+def test_what_fails_later_is_told_once_and_tried_again() -> None:
+    outcomes = iter(
+        [None, OSError("gone"), OSError("gone"), IdentitiesError("odd"), None, KeyboardInterrupt()]
+    )
+    told: list[str] = []
+
+    def work() -> None:
+        outcome = next(outcomes)
+        if outcome is not None:
+            raise outcome
+
+    link = Link(Path("/nonexistent"), told.append)
+    with pytest.raises(KeyboardInterrupt):
+        link.again(work, 0)
+    assert told == ["gone", "odd"]
+    with pytest.raises(StopIteration):
+        link.again(work, 0)
+
+
+def test_what_fails_at_first_is_an_error() -> None:
+    def work() -> None:
+        raise OSError("no such device")
+
+    with pytest.raises(OSError, match="no such device"):
+        Link(Path("/nonexistent")).again(work, 0)
+
+
+def test_without_an_agent_nothing_is_taken_for_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = file(tmp_path, f"0 {MAC} 10.5.0.51 * *\n")
+    source = dhcp.Source(Link(tmp_path / "socket", told.append), "lan", {}, path)
+    source.round(NOW)
+    source.round(NOW)
+    assert len(told) == 1
+    assert "is `segc agent` running?" in told[0]
+    assert source._known == {}
