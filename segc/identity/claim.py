@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -115,7 +116,7 @@ def claim_of(document: Mapping[str, Any], now: float) -> Claim:
         raise ClaimError(f"a source of kind `{kind}` speaks of devices and binds nobody")
     mac, device = document.get("mac"), document.get("device")
     return Claim(
-        user=name_of(document, "user"),
+        user=person_of(document),
         addresses=addresses,
         source=source,
         kind=kind,
@@ -137,6 +138,11 @@ def name_of(document: Mapping[str, Any], member: str, default: str | None = None
     if not isinstance(value, str) or not 0 < len(value) <= LENGTH or not value.isprintable():
         raise ClaimError(f"`{member}` must be a name: 1 to {LENGTH} printable characters")
     return value
+
+
+def person_of(document: Mapping[str, Any], member: str = "user") -> str:
+    """Names of people have no case."""
+    return unicodedata.normalize("NFC", name_of(document, member)).lower()
 
 
 def addresses_of(value: Any) -> tuple[Address, ...]:

@@ -24,6 +24,7 @@ from segc.identity.claim import (
     facts_of,
     moment_of,
     name_of,
+    person_of,
     seconds_of,
 )
 from segc.identity.kinds import KINDS
@@ -100,7 +101,7 @@ def _chosen(document: Document, upkeep: Upkeep) -> list[Session]:
     tests: list[Callable[[Session], bool]] = []
     chosen: list[Session] | None = None
     if "user" in document:
-        user = name_of(document, "user")
+        user = person_of(document)
         chosen = registry.of_user(user)
         tests.append(lambda session: session.claim.user == user)
     if "address" in document:
@@ -143,11 +144,15 @@ def _revoke(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     """Without `groups`, people who are gone altogether; with them, from these alone."""
     groups = _listed(document, "groups") if "groups" in document else None
     names = None if groups is None else frozenset(f"group {name}" for name in groups)
-    return {"changed": upkeep.agent.bar(_listed(document, "users"), names)}
+    return {"changed": upkeep.agent.bar(_people(document), names)}
 
 
 def _admit(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
-    return {"changed": upkeep.agent.admit(_listed(document, "users"))}
+    return {"changed": upkeep.agent.admit(_people(document))}
+
+
+def _people(document: Document) -> list[str]:
+    return [person_of({"users": name}, "users") for name in _listed(document, "users")]
 
 
 def _listed(document: Document, member: str) -> list[str]:

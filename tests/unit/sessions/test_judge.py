@@ -25,7 +25,7 @@ zone vpn { subnet 10.8.0.0/24, 2001:db8:8::/64 }
 zone desk { subnet 10.9.0.0/24 }
 zone erp { subnet 10.2.0.0/24 }
 group staff { user "ana@x.example", "bo@x.example"  group chiefs }
-group chiefs { user "cy@x.example" }
+group chiefs { user "CY@x.example" }
 posture managed { disk_encrypted = true  os_version >= "14.2" }
 session staff { max 10h idle 1h }
 session chiefs { max 2h }
@@ -73,7 +73,7 @@ def words(verdict: Verdict) -> list[str]:
 
 def test_groups_and_a_second_factor_decide_on_sets() -> None:
     assert words(judged(claim())) == ["group staff"]
-    assert words(judged(claim(user="cy@x.example"))) == ["group staff"]
+    assert words(judged(claim(user="Cy@X.example"))) == ["group staff"]
     assert words(judged(claim(user="cy@x.example", mfa=True))) == ["group chiefs with mfa", "group staff"]
     assert words(judged(claim(user="nobody@x.example"))) == []
 
