@@ -38,7 +38,7 @@ def _one(settings: Settings, wanted: Wanted, seconds: float) -> Answer:
         return directory_of(settings.name, settings.kind, source_of(settings), listing, wanted)
     except DirectoryError as error:
         return DirectoryError(f"`{settings.name}`: {keeper.hidden(str(error))}")
-    except (KeyError, TypeError, ValueError, AttributeError, AssertionError):
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError):
         return DirectoryError(f"`{settings.name}`: its answer is not one of {settings.kind}")
 
 

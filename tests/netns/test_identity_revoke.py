@@ -112,3 +112,14 @@ def test_a_directory_that_is_down_ends_nothing(firm: Firm) -> None:
     (firm.folder / "people.csv").unlink()
     assert "cannot be read" in firm.revoke(code=1)
     assert holds(firm, "a.5")
+
+
+def test_one_is_back_while_another_leaves(firm: Firm) -> None:
+    firm.lists(*EVERYBODY, *STAFF[1:])
+    assert "ana@x.example  is gone" in firm.revoke()
+    firm.lists(*EVERYBODY[1:], *STAFF, "dora@x.example,")
+    assert "dora@x.example  left ledger" in firm.revoke()
+    firm.claimed("a.5", "ana@x.example")
+    firm.claimed("a.6", "dora@x.example")
+    assert (holds(firm, "a.5"), holds(firm, "a.6")) == (True, False)
+    assert firm.state.read("revoked.json") == {"dora@x.example": ["ledger"]}

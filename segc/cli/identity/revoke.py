@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from segc.apply.state import State
 from segc.cli.asking_agent import asked, socket_option
 from segc.cli.identity.policy import Drawn, answers, beside, chosen, drawn, drawn_of, force_option
 from segc.cli.identity.sync import DOUBTED, doubted
@@ -67,7 +68,7 @@ def command(
         lost = losses_of(policy, read)
         say("".join(printable(line) + "\n" for line in _told(lost)))
         if not dry_run:
-            _send(lost, socket_path, netns, state.root / SENT, whole=not exit_code and not sources)
+            _send(lost, socket_path, netns, state, whole=not exit_code and not sources)
     raise click.exceptions.Exit(exit_code)
 
 
@@ -113,24 +114,37 @@ def _told(lost: Lost) -> Iterator[str]:
         yield "nobody has left"
 
 
-def _send(lost: Lost, socket: Path | None, netns: str, sent: Path, whole: bool) -> None:
-    """Tell the agent, and take back what it was told of people who are there again.
+def _send(lost: Lost, socket: Path | None, netns: str, state: State, whole: bool) -> None:
+    """Tell the agent, and take back what it was told of people who have lost nothing any more.
 
-    The latter only where every directory was asked and answered.
+    The latter only where the `whole` of the directories was asked and answered. Who got back a part of it
+    waits for the next snapshot: there is no moment at which anybody has more than he should.
     """
-    from segc.apply.state import State
-
-    store = State(sent.parent)
-    told = store.read(sent.name)
-    back = sorted(user for user in told if tuple(told[user]) != lost.get(user)) if whole else []
-    for number in range(0, len(back), BATCH):
-        asked(socket, netns, {"do": "admit", "users": back[number : number + BATCH]})
+    told = state.read(SENT)
+    back = sorted(told.keys() - lost.keys()) if whole else []
+    for some in _batches(back):
+        asked(socket, netns, {"do": "admit", "users": some})
     for groups, users in _alike(lost):
-        for number in range(0, len(users), BATCH):
-            request: dict[str, Any] = {"do": "revoke", "users": users[number : number + BATCH]}
-            asked(socket, netns, request | ({"groups": list(groups)} if groups else {}))
-    content = {user: list(groups) for user, groups in lost.items()}
-    store.write(sent.name, content if whole else told | content)
+        for some in _batches(users):
+            more = {"groups": list(groups)} if groups else {}
+            asked(socket, netns, {"do": "revoke", "users": some, **more})
+    content = {user: told[user] for user in told if user not in back} | {u: [*g] for u, g in lost.items()}
+    if content != told:
+        _remember(state, content)
+
+
+def _remember(state: State, content: dict[str, Any]) -> None:
+    try:
+        state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state.write(SENT, content)
+    except OSError as error:
+        reason = (error.strerror or "input/output error").lower()
+        raise click.ClickException(f"`{state.root}` cannot be written: {reason}") from None
+
+
+def _batches(users: Sequence[str]) -> Iterator[list[str]]:
+    for number in range(0, len(users), BATCH):
+        yield list(users[number : number + BATCH])
 
 
 def _alike(lost: Lost) -> Iterator[tuple[tuple[str, ...], list[str]]]:
