@@ -70,20 +70,19 @@ def _listing(server: _Server, asked: Asked) -> Listing:
     if nested == "chain" and not active:
         raise DirectoryError('it is no Active Directory, which alone knows `nested = "chain"`')
     named = options.get("user", "userPrincipalName" if active else "mail")
-    filters = (
-        options.get("users", AD_PEOPLE if active else PEOPLE),
-        options.get("group-filter", AD_GROUPS if active else GROUPS),
-    )
+    people = options.get("users", AD_PEOPLE if active else PEOPLE)
+    wanted = options.get("group-filter", AD_GROUPS if active else GROUPS)
     label = options.get("group", "cn")
-    groups = server.entries(filters[1], (label, *(MEMBERS if nested == "expand" else ())))
     if nested == "chain":
-        return _chained(
-            server, asked, filters[0], named, [Group(dn, _first(each, label), ()) for dn, each in groups]
-        )
-    people = list(server.entries(filters[0], (named, "uid")))
-    uids = {_first(each, "uid"): dn for dn, each in people}
-    found = [Group(dn, _first(each, label), tuple(server.members(dn, each, uids))) for dn, each in groups]
-    return Listing(_users(people, named), tuple(found))
+        groups = [Group(dn, _first(each, label), ()) for dn, each in server.entries(wanted, (label,))]
+        return _chained(server, asked, people, named, groups)
+    entries = list(server.entries(people, (named, "uid")))
+    uids = {_first(each, "uid"): dn for dn, each in entries}
+    found = [
+        Group(dn, _first(each, label), tuple(server.members(dn, each, uids)))
+        for dn, each in list(server.entries(wanted, (label, *MEMBERS)))  # whole, before ranges are asked for
+    ]
+    return Listing(_users(entries, named), tuple(found))
 
 
 def _chained(server: _Server, asked: Asked, people: str, named: str, groups: list[Group]) -> Listing:
