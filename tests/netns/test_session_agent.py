@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -235,17 +235,20 @@ class Here:
         kernel = self.host.inside(Kernel)
         self.agent = Agent(self.journal, kernel, Audit(), self.clock, "gw")
         self.upkeep = Upkeep(self.agent, self.host.state)
-        self.host.inside(self.upkeep.start)
-        self.upkeep.finish()
+        self.host.inside(lambda: self.work(self.upkeep.start))
 
     def stop(self) -> None:
         self.upkeep.finish()
         self.journal.close()
         self.agent.kernel.close()
 
-    def tick(self) -> None:
-        self.host.inside(self.upkeep.tick)
+    def work(self, what: Callable[[], None]) -> None:
+        """With what is done beside, which ends with the thread that began it."""
+        what()
         self.upkeep.finish()
+
+    def tick(self) -> None:
+        self.host.inside(lambda: self.work(self.upkeep.tick))
 
     def ask(self, do: str, **more: Any) -> dict[str, Any]:
         line = json.dumps({"do": do, **more}).encode()
