@@ -236,7 +236,7 @@ def test_freeradius_tells_by_exec(office: Office, tmp_path: Path) -> None:
 
 def test_freeradius_tells_by_its_detail_file(office: Office, tmp_path: Path) -> None:
     folder = tmp_path / "raddb"
-    module = f"detail {{\n  filename = {folder}/detail\n}}\n"
+    module = f"detail {{\n  filename = {folder}/detail\n  locking = yes\n}}\n"
     with (
         freeradius(office.firm.gateway.namespace, folder, module, "detail", SECRET),
         office.firm.source("radius", "wifi", "--detail", str(folder / "detail")),
@@ -254,3 +254,18 @@ def test_freeradius_tells_by_its_detail_file(office: Office, tmp_path: Path) -> 
             assert dies_within(connection, 5)
         assert awaited(lambda: office.firm.bindings() == {BO: "bo@acme.example"})
         assert awaited(lambda: not (folder / "detail.segc").exists())
+
+
+def test_nothing_is_lost_of_a_detail_file_that_is_being_written(office: Office, tmp_path: Path) -> None:
+    folder = tmp_path / "raddb"
+    module = f"detail {{\n  filename = {folder}/detail\n  locking = yes\n}}\n"
+    with (
+        freeradius(office.firm.gateway.namespace, folder, module, "detail", SECRET),
+        office.firm.source("radius", "wifi", "--detail", str(folder / "detail")),
+    ):
+        hosts = [f"10.1.0.{number}" for number in range(100, 200)]
+        started = time.monotonic()
+        for number, host in enumerate(hosts):
+            assert office.account("Start", f"s{number}", "bo", host)
+        assert time.monotonic() - started > 2  # the file was taken away more than once in between
+        assert awaited(lambda: office.firm.bindings().keys() == set(hosts))

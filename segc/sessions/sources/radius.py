@@ -9,6 +9,7 @@ Access servers ask again until they are answered, so none is answered before the
 from __future__ import annotations
 
 import calendar
+import fcntl
 import re
 import socket
 import struct
@@ -204,7 +205,10 @@ def happened(pairs: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """Reads a detail file that FreeRADIUS writes, and takes it away, as FreeRADIUS's own reader does."""
+    """Reads a detail file that FreeRADIUS writes with `locking = yes`, and takes it away.
+
+    What is set aside and locked is written to no more: whoever has it open opens it anew by its name.
+    """
 
     link: Link
     source: str
@@ -216,13 +220,14 @@ class Detail:
         self.link.again(self._look)
 
     def _look(self) -> None:
-        """Set the file aside, and when whoever was writing has had a second, read and delete it."""
         work = self.path.with_name(f"{self.path.name}.segc")
-        if not work.exists():
-            if self.path.exists():
-                self.path.rename(work)
-        elif self.take(work.read_text(errors="replace")):
-            work.unlink()
+        if not work.exists() and self.path.exists():
+            self.path.rename(work)
+        if work.exists():
+            with work.open("r+", errors="replace") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX)
+                if self.take(file.read()):
+                    work.unlink()
 
     def take(self, text: str) -> bool:
         """Whether the agent has heard all of it. What it has heard before changes nothing."""
