@@ -1,4 +1,4 @@
-"""Links that somebody changes by hand: each VLAN, address and flag segc sets is found, named and put right."""
+"""Links that somebody changes by hand: each VLAN, address and flag is found, named and put right."""
 
 from __future__ import annotations
 
