@@ -18,7 +18,7 @@ import pytest
 from tests.lab.recorder import REPORTS
 from tests.lab.vm import CACHE, LabError, run_in_vm
 
-TIMEOUT = 900
+TIMEOUT = 1800
 OPTIONS = ("-o", "addopts=--strict-markers --import-mode=importlib", "-p", "no:cacheprovider")
 Reports = dict[str, list[dict[str, object]]]
 
