@@ -247,6 +247,18 @@ def test_while_the_agent_is_dead_the_management_interface_lets_nobody_in(
             assert not net.addresses()
 
 
+def test_a_tunnel_whose_keys_are_renewed_stays_while_it_has_a_session(
+    tmp_path: Path, authority: Authority
+) -> None:
+    with vpn(tmp_path, authority, "management", more="reneg-sec 2 2\n") as net, net.client("ana") as client:
+        assert awaited(lambda: net.bound("ana@acme.example"))
+        with stream(net.outside, net.addresses()[0], PEOPLE) as connection:
+            net.server.says("CMD 'client-auth-nt", times=4)
+            assert flows(connection)
+        assert "server-pushed" not in client.said
+        assert "client-deny" not in net.server.said
+
+
 def test_a_death_of_the_agent_opens_nothing_and_loses_nothing(tmp_path: Path, authority: Authority) -> None:
     with vpn(tmp_path, authority, "hook+management") as net, net.client("ana") as client:
         assert awaited(lambda: net.bound("ana@acme.example"))

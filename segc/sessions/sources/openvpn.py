@@ -232,22 +232,22 @@ class Source:
     def _take(self, event: Event) -> None:
         number, *more = event.arguments
         wanted = {*POOL, self.options.get("user", "common_name"), self.options.get("device", "")}
-        if event.env:
-            self._known[number] = {name: event.env[name] for name in wanted & event.env.keys()}
+        news = {name: event.env[name] for name in wanted & event.env.keys()}
+        self._known[number] = {**self._known.get(number, {}), **news}
         if event.kind in ("CONNECT", "REAUTH"):
             self._admit(event.kind, number, more[0])
-        known = event._replace(env=self._known.get(number, {}))
+        known = event._replace(env=self._known[number])
         for request in requests(known, self.options, time.time()):
             if not self._send(request) and request["do"] == "bind":
                 self.management.command(f"client-kill {number}")
         if event.kind == "DISCONNECT":
-            self._known.pop(number, None)
+            del self._known[number]
 
     def _admit(self, kind: str, number: str, key: str) -> None:
         """Let a client in while there is an agent to bind it, and let it stay while it has a session."""
         try:
             ids = self.link.ids(self.source)
-            pool = [self._known.get(number, {}).get(name) for name in POOL]
+            pool = [self._known[number].get(name) for name in POOL]
             stays = kind == "CONNECT" or not ids.isdisjoint(filter(None, pool))
         except UnansweredError as error:
             self.link.complain(error)
