@@ -175,8 +175,8 @@ def _parts(change: Change) -> Iterator[_Part | Named]:
     if isinstance(change, Add | Renew) or change.missing_ok:
         yield from _split(NEW_ELEMENTS, change.set, full)
     if isinstance(change, Delete | Renew):
-        keys = [encoded(Element(each.key, upper=each.upper, ends=each.ends)) for each in change.elements]
-        yield from _split(DELETE_ELEMENTS, change.set, keys)
+        gone = [encoded(Element(each.key, upper=each.upper, ends=each.ends)) for each in change.elements]
+        yield from _split(DELETE_ELEMENTS, change.set, gone)
     if isinstance(change, Renew):
         yield from _split(NEW_ELEMENTS, change.set, full)
 

@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 from pyroute2 import IPRoute
 
@@ -45,9 +46,11 @@ class Spent(NamedTuple):
 
 def main(zones: int = 1000, flows: int = 50000) -> None:
     print(f"\napplying one changed flow, {zones} zones, {flows} flows", flush=True)
-    gc.disable()  # as the commands do
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"  # what is kept between runs begins empty
+        gc.disable()  # as the commands do
+        stack.callback(gc.enable)
+        # What is kept between runs begins empty.
+        stack.enter_context(patch.dict(os.environ, XDG_CACHE_HOME=f"{folder}/cache"))
         before, after = _builds(Path(folder), zones, flows)
         namespace = Namespace.create("bench")
         stack.callback(namespace.close)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from segc.apply import saga
+from segc.apply.elements import transact
 from tests.netns.applying import Host
 from tests.netns.namespace import Namespace
 
@@ -23,6 +25,7 @@ ALWAYS = "allow as stream a -> b : udp/5000"
 FIRST = f"{ALWAYS}\nallow as one a -> c : tcp/1-100, tcp/443\nallow as two b -> c : udp/7"
 LESS = "allow as one a -> c : tcp/1-90\nallow as three c -> a : tcp/25\ndeny as shut a.two -> b : tcp/9"
 SECOND = f"{ALWAYS}\n{LESS}"
+SIMPLE = f"{FIRST}, udp/9\nallow as four b -> c : tcp/80, tcp/300-310".replace("1-100", "1-90")
 PAUSE = 0.001
 
 
@@ -83,9 +86,12 @@ def host(tmp_path: Path) -> Iterator[Host]:
         yield host
 
 
-def test_a_stream_runs_through_many_applies(host: Host) -> None:
-    wanted = [host.wanted(FIRST), host.wanted(SECOND)]
+@pytest.mark.parametrize("second", [SECOND, SIMPLE], ids=["renumbered", "without nft"])
+def test_a_stream_runs_through_many_applies(host: Host, second: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [host.wanted(FIRST), host.wanted(second)]
     host.apply_here(wanted[0])
+    direct: list[object] = []
+    monkeypatch.setattr(saga, "transact", lambda changes: (direct.append(changes), transact(changes)))
     sender, receiver = host.gateway.attach("a0", "10.1.0.5"), host.gateway.attach("b0", "10.2.0.7")
     with (
         Stream(sender, receiver, "10.2.0.7", 5000) as stream,
@@ -98,4 +104,5 @@ def test_a_stream_runs_through_many_applies(host: Host) -> None:
     assert other.sent > APPLIES
     assert not other.seen
     assert host.marker() == (APPLIES,)
+    assert len(direct) == (APPLIES - 1 if second == SIMPLE else 0)
     assert len(host.state.numbers()) <= 21
