@@ -181,12 +181,16 @@ def facts_of(value: Any) -> dict[str, Fact]:
     for name, fact in value.items():
         if not 0 < len(name) <= LENGTH or not name.isprintable():
             raise ClaimError(f"a fact is named by 1 to {LENGTH} printable characters")
-        if not isinstance(fact, bool | int | str) or (isinstance(fact, str) and len(fact) > LENGTH):
+        if not isinstance(fact, bool | int | str) or _too_long(fact):
             raise ClaimError(
                 f"the fact `{name}` must be true, false, a whole number or a short string "
                 "(versions and dates are strings)"
             )
     return dict(value)
+
+
+def _too_long(fact: Fact) -> bool:
+    return len(fact) > LENGTH if isinstance(fact, str) else abs(fact) >= 1 << 63
 
 
 def seconds_of(value: Any) -> int | None:
@@ -202,9 +206,9 @@ def moment_of(value: Any, now: float) -> float:
     """Unix seconds, `now` at the latest: a source whose clock is ahead must not outlast what comes after."""
     if value is None:
         return now
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise ClaimError("`at` must be in Unix seconds")
-    return min(float(value), now)
+    return float(min(value, now))
 
 
 def _flag(value: Any) -> bool:

@@ -177,6 +177,7 @@ def test_who_is_barred_is_of_no_group_or_not_of_these() -> None:
         ({"ttl": float("nan")}, "`ttl` must be"),
         ({"at": float("inf")}, "`at` must be"),
         ({"at": -1}, "`at` must be"),
+        ({"facts": {"a": 10**400}}, "a whole number"),
         ({"facts": {"a": 1.5}}, "versions and dates are strings"),
         ({"facts": []}, "`facts` must be"),
         ({"postures": "managed"}, "`postures` must"),
@@ -196,7 +197,7 @@ def test_claims_are_read_as_written() -> None:
     for each in (full, claim(), replace(full, facts={})):
         assert claim_of(each.document(), NOW.wall) == each
         assert unpacked(json.loads(json.dumps(packed(each)))) == each
-    assert claim(at=NOW.wall + 1000).at == NOW.wall
+    assert claim(at=NOW.wall + 1000).at == claim(at=10**400).at == NOW.wall
     assert claim(addresses=["::ffff:10.8.0.6", "10.8.0.6"]).addresses == claim().addresses
 
 
