@@ -12,24 +12,23 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from segc.apply.host import RefusedByKernelError
 from segc.identity.claim import MANUAL, Claim, Facts
-from segc.sessions import audit, records
+from segc.sessions import records
 from segc.sessions.audit import Audit
-from segc.sessions.clock import Moment
-from segc.sessions.journal import Journal, Record
+from segc.sessions.clock import Clock, Moment
+from segc.sessions.journal import Journal
 from segc.sessions.judge import RefusedError, Situation, judge
 from segc.sessions.kernel import Kernel, end_connections
-from segc.sessions.metrics import Metrics
+from segc.sessions.ledger import Ledger
 from segc.sessions.registry import Registry
 from segc.sessions.session import Change, Key, Session
+from segc.sessions.telling import Teller
 from segc.space.addresses import Address
 
 LINGER = 10.0  # seconds for which an ended session's connections stay known, so that they are reset
 LOOKS = 8  # how often in its idle time a session is looked at
-Clock = Callable[[], Moment]
 Hook = Callable[[str], None]
 
 
@@ -45,13 +44,12 @@ class Agent:
         host: str,
         before: Hook = lambda step: None,
     ) -> None:
-        self.journal, self.kernel, self.audit, self.clock, self.host = journal, kernel, audit, clock, host
+        self.ledger, self.kernel, self.clock = Ledger(journal), kernel, clock
+        self.teller = Teller(audit, clock, host)
         self.registry = Registry()
         self.kept = records.Kept()
         self.situation = Situation(devices=self.kept.devices, barred=self.kept.barred)
-        self.metrics = Metrics()
         self.stale = True  # the kernel may hold something else than we think
-        self.owed: list[Record] = []  # what ended and could not be written yet
         self.leftover: dict[Address, float] = {}  # whose connections must go, and when (boot clock)
         self._before = before
         self._due: list[tuple[float, Key]] = []
@@ -150,11 +148,11 @@ class Agent:
         if at > self._newest(key):
             now = self.clock()
             self.kept.closed[key] = at, now.wall
-            self.put_down([records.ends(key, at, now, "")])
+            self.ledger.put_down([records.ends(key, at, now, "")])
 
     def tell(self, device: str, facts: Facts, at: float, ttl: int, source: str) -> bool:
         """Facts about a device; whether any was news."""
-        self._write([records.told(device, facts, at, at + ttl, source)])
+        self.ledger.write([records.told(device, facts, at, at + ttl, source)])
         news = self.kept.tell(device, facts, at, at + ttl, source)
         if news:
             self.rejudge(self.registry.on_device(device), f"facts about `{device}`")
@@ -164,13 +162,13 @@ class Agent:
         """These are in no group any more, or not in these; how many sessions that changed."""
         for user in users:
             self.kept.bar(user, groups)
-        self.put_down([records.barred(user, self.kept.barred[user]) for user in users])
+        self.ledger.put_down([records.barred(user, self.kept.barred[user]) for user in users])
         return self.rejudge([s for user in users for s in self.registry.of_user(user)], "revoked")
 
     def admit(self, users: Sequence[str]) -> int:
         """Take back that they are barred."""
         barred = [user for user in users if user in self.kept.barred]
-        self._write([records.barred(user, frozenset()) for user in barred])
+        self.ledger.write([records.barred(user, frozenset()) for user in barred])
         for user in barred:
             del self.kept.barred[user]
         return self.rejudge([s for user in barred for s in self.registry.of_user(user)], "admitted again")
@@ -203,13 +201,13 @@ class Agent:
     def commit(self, changes: Sequence[Change], now: Moment) -> None:
         """Carry out all of it or nothing: RefusedError, RefusedByKernelError."""
         self._before("journal")
-        self._write(list(records.of_changes(changes, now)))
+        self.ledger.write(list(records.of_changes(changes, now)))
         self._before("kernel")
         try:
             self.kernel.change(changes, now.boot)
         except (RefusedByKernelError, OSError) as error:
             self.stale = True
-            self.put_down(list(records.of_changes(_reversed(changes), now)))
+            self.ledger.put_down(list(records.of_changes(_reversed(changes), now)))
             if isinstance(error, RefusedByKernelError):
                 raise
             raise RefusedError(f"the kernel does not answer: {(error.strerror or '').lower()}") from None
@@ -222,7 +220,7 @@ class Agent:
         if not changes:
             return
         self._before("journal")
-        self.put_down(list(records.of_changes(changes, now)))
+        self.ledger.put_down(list(records.of_changes(changes, now)))
         self._before("kernel")
         try:
             self.kernel.change(changes, now.boot)
@@ -241,7 +239,7 @@ class Agent:
             else:
                 self._packets[change.after.key] = 0
                 self.watch(change.after, now)
-                self._tell(change)
+                self.teller.change(change)
 
     def ended(self, change: Change, now: Moment) -> None:
         session = change.session
@@ -249,40 +247,15 @@ class Agent:
         self.kept.carried.discard(session.key)
         self._packets.pop(session.key, None)
         self._wakes.pop(session.key, None)
-        self._tell(change)
-
-    def _write(self, lines: list[Record]) -> None:
-        try:
-            if not self.pay():
-                raise OSError(errno.ENOSPC, "what has ended is not written yet")
-            self.journal.append(lines)
-        except OSError as error:
-            reason = (error.strerror or "input/output error").lower()
-            raise RefusedError(f"it cannot be written down: {reason}") from None
-
-    def put_down(self, lines: list[Record]) -> None:
-        """Write what ends now, or as soon as that can be."""
-        self.owed += lines
-        self.pay()
-
-    def pay(self) -> bool:
-        """Write what is owed; whether nothing is any more."""
-        try:
-            self.journal.append(self.owed, ending=True)
-        except OSError:
-            return False
-        self.owed = []
-        return True
+        self.teller.change(change)
 
     def _end_connections(self, changes: Sequence[Change], now: Moment) -> None:
         """Those that somebody else's session let in end at once; those of who is gone are reset first."""
         former: dict[Address, str] = {}
         current: dict[Address, str] = {}
         for before, after, _ in changes:
-            for session, users in ((before, former), (after, current)):
-                users.update(
-                    (each, session.claim.user) for each in session.claim.addresses
-                ) if session else None
+            former |= dict.fromkeys(before.claim.addresses, before.claim.user) if before else {}
+            current |= dict.fromkeys(after.claim.addresses, after.claim.user) if after else {}
         hands = {each for each, user in current.items() if former.get(each, user) != user}
         hands |= current.keys() & self.leftover.keys()
         for address in hands:
@@ -334,55 +307,6 @@ class Agent:
         active = replace(session, active=now.boot)
         self.registry.sessions[session.key] = active
         return active
-
-    # -- telling -------------------------------------------------------------------------------------
-
-    def refuse(self, claim: Claim, reason: str, by: str) -> None:
-        self._event("bind", "failure", reason, claim, by)
-
-    def _tell(self, change: Change) -> None:
-        before, after, why = change
-        if after is None:
-            self._event("unbind", "success", why, change.session.claim)
-        elif before is None:
-            self._event("bind", "success", why or self.why(after), after.claim)
-        elif before.claim.addresses != after.claim.addresses:
-            self._event("move", "success", why, after.claim)
-        elif before.verdict.held != after.verdict.held:
-            self._event("change", "success", why, after.claim)
-        else:
-            self.metrics.count("renew", "success")
-
-    def _event(self, action: str, outcome: str, reason: str, claim: Claim, by: str | None = None) -> None:
-        self.metrics.count(action, outcome)
-        more = audit.of_claim(claim) | {"segc__by": by}
-        self.audit.tell(audit.event(self.clock().wall, action, outcome, reason, self.host, **more))
-
-    def why(self, session: Session) -> str:
-        """What it is worth and how long, in words."""
-        held = "; ".join(membership.words for membership, _ in session.verdict.held)
-        return f"{held or 'no flow asks for this person'}; ends because {session.verdict.bound}"
-
-    def document(self, session: Session) -> dict[str, Any]:
-        """For answers; see `segc/schemas/session-list.schema.json`."""
-        now, claim = self.clock(), session.claim
-        sets = [name for (name, _), until in session.elements() if until > now.boot]
-        return {
-            "user": claim.user,
-            "addresses": [str(each) for each in claim.addresses],
-            "source": claim.source,
-            "kind": claim.kind,
-            "id": claim.id,
-            "assurance": str(claim.assurance),
-            "mac": claim.mac,
-            "device": claim.device,
-            "mfa": claim.mfa,
-            "since": round(now.on_wall_clock(session.began), 3),
-            "until": round(now.on_wall_clock(session.verdict.until), 3),
-            "idle": session.verdict.idle,
-            "sets": sorted(set(sets)),
-            "why": self.why(session),
-        }
 
     def refresh(self) -> None:
         """Replaced by whoever knows where the policy is (`upkeep.Upkeep`)."""

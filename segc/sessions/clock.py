@@ -7,6 +7,7 @@ does not touch; moments that come from elsewhere, and all that is told, are in U
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ class Moment(NamedTuple):
 
     def on_wall_clock(self, boot: float) -> float:
         return self.wall + boot - self.boot
+
+
+Clock = Callable[[], Moment]
 
 
 def now() -> Moment:

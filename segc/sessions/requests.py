@@ -31,6 +31,7 @@ from segc.identity.kinds import KINDS
 from segc.sessions.judge import RefusedError
 from segc.sessions.metrics import Figure, gauge
 from segc.sessions.session import Session
+from segc.sessions.telling import document as told
 from segc.sessions.upkeep import Upkeep
 
 USERS = 100_000  # in one request
@@ -73,12 +74,12 @@ def _bind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     try:
         session = agent.bind(claim, root=peer.uid == 0)
     except RefusedError as error:
-        agent.refuse(claim, str(error), peer.name)
+        agent.teller.note("bind", "failure", str(error), claim, peer.name)
         raise
     if session is None:
         return {"stale": True}
-    agent.metrics.took(time.perf_counter() - started)
-    return {"session": agent.document(session)}
+    agent.teller.metrics.took(time.perf_counter() - started)
+    return {"session": told(session, agent.clock())}
 
 
 def _unbind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
@@ -128,7 +129,7 @@ def _renew(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     where = addresses_of(document["addresses"]) if "addresses" in document else ()
     active = document.get("active") is not False
     session = agent.renew(key, seconds_of(document.get("ttl")), at, where, active)
-    return {"stale": True} if session is None else {"session": agent.document(session)}
+    return {"stale": True} if session is None else {"session": told(session, agent.clock())}
 
 
 def _facts(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
@@ -172,7 +173,8 @@ def _sessions(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
         found = agent.registry.of_source(name_of(document, "source"))
     else:
         found = list(agent.registry)
-    return {"sessions": [agent.document(each) for each in found]}
+    now = agent.clock()
+    return {"sessions": [told(each, now) for each in found]}
 
 
 def _metrics(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
@@ -189,11 +191,11 @@ def metrics(upkeep: Upkeep) -> str:
         gauge(
             "segc_session_generation", "The generation that sessions are judged by.", upkeep.generation or 0
         ),
-        gauge("segc_session_journal_bytes", "Length of the journal.", agent.journal.size),
-        gauge("segc_session_journal_owed", "Ends that are not written down yet.", len(agent.owed)),
-        gauge("segc_session_audit_lost_total", "Events that could not be told.", agent.audit.lost),
+        gauge("segc_session_journal_bytes", "Length of the journal.", agent.ledger.journal.size),
+        gauge("segc_session_journal_owed", "Ends that are not written down yet.", len(agent.ledger.owed)),
+        gauge("segc_session_audit_lost_total", "Events that could not be told.", agent.teller.audit.lost),
     ]
-    return agent.metrics.text(figures)
+    return agent.teller.metrics.text(figures)
 
 
 def _reload(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
@@ -210,7 +212,7 @@ def _status(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
         "problem": upkeep.problem or None,
         "sessions": len(agent.registry),
         "barred": len(agent.kept.barred),
-        "owed": len(agent.owed),
+        "owed": len(agent.ledger.owed),
     }
 
 

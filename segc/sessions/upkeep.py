@@ -15,7 +15,6 @@ from segc.apply.host import RefusedByKernelError
 from segc.apply.state import Generation, State
 from segc.sessions import records
 from segc.sessions.agent import Agent
-from segc.sessions.audit import event
 from segc.sessions.book import NOTHING, Book, BookError, read_book
 from segc.sessions.clock import Moment
 from segc.sessions.journal import DamagedError
@@ -54,12 +53,12 @@ class Upkeep:
         """Take up the sessions that are still valid, with the time that they have left, and no others."""
         agent, now, boot = self.agent, self.agent.clock(), host.boot()
         try:
-            kept = records.read(agent.journal.read(), boot, now)
+            kept = records.read(agent.ledger.journal.read(), boot, now)
         except DamagedError as error:
-            self._note("restore", "failure", f"{error}: no session is taken up")
+            self.agent.teller.note("restore", "failure", f"{error}: no session is taken up")
             kept = records.Kept()
-            agent.journal.begin_anew([])
-        agent.journal.append([records.run(boot)], ending=True)
+            agent.ledger.journal.begin_anew([])
+        agent.ledger.journal.append([records.run(boot)], ending=True)
         agent.kept = kept
         agent.situation = Situation(self._book(), kept.devices, kept.barred)
         late = now.wall < kept.newest  # somebody has set the clock back: how long we were gone, nobody knows
@@ -75,7 +74,7 @@ class Upkeep:
                 agent.registry.add(session)
                 agent.watch(session, now)
         kept.sessions.clear()
-        agent.put_down(list(records.of_changes(over, now)))
+        agent.ledger.put_down(list(records.of_changes(over, now)))
         for change in over:
             agent.ended(change, now)
         self._fill(now)
@@ -94,9 +93,9 @@ class Upkeep:
             for address in due:
                 del agent.leftover[address]
             self._in_child(lambda: end_connections(due))
-        if agent.owed:
-            agent.pay()
-        if agent.journal.wants_compaction and not self._children:
+        if agent.ledger.owed:
+            agent.ledger.pay()
+        if agent.ledger.journal.wants_compaction and not self._children:
             self._compact()
         if now.boot - self._swept > HOUR:
             self._sweep(now)
@@ -119,7 +118,7 @@ class Upkeep:
         agent.situation = replace(agent.situation, book=self._book())
         self._forget_barred()
         changes = list(agent.judged(agent.registry, now, f"generation {self.generation}"))
-        agent.put_down(list(records.of_changes(changes, now)))
+        agent.ledger.put_down(list(records.of_changes(changes, now)))
         agent.settle(changes, now)
         self._fill(now)
         done = agent.clock().boot
@@ -166,7 +165,7 @@ class Upkeep:
         agent = self.agent
         gone = [user for user in agent.kept.barred if user not in agent.situation.book.by_user]
         if gone and self.generation is not None:
-            agent.put_down([records.barred(user, frozenset()) for user in gone])
+            agent.ledger.put_down([records.barred(user, frozenset()) for user in gone])
             for user in gone:
                 del agent.kept.barred[user]
 
@@ -177,7 +176,7 @@ class Upkeep:
         if abs(ahead) < JUMP:
             return
         agent = self.agent
-        self._note("clock", "success", f"the clock was set by {ahead:+.0f} s")
+        self.agent.teller.note("clock", "success", f"the clock was set by {ahead:+.0f} s")
         if ahead > 0:
             for key in agent.kept.carried:
                 old = agent.registry.sessions[key]
@@ -201,12 +200,12 @@ class Upkeep:
 
     def _compact(self) -> None:
         agent, boot, now = self.agent, host.boot(), self.agent.clock()
-        number = agent.journal.turn()
-        agent.journal.append([records.run(boot)], ending=True)
+        number = agent.ledger.journal.turn()
+        agent.ledger.journal.append([records.run(boot)], ending=True)
         lines = records.all_of(agent.kept, agent.registry, boot, now)
         self._in_child(
-            lambda: agent.journal.write_snapshot(number, lines),
-            lambda done: agent.journal.forget(number) if done else None,
+            lambda: agent.ledger.journal.write_snapshot(number, lines),
+            lambda done: agent.ledger.journal.forget(number) if done else None,
         )
 
     def _in_child(self, work: Callable[[], object], then: Callable[[bool], None] = lambda done: None) -> None:
@@ -232,8 +231,3 @@ class Upkeep:
     def finish(self) -> None:
         """Wait for what is done beside."""
         self._reap(0)
-
-    def _note(self, action: str, outcome: str, reason: str) -> None:
-        agent = self.agent
-        agent.metrics.count(action, outcome)
-        agent.audit.tell(event(agent.clock().wall, action, outcome, reason, agent.host))

@@ -344,7 +344,7 @@ def test_on_a_full_disk_nothing_begins_and_all_that_must_ends(host: AgentHost) -
             left = here.users()
             assert len(here.host.bound()) == len(left)
             assert here.ask("unbind", user="ana@x.example")["ended"] == 1
-            assert not here.agent.owed, "the reserve was not enough"
+            assert not here.agent.ledger.owed, "the reserve was not enough"
             here.stop()
             (folder / "filler").unlink()
             here.start()
