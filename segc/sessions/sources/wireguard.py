@@ -29,6 +29,7 @@ class Peer(NamedTuple):
     key: str
     handshake: float
     addresses: tuple[str, ...]
+    owner: Identity | None = None
 
 
 Known = Mapping[str, Peer]  # by key: what the agent was told
@@ -42,10 +43,10 @@ def peers(messages: Iterable[Any]) -> Iterator[Peer]:
         for each in message.get_attr("WGDEVICE_A_PEERS") or ():
             key = each.get_attr("WGPEER_A_PUBLIC_KEY").decode()
             at = each.get_attr("WGPEER_A_LAST_HANDSHAKE_TIME")
-            handshake = at["tv_sec"] + at["tv_nsec"] / 1e9 if at else 0.0
-            before = found[key].addresses if key in found else ()
+            before = found.get(key, Peer(key, 0.0, ()))
+            handshake = at["tv_sec"] + at["tv_nsec"] / 1e9 if at else before.handshake
             allowed = tuple(_hosts(item["addr"] for item in each.get_attr("WGPEER_A_ALLOWEDIPS") or ()))
-            found[key] = Peer(key, handshake, before + allowed)
+            found[key] = Peer(key, handshake, before.addresses + allowed)
     yield from found.values()
 
 
@@ -63,13 +64,15 @@ def requests(
     A handshake is the moment of its claim, so that telling it again changes nothing, not even when an
     administrator has ended the session in the meantime.
     """
-    present = {each.key: each for each in here if each.key in who and each.addresses}
+    owned = (each._replace(owner=who[each.key]) for each in here if each.key in who and each.addresses)
+    present = {each.key: each for each in owned}
     for key, peer in present.items():
         end, before = peer.handshake + REJECT_AFTER_TIME, known.get(key)
         if peer == before or end - now < 1:
             continue
         at = now if before is not None and before.handshake == peer.handshake else peer.handshake
-        claim = {"user": who[key].user, "device": who[key].device, "addresses": list(peer.addresses)}
+        user, device = who[key]
+        claim = {"user": user, "device": device, "addresses": list(peer.addresses)}
         when = {"id": key, "at": at, "ttl": least(options, end - at)}
         yield {"do": "bind"} | claim | when, key, peer
     for key in known.keys() - present.keys():

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from pyroute2 import WireGuard
 
 from segc.cli import app
+from segc.sessions.sources.wireguard import Peer, peers
 from tests.netns.firm import OUTSIDE, PEOPLE, Firm, dies_within, documented, flows, reaches, stream
 from tests.netns.namespace import Namespace, run
 from tests.netns.programs import awaited
@@ -149,3 +151,24 @@ def test_a_handshake_opens_and_its_age_closes(tunnels: Tunnels) -> None:
         assert not reaches(outside, ANA, PEOPLE)
         assert awaited(lambda: firm.bindings() == {}, 90)  # no handshake has come for a minute
     assert source.said == ""
+
+
+def test_a_long_list_of_addresses_comes_in_parts(tmp_path: Path) -> None:
+    inside = Namespace.create()
+    hosts = [f"10.9.{i}.{j}" for i in range(200) for j in range(10)]
+    run(inside, ["ip", "link", "add", "wg0", "type", "wireguard"])
+    allowed = ",".join(f"{each}/32" for each in hosts)
+    other = key(tmp_path / "other")
+    run(inside, ["wg", "set", "wg0", "peer", key(tmp_path / "key"), "allowed-ips", allowed])
+    run(inside, ["wg", "set", "wg0", "peer", other, "allowed-ips", "10.10.0.0/16,2001:db8::7/128"])
+
+    def look() -> dict[str, Peer]:
+        with WireGuard() as wireguard:
+            return {each.key: each for each in peers(wireguard.info("wg0"))}
+
+    found = inside.call(look)
+    assert found.pop(other) == Peer(other, 0.0, ("2001:db8::7",))
+    ((_, handshake, addresses, _),) = found.values()
+    assert handshake == 0.0
+    assert sorted(addresses) == sorted(hosts)
+    inside.close()

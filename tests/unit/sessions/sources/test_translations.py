@@ -88,7 +88,7 @@ def told(peer: Peer, known: dict[str, Peer], now: float = NOW) -> list[Any]:
 
 
 def test_a_handshake_is_told_once() -> None:
-    peer = Peer("key", NOW - 10, ("10.9.0.2",))
+    peer = Peer("key", NOW - 10, ("10.9.0.2",), WHO["key"])
     ((request, key, then),) = wireguard.requests([peer], WHO, {}, {}, NOW)
     assert (request["user"], request["device"], request["ttl"]) == ("ana", "laptop-17", 180)
     assert (key, then) == ("key", peer)
@@ -102,11 +102,13 @@ def test_an_old_handshake_is_told_as_of_when_it_was() -> None:
 
 
 def test_addresses_that_change_are_told_as_of_now() -> None:
-    peer = Peer("key", NOW - 100, ("10.9.0.2",))
+    peer = Peer("key", NOW - 100, ("10.9.0.2",), WHO["key"])
     moved = peer._replace(addresses=("10.9.0.3",))
     assert told(moved, {"key": peer}) == [("bind", NOW)]
     ((request, _, _),) = wireguard.requests([moved], WHO, {"key": peer}, {}, NOW)
     assert request["ttl"] == 80
+    handed_on = {"key": peer._replace(owner=Identity("bo"))}
+    assert told(peer, handed_on) == [("bind", NOW)]
 
 
 @pytest.mark.parametrize(
