@@ -93,10 +93,11 @@ def locate(policy: Policy, address: Address) -> Location:
 
 
 def _may_match(flow: Flow, source: Location, destination: Location) -> bool:
-    return _holds(flow.source, source) and _holds(flow.destination, destination)
+    return holds(flow.source, source) and holds(flow.destination, destination)
 
 
-def _holds(end: End, place: Location) -> bool:
+def holds(end: End, place: Location) -> bool:
+    """Whether the end may be this place, under some conditions."""
     if place.gateway is not None:
         return place.gateway in end.gateways
     return any(place.address in part.space for part in end.parts)

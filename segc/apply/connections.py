@@ -14,6 +14,7 @@ from pathlib import Path
 from pyroute2 import IPRoute
 
 from segc.apply.conntrack import Connection, connections, end
+from segc.apply.judge import Judge
 from segc.apply.seen import observe
 from segc.apply.state import State
 from segc.backends.nftables.cells import LABEL
@@ -23,7 +24,7 @@ from segc.policy.resolve import resolve
 from segc.source import SourceFile
 from segc.space.prefixes import parse_prefixes, union
 from segc.syntax.parse import parse
-from segc.trace import Decision, Packet, trace
+from segc.trace import Packet
 
 
 def source_files(texts: Mapping[str, str]) -> tuple[SourceFile, ...]:
@@ -52,15 +53,11 @@ def cut(policy: Policy) -> int:
 def forbidden(policy: Policy, now: int) -> Iterator[Connection]:
     """Judged as if nobody had a session. Whose permission rests on one, or on hours, carries a label: the
     ruleset asks for it again on every packet, so it is left to that, as long as it can still be given."""
-    situation = Situation(at=now)
-    known: dict[Packet, Decision] = {}
+    judge = Judge(policy, Situation(at=now))
     for each in connections():
         if each.source.is_loopback or each.destination.is_loopback:
             continue
-        packet = Packet(each.source, each.destination, each.protocol, each.value)
-        if packet not in known:
-            known[packet] = trace(policy, packet, situation)
-        decision = known[packet]
+        decision = judge.decide(Packet(each.source, each.destination, each.protocol, each.value))
         kept = each.has_label(LABEL) and decision.reason != "deny" and decision.unmet
         if decision.verdict == "deny" and not kept:
             yield each

@@ -1,0 +1,56 @@
+"""Many packets judged by one policy: `segc.trace`, with only the flows and zones that may matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+from segc.policy.claims import Situation
+from segc.policy.model import End, Flow, Policy
+from segc.space.addresses import Address
+from segc.trace import Decision, Location, Packet, holds, locate, trace
+
+
+class Judge:
+    """Each address is looked for once, and each packet asked of the flows between the ends that hold it.
+
+    The first packet of an address costs O(ends + zones), others what is between.
+    """
+
+    def __init__(self, policy: Policy, situation: Situation) -> None:
+        self._policy, self._situation = policy, situation
+        self._between: dict[tuple[End, End], list[tuple[int, Flow]]] = {}
+        for number, flow in enumerate(policy.flows):
+            self._between.setdefault((flow.source, flow.destination), []).append((number, flow))
+        self._sources = tuple(dict.fromkeys(source for source, _ in self._between))
+        self._destinations = tuple(dict.fromkeys(destination for _, destination in self._between))
+        self._places: dict[Address, tuple[Location, list[End], list[End]]] = {}
+        self._known: dict[Packet, Decision] = {}
+
+    def decide(self, packet: Packet) -> Decision:
+        found = self._known.get(packet)
+        if found is None:
+            found = self._known[packet] = trace(self._policy_of(packet), packet, self._situation)
+        return found
+
+    def _policy_of(self, packet: Packet) -> Policy:
+        """The policy as far as this packet meets it."""
+        (source, sources, _), (destination, _, destinations) = map(
+            self._place, (packet.source, packet.destination)
+        )
+        numbered = [each for pair in product(sources, destinations) for each in self._between.get(pair, ())]
+        zones = {name for name in (source.zone, destination.zone) if name}
+        return replace(
+            self._policy,
+            flows=tuple(flow for _, flow in sorted(numbered, key=lambda each: each[0])),
+            zones={name: zone for name, zone in self._policy.zones.items() if name in zones},
+        )
+
+    def _place(self, address: Address) -> tuple[Location, list[End], list[End]]:
+        found = self._places.get(address)
+        if found is None:
+            place = locate(self._policy, address)
+            sources = [end for end in self._sources if holds(end, place)]
+            destinations = [end for end in self._destinations if holds(end, place)]
+            found = self._places[address] = (place, sources, destinations)
+        return found
