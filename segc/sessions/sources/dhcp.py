@@ -75,16 +75,15 @@ def requests(
     options: Options,
     now: float,
 ) -> Iterator[tuple[Request, str]]:
-    """What is new since the agent was told what is `known`, with its address; with `who`, of its devices."""
+    """What is new since the agent was told what is `known`, its address; with `who`, only its devices."""
     for address, each in leases.items():
-        at, ended = each.at or now, each.expires - now < 1
-        length = 0.0 if ended else None if each.expires == NEVER else each.expires - at
-        if known.get(address) == each or (ended and address not in known):
-            continue
         identity = None if who is None else who.get(mac_address(each.mac) or "")
-        if who is not None and identity is None and not ended:
+        nobody = each.expires - now < 1 or (who is not None and identity is None)
+        if known.get(address) == each or (nobody and address not in known):
             continue
-        for request in lease(address, each.mac, length, at, options, identity):
+        at = each.at or now
+        left = 0.0 if nobody else None if each.expires == NEVER else each.expires - at
+        for request in lease(address, each.mac, left, at, options, identity):
             yield request, address
     for address in known.keys() - leases.keys():
         yield {"do": "unbind", "id": address, "at": now}, address

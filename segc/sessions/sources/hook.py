@@ -39,16 +39,20 @@ POOL = ("ifconfig_pool_remote_ip", "ifconfig_pool_remote_ip6")  # what OpenVPN t
 
 
 def ask(path: str, request: Request, patience: float = PATIENCE) -> Request:
-    """The agent's answer. OSError where nobody answers in time, ValueError where it is no answer."""
+    """The agent's answer. OSError where nobody answers in time, or not in JSON."""
     with socket.socket(socket.AF_UNIX) as agent:
         agent.settimeout(patience)
         agent.connect(path)
         agent.sendall(json.dumps(request).encode() + b"\n")
         with agent.makefile("rb") as lines:
-            answer = json.loads(lines.readline(LONGEST) or b"null")
-    if not isinstance(answer, dict):
-        raise ValueError("the session agent hung up without an answer")
-    return answer
+            answer = lines.readline(LONGEST)
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ConnectionError("it hung up without an answer")
+    return found
 
 
 def is_host(text: str) -> bool:
@@ -264,6 +268,8 @@ def main(argv: Sequence[str], env: Mapping[str, str], at: float) -> bool:
     options = {name.lstrip("-"): value for name, value in found}
     if len(words) < 2 or words[0] not in EVENTS:
         raise getopt.GetoptError(f"say which server calls, one of {', '.join(EVENTS)}, and the source's name")
+    if not options.get("ttl", "1").isdecimal():
+        raise getopt.GetoptError("`--ttl` takes a number of seconds")
     (kind, translate), source = EVENTS[words[0]], words[1]
     path, granted = options.get("socket", SOCKET), True
     for request in translate(words[2:], env, options, at):
@@ -281,5 +287,5 @@ if __name__ == "__main__":
         sys.exit(f"segc: {error.msg}")
     except OSError as error:
         sys.exit(f"segc: the session agent cannot be reached: {error.strerror or error}")
-    except ValueError as error:
-        sys.exit(f"segc: {error}")
+    except ValueError:
+        sys.exit("segc: a number in the event is none")

@@ -12,6 +12,7 @@ gives these names and values.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,8 @@ def reports(text: str) -> Iterator[Any]:
     """The JSON values of a feed: one a line, or all of it is one. FeedError."""
     try:
         whole = json.loads(text) if text.strip() else []
+    except RecursionError:
+        raise FeedError("it is nested too deep") from None
     except ValueError:
         yield from map(_value, filter(str.strip, text.splitlines()))
         return
@@ -44,7 +47,7 @@ def reports(text: str) -> Iterator[Any]:
 def _value(line: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (RecursionError, ValueError):
         raise FeedError("a line of it is not JSON") from None
 
 
@@ -64,11 +67,11 @@ def request(report: Any, max_age: int, now: float) -> Request:
 
 
 def _moment(value: Any) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value) if math.isfinite(value) else None
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
     return found.timestamp() if found is not None and found.tzinfo is not None else None
 

@@ -214,11 +214,12 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Com
         (("--frob", "openvpn", "hq"), "frob"),
         (("openvpn", "hq", "add", "10.8.0.6", "ana"), "cannot be reached"),
         (("--socket", "/nonexistent", "openvpn", "hq", "add", "10.8.0.6", "--mfa"), "cannot be reached"),
-        (("--ttl", "soon", "openvpn", "hq", "add", "10.8.0.6"), "segc: "),
+        (("--ttl", "soon", "openvpn", "hq", "add", "10.8.0.6"), "`--ttl` takes"),
+        (("dnsmasq", "lan", "add", "02:00:00:00:00:1e", "10.5.0.50"), "a number in the event is none"),
     ],
 )
 def test_the_hook_fails_in_words(arguments: tuple[str, ...], words: str) -> None:
-    done = run(*arguments, env={"common_name": "ana"})
+    done = run(*arguments, env={"common_name": "ana", "DNSMASQ_LEASE_EXPIRES": "soon"})
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr

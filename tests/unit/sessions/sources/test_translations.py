@@ -333,6 +333,11 @@ def test_dnsmasqs_file(tmp_path: Path) -> None:
     assert [each[1] for each in news(path)] == ["10.5.0.50", "10.5.0.51"]
     who = {MAC: Identity("printer-3", "p3")}
     assert news(path, who=who) == [("bind", "10.5.0.50", "printer-3", 60)]
+    former = dict.fromkeys(["10.5.0.50", "10.5.0.51"])
+    assert news(path, former, {"02:00:00:00:00:99": Identity("x")}) == [
+        ("unbind", "10.5.0.50", None, None),
+        ("unbind", "10.5.0.51", None, None),
+    ]  # these addresses are somebody else's now
     assert news(file(tmp_path, ""), {"10.5.0.50": None}) == [("unbind", "10.5.0.50", None, None)]
 
 
@@ -360,6 +365,8 @@ def test_a_report_is_believed_until_it_is_old() -> None:
         ({**REPORT, "time": NOW - 3600}, "old"),
         ({**REPORT, "time": None}, "no `time`"),
         ({**REPORT, "time": True}, "no `time`"),
+        ({**REPORT, "time": 10**400}, "no `time`"),
+        ({**REPORT, "time": float("nan")}, "no `time`"),
         ({**REPORT, "time": "2026-09-21 13:46:40"}, "no `time`"),
         ({**REPORT, "time": "yesterday"}, "no `time`"),
         ({**REPORT, "facts": []}, "no object `facts`"),
@@ -387,6 +394,8 @@ def test_feeds_of_any_shape() -> None:
     assert list(posture.reports("")) == []
     with pytest.raises(posture.FeedError):
         list(posture.reports(f"{one}\nnonsense\n"))
+    with pytest.raises(posture.FeedError):
+        list(posture.reports("[" * 100_000))
 
 
 def test_radius_needs_a_time_near_ours() -> None:
