@@ -43,6 +43,15 @@ class Kept:
         former = self.barred.get(user, frozenset())
         self.barred[user] = None if groups is None or former is None else former | groups
 
+    def set_back(self, wall: float) -> None:
+        """The clock shows less than it did: an event now is no older than one that came before it, and facts
+        of which nobody can tell how old they are say nothing."""
+        for key, (last, when) in self.closed.items():
+            self.closed[key] = min(last, wall), min(when, wall)
+        for facts in self.devices.values():
+            for name in [name for name, fact in facts.items() if fact.at > wall]:
+                del facts[name]
+
 
 def run(boot: str) -> Record:
     return [RUN, boot]

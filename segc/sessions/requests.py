@@ -36,6 +36,7 @@ from segc.sessions.upkeep import Upkeep
 
 USERS = 100_000  # in one request
 LONGEST = 1 << 20  # bytes of a request
+PERSONAL = frozenset(("user", "address", "device"))  # what names sessions, whatever their source
 Document = dict[str, Any]
 
 
@@ -85,10 +86,10 @@ def _bind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
 def _unbind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     agent = upkeep.agent
     at = moment_of(document.get("at"), agent.clock().wall)
-    source = name_of(document, "source") if "source" in document else None
-    if source is not None and ("id" in document or document.get("all") is True):
-        key = source, name_of(document, "id") if "id" in document else ""
-        found = [agent.registry.get(key)] if key[1] else agent.registry.of_source(source)
+    whole = "id" in document or document.get("all") is True
+    if "source" in document and whole and not document.keys() & PERSONAL:
+        key = name_of(document, "source"), name_of(document, "id") if "id" in document else ""
+        found = [agent.registry.get(key)] if key[1] else agent.registry.of_source(key[0])
         ended = agent.unbind([each for each in found if each is not None], at, "its source has ended it")
         agent.close(key, at)
     else:
@@ -119,6 +120,9 @@ def _chosen(document: Document, upkeep: Upkeep) -> list[Session]:
     if "source" in document:
         source = name_of(document, "source")
         tests.append(lambda session: session.claim.source == source)
+    if "id" in document:
+        id_ = name_of(document, "id")
+        tests.append(lambda session: session.claim.id == id_)
     return [session for session in chosen if all(test(session) for test in tests)]
 
 
@@ -166,8 +170,7 @@ def _listed(document: Document, member: str) -> list[str]:
 def _sessions(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     """All of them, or those that `_chosen` finds."""
     agent = upkeep.agent
-    some = document.keys() & {"user", "address", "device"}
-    if some:
+    if document.keys() & PERSONAL:
         found = _chosen(document, upkeep)
     elif "source" in document:
         found = agent.registry.of_source(name_of(document, "source"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from segc.identity.claim import Claim
@@ -60,6 +60,10 @@ class Session:
         for _, limit in held:
             moment = min(moment, limit)
         return moment
+
+    def set_back(self, wall: float) -> Session:
+        """The same after the clock was set back: what happens from now on is newer than its last event."""
+        return replace(self, last=min(self.last, wall))
 
     def judged(self, verdict: Verdict) -> Session:
         """The same with another verdict; quicker than `replace`, as there may be very many."""

@@ -62,8 +62,11 @@ class Upkeep:
         agent.kept = kept
         agent.situation = Situation(self._book(), kept.devices, kept.barred)
         late = now.wall < kept.newest  # somebody has set the clock back: how long we were gone, nobody knows
+        if late:
+            kept.set_back(now.wall)
         over = []
         for session in kept.sessions.values():
+            session = session.set_back(now.wall)
             try:
                 if late and session.key in kept.carried:
                     raise RefusedError("the clock has been set back since it was written")
@@ -177,7 +180,11 @@ class Upkeep:
             return
         agent = self.agent
         self.agent.teller.note("clock", "success", f"the clock was set by {ahead:+.0f} s")
-        if ahead > 0:
+        if ahead < 0:
+            agent.kept.set_back(now.wall)
+            for key, session in agent.registry.sessions.items():
+                agent.registry.sessions[key] = session.set_back(now.wall)
+        else:
             for key in agent.kept.carried:
                 old = agent.registry.sessions[key]
                 began, renewed, active = (each - ahead for each in (old.began, old.renewed, old.active))

@@ -215,6 +215,15 @@ def test_facts_about_a_device_open_and_close(running: AgentHost) -> None:
     assert len(running.ask("sessions")["sessions"]) == 1
 
 
+def test_of_several_names_of_what_is_to_end_all_must_hold(running: AgentHost) -> None:
+    for number, user in (("5", "ana@x.example"), ("6", "bo@x.example")):
+        running.ask("bind", user=user, addresses=[running.address(f"a.{number}", 4)], id=number, **VPN)
+    assert running.ask("unbind", source="vpn", all=True, user="cy@x.example")["ended"] == 0
+    assert running.ask("unbind", source="vpn", id="5", user="bo@x.example")["ended"] == 0
+    assert running.ask("unbind", source="vpn", all=True, user="bo@x.example")["ended"] == 1
+    assert [each["user"] for each in running.ask("sessions")["sessions"]] == ["ana@x.example"]
+
+
 # -- disks, clocks, reboots ----------------------------------------------------------------------------
 
 
@@ -279,6 +288,24 @@ def test_a_clock_that_is_set_neither_ends_nor_prolongs(here: Here, wall: float) 
     here.tick()
     assert here.users() == ["bo@x.example"]
     assert here.host.bound() == {"10.1.0.6"}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_ends_after_the_clock_was_set_back_is_over(here: Here, again: bool) -> None:
+    here.claim("a.5", "ana@x.example", id="1")
+    here.claim("a.6", "bo@x.example", id="2")
+    here.wall = -1000
+    if again:
+        here.stop()
+        here.start()
+    else:
+        here.tick()
+    assert here.ask("renew", source="vpn", id="1")["session"]["id"] == "1"
+    assert here.ask("unbind", user="ana@x.example") == {"ok": True, "ended": 1}
+    assert here.ask("unbind", source="vpn", id="2", at=here.clock().wall) == {"ok": True, "ended": 1}
+    assert here.host.bound() == set()
+    time.sleep(0.01)
+    assert here.claim("a.5", "ana@x.example", id="1")["session"]["user"] == "ana@x.example"
 
 
 def test_a_restart_takes_up_what_is_valid_with_what_is_left(here: Here) -> None:
