@@ -96,7 +96,9 @@ def command(
     }
     optional = {"mac": mac, "device": device, "id": id_, "ttl": ttl}
     request |= {name: value for name, value in optional.items() if value is not None}
-    session = asked(socket_path, netns, request)["session"]
+    session = asked(socket_path, netns, request).get("session")
+    if session is None:
+        raise click.ClickException("something newer is known of this session: try again")
     if format_ == "json":
         emit(json.dumps(session, indent=2) + "\n")
         return

@@ -59,7 +59,8 @@ def _journal(folder: Path) -> Journal:
 
 
 def _words(error: OSError) -> str:
-    return (error.strerror or "input/output error").lower()
+    words = error.strerror or "input/output error"
+    return words[:1].lower() + words[1:]
 
 
 def notify(state: str) -> None:

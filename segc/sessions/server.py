@@ -6,6 +6,7 @@ sends a line without an end, or takes no answer, is let go of.
 
 from __future__ import annotations
 
+import errno
 import grp
 import json
 import os
@@ -28,6 +29,7 @@ CLIENTS = 512
 PATIENCE = 30.0  # seconds for the rest of a line, or for taking an answer
 CHUNK = 1 << 16
 _SO_PEERGROUPS = 59
+LONGEST_PATH = 107  # bytes (unix(7))
 
 
 class _Client:
@@ -49,9 +51,9 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._clients: dict[int, _Client] = {}
         self._path = path
-        self._listen(_unix_listener(path), self._accept)
         if metrics is not None:
             self._listen(_tcp_listener(*metrics), self._accept_http)
+        self._listen(_unix_listener(path), self._accept)
 
     def _listen(self, listener: socket.socket, accept: Callable[[socket.socket], None]) -> None:
         listener.setblocking(False)
@@ -181,8 +183,12 @@ class Server:
 def _unix_listener(path: Path) -> socket.socket:
     """Where somebody else listens already, they keep it. OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     new = path.with_name(f".{path.name}.{os.getpid()}")
+    if len(os.fsencode(new)) > LONGEST_PATH:
+        raise OSError(errno.ENAMETOOLONG, f"`{path}` is too long for a socket")
+    if _listens(path):
+        raise OSError(errno.EADDRINUSE, f"another agent listens on `{path}`")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     new.unlink(missing_ok=True)
     former = os.umask(0o117)
     try:
@@ -192,8 +198,19 @@ def _unix_listener(path: Path) -> socket.socket:
     with suppress(KeyError, PermissionError):
         os.chown(new, -1, grp.getgrnam(GROUP).gr_gid)
     listener.listen(socket.SOMAXCONN)
-    new.replace(path)
+    try:
+        new.replace(path)
+    except OSError:
+        new.unlink()
+        raise
     return listener
+
+
+def _listens(path: Path) -> bool:
+    """Whether anybody does; a socket that was left behind refuses."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setblocking(False)
+        return client.connect_ex(os.fsencode(path)) in (0, errno.EAGAIN)
 
 
 def _tcp_listener(address: str, port: int) -> socket.socket:

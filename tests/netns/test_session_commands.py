@@ -132,6 +132,20 @@ def test_two_agents_of_one_host_are_one_too_many(host: AgentHost) -> None:
     assert host.claim("a.5", "ana@x.example")["ok"]
 
 
+def test_an_agent_keeps_its_socket_and_one_that_fails_leaves_nothing(host: AgentHost) -> None:
+    host.start_agent()
+    other = [*host.where[:2], "--state-dir", str(host.folder / "other")]
+    assert "another agent listens on" in segc(host, "agent", *other, code=1)
+    assert host.claim("a.5", "ana@x.example")["ok"]
+    for name, words in (("folder", "is a directory"), ("x" * 150, "is too long for a socket")):
+        place = host.folder / "run" / name
+        (host.folder / "run" / "folder").mkdir(parents=True, exist_ok=True)
+        argv = [sys.executable, "-m", "segc", "agent", *other, "--socket", str(place)]
+        done = subprocess.run(argv, capture_output=True, text=True)
+        assert (done.returncode, words in done.stderr) == (1, True), done.stderr
+        assert [each.name for each in place.parent.iterdir()] == ["folder"]
+
+
 def test_figures_for_prometheus(host: AgentHost) -> None:
     run(host.gateway.namespace, ["ip", "link", "set", "lo", "up"])
     host.start_agent("--metrics", "127.0.0.1:9437")
