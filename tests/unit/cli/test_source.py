@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from segc.cli.source import command
+from segc.sessions.sources import SOURCES
 from tests.unit.cli.policies import segc
 
 
@@ -41,6 +43,10 @@ def test_reports_from_standard_input_come_to_an_end() -> None:
     assert done.returncode == 0
     assert "standard input: a line of it is not JSON" in done.stderr
     assert "needs a `device`" in done.stderr
+
+
+def test_every_source_has_a_command() -> None:
+    assert command.commands.keys() == {*SOURCES, "hook"}
 
 
 @pytest.mark.parametrize("server", ["openvpn", "freeradius", "dnsmasq"])
