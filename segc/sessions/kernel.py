@@ -35,6 +35,9 @@ INET = 1
 GET_TABLE, GET_SET, GET_ELEMENTS, GET_GENERATION = (NF_TABLES << 8 | each for each in (1, 10, 13, 16))
 TABLE_NAME, TABLE_HANDLE, SET_NAME, SET_HANDLE = 1, 4, 2, 16
 ELEMENT_LIST, ELEMENT_EXPRESSION, EXPRESSION_DATA, COUNTER_PACKETS = 3, 7, 2, 2
+_UNQUOTED = str.maketrans(
+    dict.fromkeys('"\\{}', "?")
+)  # in comments, as whoever lists sets may read them back
 SLACK = 0.5  # seconds by which an element's time may be off before it is put right
 
 Step = Add | Delete | Renew | Flush
@@ -165,7 +168,7 @@ def _by_set(changes: Iterable[Change], boot: float) -> BySet:
 def _element(session: Session, address: Address, seconds: float) -> Element:
     """It is counted where somebody will ask whether it was idle."""
     claim, counted = session.claim, session.verdict.idle is not None
-    words = f"{claim.user} by {claim.source}"
+    words = f"{claim.user} by {claim.source}".translate(_UNQUOTED)
     return Element(address.packed, max(1, round(seconds * 1000)), comment=words, counted=counted)
 
 

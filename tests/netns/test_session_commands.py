@@ -189,3 +189,11 @@ def test_the_audit_log_has_the_field_names_of_ecs(host: AgentHost) -> None:
     log.rename(host.folder / "audit.json.1")  # as logrotate does
     host.claimed("a.6", "bo@x.example")
     assert [each["user.name"] for each in host.audit] == ["bo@x.example"]
+
+
+def test_names_of_strangers_do_no_harm_where_the_sets_are_listed(host: AgentHost) -> None:
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", source='x" } ; flush ruleset', kind="openvpn", id="$(reboot)")
+    assert "ana@x.example by x? ? ; flush ruleset" in host.nft("list", "sets")
+    assert "flush ruleset" in segc(host, "sessions")
+    assert host.audit[0]["segc.session"] == "$(reboot)"
