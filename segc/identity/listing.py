@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from segc.identity.claim import LENGTH
 from segc.identity.errors import DirectoryError
 from segc.identity.snapshot import Directory, DirectoryGroup, key
 
 DEPTH = 64  # groups nested in one another
-LONGEST = 256  # characters of a name
-HIDDEN = ("C", "Zl", "Zp")  # what a name cannot hold without looking like another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +125,9 @@ def normal(name: str) -> str:
 
 
 def readable(name: str) -> bool:
-    """Whether a name shows all that it is made of: what turns or hides text could pass for another name."""
-    return 0 < len(name) <= LONGEST and not any(
-        unicodedata.category(each).startswith(HIDDEN) for each in name
-    )
+    """Whether a name shows all that it is made of: what turns or hides text could pass for another name.
+    No session can have another one (`claim.name_of`)."""
+    return 0 < len(name) <= LENGTH and name.isprintable()
 
 
 # -- differences -----------------------------------------------------------------------------------------

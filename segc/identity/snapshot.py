@@ -137,7 +137,8 @@ def read_snapshot(source: SourceFile) -> tuple[Snapshot | None, tuple[Diagnostic
     except json.JSONDecodeError as error:
         end = source.text.find("\n", error.pos)
         span = source.span(error.pos, max(end, error.pos + 1) if end > 0 else len(source.text))
-        message = f"`{source.path}` is no JSON: {error.msg[:1].lower()}{error.msg[1:]}"
+        words = error.msg.partition(" (")[0]  # in which Python has advice for programmers
+        message = f"`{source.path}` is no JSON: {words[:1].lower()}{words[1:]}"
     except _WrongError as error:
         span = source.span(*locate(source.text, error.path))
         message = f"`{source.path}` is damaged: {error.message}"

@@ -117,8 +117,10 @@ def service(url: str, headers: Mapping[str, str], deadline: Deadline, ca: Path |
         found = urlsplit(url)
         host, _ = found.hostname, found.port
     except ValueError:
-        raise DirectoryError(f"`{url}` is no URL") from None
-    if not host or found.scheme not in ("https", "http") or found.username or found.password:
+        raise DirectoryError("its URL is none: write `https://host/path`") from None
+    if found.username or found.password:
+        raise DirectoryError(f"its URL on `{host}` names a user, which must not stand there")
+    if not host or found.scheme not in ("https", "http"):
         raise DirectoryError(f"`{url}` is no URL of a service: write `https://host/path`")
     if found.scheme == "http" and host not in LOOPBACK:
         raise DirectoryError(f"`{url}` would show the secret on the way: write `https`")

@@ -100,6 +100,23 @@ def test_who_is_gone_altogether_is_nobody(firm: Firm) -> None:
     assert "was revoked" in firm.claim("a.5", "ana@x.example")["error"]
 
 
+def test_a_name_that_no_session_can_have_keeps_nobody_in(firm: Firm) -> None:
+    lock = firm.folder / "identities.lock.json"
+    lock.write_text(lock.read_text().replace("dora@", "do\u00a0ra@"))
+    applied = firm.segc("apply", str(lock.parent / "policy.seg"), "--strict")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    firm.claimed("a.6", "emil@x.example")
+    firm.lists(*EVERYBODY[2:], *STAFF)
+    assert "emil@x.example  is gone" in firm.revoke()
+    assert not holds(firm, "a.6")
+
+
+def test_without_a_snapshot_that_can_be_read_nobody_says_who_has_left(firm: Firm) -> None:
+    (firm.folder / "identities.lock.json").write_text("<<<<<<< HEAD\n")
+    done = firm.segc("identity", "revoke", "--policy", str(firm.folder / "policy.seg"))
+    assert (done.returncode, "is damaged" in done.stderr) == (1, True), done.stdout + done.stderr
+
+
 def test_a_directory_that_forgets_a_group_is_not_believed(firm: Firm) -> None:
     firm.claimed("a.5", "gus@x.example")
     firm.lists(*STAFF)

@@ -11,11 +11,12 @@ import click
 
 from segc.apply.state import State
 from segc.cli.asking_agent import asked, socket_option
-from segc.cli.identity.policy import Drawn, answers, beside, chosen, drawn, drawn_of, force_option
+from segc.cli.identity.policy import Drawn, answers, beside, chosen, drawn, drawn_of, force_option, lock_of
 from segc.cli.identity.sync import DOUBTED, doubted
 from segc.cli.standing import on_host, standing
 from segc.cli.terminal import complain, say
 from segc.diagnostics.measure import printable
+from segc.identity.listing import readable
 from segc.identity.merge import gone, lessened
 from segc.identity.settings import FILE, Settings
 from segc.identity.snapshot import Directory, Snapshot
@@ -62,6 +63,8 @@ def command(
         if not path and current is None:
             raise click.ClickException(f"no policy is in force in `{state_dir}`: name one with `--policy`")
         policy = drawn(path) if path else drawn_of(current.sources() if current else {})
+        if path and policy.damaged:
+            raise click.ClickException(f"`{lock_of(path)}` is damaged: nobody knows who was there before")
         beside_it = beside(path, FILE) if path else SETTINGS
         settings = chosen(settings_path or beside_it, sources)
         read, exit_code = _believed(policy, settings, force)
@@ -149,4 +152,4 @@ def _batches(users: Sequence[str]) -> Iterator[list[str]]:
 
 def _alike(lost: Lost) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     for groups in sorted(set(lost.values())):
-        yield groups, [user for user, each in lost.items() if each == groups]
+        yield groups, [user for user, each in lost.items() if each == groups and readable(user)]

@@ -126,6 +126,8 @@ class _Server:
         url = self.settings.options["url"]
         if urlsplit(url).scheme not in ("ldap", "ldaps", "ldapi"):
             raise DirectoryError(f"`{url}` is no URL of LDAP: write `ldaps://host`")
+        if "@" in urlsplit(url).netloc:
+            raise DirectoryError("its URL names a user, which must not stand there: write `bind`")
         self.connection = self.ldap.initialize(url)
 
     def open(self, asked: Asked) -> None:

@@ -57,8 +57,9 @@ def test_a_chain_that_nobody_means_is_refused() -> None:
 
 
 def test_only_what_is_wanted_is_kept() -> None:
-    users = (User("1", "Ana@X.example"), User("2", "bo"), User("3", "cy"), User("4", "a\u200bna"))
-    groups = (Group("g1", "Sales", ("1", "4")), Group("g2", "Other", ("2",)), Group("g3", "sg-x", ()))
+    names = ("Ana@X.example", "bo", "cy", "a\u200bna", "a\u00a0na")
+    users = tuple(User(str(number), name) for number, name in enumerate(names, 1))
+    groups = (Group("g1", "Sales", ("1", "4", "5")), Group("g2", "Other", ("2",)), Group("g3", "sg-x", ()))
     listing = Listing(users, groups)
     found = made(listing, groups=frozenset({"corp/SALES", "G2"}), users=frozenset({"Cy", "nobody"}))
     assert [(each.name, each.id, each.members) for each in found.groups] == [
