@@ -19,7 +19,7 @@ from segc.sessions import records
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Clock, Moment
 from segc.sessions.journal import Journal
-from segc.sessions.judge import RefusedError, Situation, judge
+from segc.sessions.judge import RefusedError, Situation, assurance, judge
 from segc.sessions.kernel import Kernel, end_connections
 from segc.sessions.ledger import Ledger
 from segc.sessions.registry import Registry
@@ -101,10 +101,11 @@ class Agent:
             holder = self.registry.holder(address)
             if holder is None or holder.key == session.key:
                 continue
-            if holder.claim.assurance > claim.assurance:
+            theirs, ours = (assurance(each, self.situation.book) for each in (holder.claim, claim))
+            if theirs > ours:
                 raise RefusedError(
-                    f"{address} is `{holder.claim.user}` by {holder.claim.source}, proved by "
-                    f"{holder.claim.assurance}: {claim.assurance} does not outweigh that"
+                    f"{address} is `{holder.claim.user}` by {holder.claim.source}, proved by {theirs}: "
+                    f"{ours} does not outweigh that"
                 )
             lost.setdefault(holder.key, []).append(address)
         for key, addresses in lost.items():

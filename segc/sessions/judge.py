@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from segc.identity.claim import Claim
-from segc.identity.kinds import KINDS
+from segc.identity.kinds import KINDS, Assurance
 from segc.sessions.book import NOTHING, UNBOUNDED, Book, Membership
 from segc.sessions.clock import Moment
 from segc.sessions.posture import NEVER, Known, holds_until
@@ -67,6 +67,11 @@ def proves_mfa(claim: Claim, book: Book) -> bool:
     """Whether a second factor that is claimed counts."""
     source = book.sources.get(claim.source)
     return claim.mfa and (KINDS[claim.kind].mfa if source is None else source.mfa)
+
+
+def assurance(claim: Claim, book: Book) -> Assurance:
+    """How strong its proof is, as far as its source is believed."""
+    return claim.assurance if proves_mfa(claim, book) else replace(claim, mfa=False).assurance
 
 
 def vouches(name: str, kind: str, posture: str, book: Book) -> bool:

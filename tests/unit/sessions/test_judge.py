@@ -12,7 +12,7 @@ from segc.compile import build
 from segc.identity.claim import Claim, ClaimError, claim_of, packed, unpacked
 from segc.sessions.book import Book, BookError, read_book
 from segc.sessions.clock import Moment
-from segc.sessions.judge import RefusedError, Situation, judge
+from segc.sessions.judge import RefusedError, Situation, assurance, judge
 from segc.sessions.posture import Known
 from segc.sessions.session import Session, Verdict
 from segc.source import SourceFile
@@ -119,6 +119,8 @@ def test_a_second_factor_counts_where_the_source_may_vouch_for_it() -> None:
     }
     assert words(judged(claim(**there))) == ["group staff"]
     assert words(judged(claim(**there), OPEN)) == ["group chiefs with mfa", "group staff"]
+    assert str(assurance(claim(**there), BOOK)) == "password"
+    assert str(assurance(claim(**there), OPEN)) == "password+mfa"
 
 
 GOOD = {"disk_encrypted": True, "os_version": "14.10"}
