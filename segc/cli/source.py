@@ -182,6 +182,8 @@ def _secret(path: str) -> str:
         return Path(path).read_text()
     except OSError as error:
         raise click.ClickException(f"`{path}` cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise click.ClickException(f"`{path}` cannot be read: it is not text") from None
 
 
 @contextmanager

@@ -9,7 +9,9 @@ Access servers ask again until they are answered, so none is answered before the
 from __future__ import annotations
 
 import calendar
+import errno
 import fcntl
+import os
 import re
 import socket
 import struct
@@ -155,7 +157,10 @@ class Server:
         """For ever. OSError where it cannot listen."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as inlet:
-            inlet.bind((host, port))
+            try:
+                inlet.bind((host, port))
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, f"{host} port {port}") from None
             while True:
                 packet, sender = inlet.recvfrom(4096)
                 response = self.take(packet, plain(sender[0]), time.time())
@@ -217,6 +222,8 @@ class Detail:
 
     def run(self) -> None:
         """For ever. OSError where it cannot be read or taken away."""
+        if self.path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self.path))
         self.link.again(self._look)
 
     def _look(self) -> None:

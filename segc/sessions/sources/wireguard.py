@@ -92,10 +92,14 @@ class Source:
 
     def run(self) -> None:
         """For ever. OSError where there is no such device, IdentitiesError for a mapping that is none."""
-        from pyroute2 import WireGuard
+        from pyroute2 import NetlinkError, WireGuard
 
+        try:
+            wireguard = WireGuard()
+        except NetlinkError:
+            raise OSError("this kernel has no WireGuard: is its module loaded?") from None
         self._known = {each: Peer(each, 0.0, ()) for each in self.link.standing(self.source)}
-        with WireGuard() as wireguard:
+        with wireguard:
             self.link.again(lambda: self._look(wireguard))
 
     def _look(self, wireguard: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.unit.cli.policies import segc
         (("radius", "wifi", "--listen", "127.0.0.1"), 1, "no access server is known"),
         (("radius", "wifi", "--listen", "127.0.0.1", "--clients", "none"), 1, "`none` cannot be read"),
         (("radius", "wifi", "--listen", "127.0.0.1", "--port", "0"), 2, "0"),
+        (("radius", "wifi", "--listen", "127.0.0.1", "--clients", sys.executable), 1, "it is not text"),
         (("openvpn", "hq"), 2, "--management"),
         (("openvpn", "hq", "--management", "x", "--management-password", "none"), 1, "`none` cannot be read"),
         (("openvpn", "hq", "--management", "x", "--ttl", "soon"), 2, "`soon` is no time"),
@@ -35,6 +37,18 @@ def test_what_cannot_begin_is_told(arguments: tuple[str, ...], code: int, words:
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_accounting_server_says_where_it_cannot_listen(tmp_path: Path) -> None:
+    clients = tmp_path / "clients"
+    clients.write_text("10.0.0.0/8 secret\n")
+    done = segc("source", "radius", "wifi", "--listen", "192.0.2.1", "--clients", str(clients))
+    assert (done.returncode, "`192.0.2.1 port 1813`" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_folder_for_a_detail_file_stays_where_it_is(tmp_path: Path) -> None:
+    done = segc("source", "radius", "wifi", "--detail", str(tmp_path))
+    assert (done.returncode, tmp_path.is_dir()) == (1, True), done.stderr
 
 
 def test_reports_from_standard_input_come_to_an_end() -> None:
