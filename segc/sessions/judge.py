@@ -12,7 +12,7 @@ from segc.sessions.clock import Moment
 from segc.sessions.posture import NEVER, Known, holds_until
 from segc.sessions.session import Session, Verdict
 
-Devices = Mapping[str, Mapping[str, Known]]
+Devices = Mapping[str, Mapping[tuple[str, str], Known]]  # what each source told of each fact
 FOREVER = float("inf")
 
 
@@ -119,7 +119,7 @@ def _posture_until(name: str, session: Session, situation: Situation, now: Momen
     if spoken and name in claim.postures:
         return FOREVER
     known = _claimed(session, now) if spoken else {}
-    for fact, each in situation.devices.get(claim.device or "", {}).items():
+    for (fact, _), each in situation.devices.get(claim.device or "", {}).items():
         newer = each.at <= now.wall and (fact not in known or known[fact].at <= each.at)
         if newer and vouches(each.source, "posture", name, book) and _speaks_of(each.source, claim, book):
             known[fact] = each

@@ -26,16 +26,17 @@ class Kept:
 
     sessions: dict[Key, Session] = field(default_factory=dict)
     closed: dict[Key, tuple[float, float]] = field(default_factory=dict)
-    devices: dict[str, dict[str, Known]] = field(default_factory=dict)
+    devices: dict[str, dict[tuple[str, str], Known]] = field(default_factory=dict)  # by fact and source
     barred: dict[str, frozenset[str] | None] = field(default_factory=dict)
     carried: set[Key] = field(default_factory=set)  # sessions that come from another run of the kernel
     newest: float = 0.0  # Unix seconds of the last record
 
     def tell(self, device: str, facts: Facts, at: float, until: float, source: str) -> bool:
-        """Believe what is newer than what we know; whether there was any of it."""
+        """Keep what is newer than what we know from that source; whether there was any of it."""
         known = self.devices.setdefault(device, {})
-        fresh = {name: fact for name, fact in facts.items() if name not in known or known[name].at < at}
-        known.update({name: Known(fact, until, at, source) for name, fact in fresh.items()})
+        fresh = {(name, source): Known(fact, until, at, source) for name, fact in facts.items()}
+        fresh = {key: fact for key, fact in fresh.items() if key not in known or known[key].at < at}
+        known.update(fresh)
         return bool(fresh)
 
     def bar(self, user: str, groups: frozenset[str] | None) -> None:
@@ -146,7 +147,7 @@ def all_of(kept: Kept, sessions: Iterable[Session], boot: str, now: Moment) -> I
     for key, (last, wall) in kept.closed.items():
         yield [ENDS, wall, now.boot, *key, last, ""]
     for device, facts in kept.devices.items():
-        for name, fact in facts.items():
+        for (name, _), fact in facts.items():
             yield told(device, {name: fact.value}, fact.at, fact.until, fact.source)
     for user, groups in kept.barred.items():
         yield barred(user, groups)

@@ -14,6 +14,7 @@ from segc.sessions.book import Book, BookError, read_book
 from segc.sessions.clock import Moment
 from segc.sessions.judge import RefusedError, Situation, assurance, judge
 from segc.sessions.posture import Known
+from segc.sessions.records import Kept
 from segc.sessions.session import Session, Verdict
 from segc.source import SourceFile
 from segc.syntax.parse import parse
@@ -132,12 +133,12 @@ def test_postures_by_name_by_facts_and_by_the_feed_of_the_device() -> None:
     assert MANAGED in words(judged(claim(mfa=True, postures=["managed"])))
     assert MANAGED in words(judged(claim(mfa=True, facts=GOOD)))
     assert MANAGED not in words(judged(claim(mfa=True, facts={**GOOD, "os_version": "14.1"})))
-    told = {name: Known(value, NOW.wall + 50, NOW.wall - 1, "feed") for name, value in GOOD.items()}
+    told = {(name, "feed"): Known(value, NOW.wall + 50, NOW.wall - 1, "feed") for name, value in GOOD.items()}
     situation = Situation(BOOK, {"laptop": told})
     verdict = judged(claim(mfa=True, device="laptop"), situation)
     assert {m.words: limit for m, limit in verdict.held}[MANAGED] == NOW.boot + 50
     assert MANAGED not in words(judged(claim(mfa=True, device="other"), situation))
-    bad = {**told, "disk_encrypted": Known(False, NOW.wall + 50, NOW.wall + 0, "feed")}
+    bad = {**told, ("disk_encrypted", "feed"): Known(False, NOW.wall + 50, NOW.wall + 0, "feed")}
     assert MANAGED not in words(
         judged(claim(mfa=True, device="laptop", facts=GOOD), Situation(BOOK, {"laptop": bad}))
     )
@@ -145,6 +146,10 @@ def test_postures_by_name_by_facts_and_by_the_feed_of_the_device() -> None:
     assert MANAGED not in words(
         judged(claim(mfa=True, device="laptop"), Situation(BOOK, {"laptop": unknown}))
     )
+    kept = Kept()
+    for source, encrypted in (("feed", True), ("stranger", False)):
+        kept.tell("laptop", {**GOOD, "disk_encrypted": encrypted}, NOW.wall - 1, NOW.wall + 50, source)
+    assert MANAGED in words(judged(claim(mfa=True, device="laptop"), Situation(BOOK, kept.devices)))
     early = {name: fact._replace(at=NOW.wall + 9) for name, fact in told.items()}
     assert MANAGED not in words(judged(claim(mfa=True, device="laptop"), Situation(BOOK, {"laptop": early})))
 
