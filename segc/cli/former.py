@@ -87,7 +87,8 @@ def former_revision(
     try:
         commit, found = read_revision(revision, paths or ["."])
     except RevisionError as error:
-        raise click.ClickException(str(error)) from None
+        folder = f"`{revision}` is a folder, but no build of `segc compile -o`, and no Git revision: "
+        raise click.ClickException((folder if Path(revision).is_dir() else "") + str(error)) from None
     told = _told(found, f"the policy of `{revision}`")
     built = build(told.policy, found.files, found.memo, tell, proving=False)
     return Former("revision", revision, told, commit, _nodes(by_node(built.artifacts), wanted))

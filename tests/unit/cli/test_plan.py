@@ -54,6 +54,11 @@ def test_nothing_changed_since_the_revision(repository):
     assert found["state"] == git(repository, "rev-parse", "main").strip()
 
 
+def test_a_folder_that_is_no_build_is_told(repository):
+    done = segc("plan", "net", "--against", "net", cwd=repository)
+    assert (done.returncode, "`net` is a folder, but no build" in done.stderr) == (1, True), done.stderr
+
+
 def test_the_working_tree_against_a_revision(repository):
     path = repository / "net" / "policy.seg"
     path.write_text(path.read_text() + "allow hr -> internet : tcp/8443\n")
