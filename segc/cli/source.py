@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,10 +34,16 @@ def command() -> None:
     """
 
 
+def _name(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", value):
+        raise click.BadParameter(f"{value!r} cannot name a `source` of a policy")
+    return value
+
+
 def running(work: Callable[..., None]) -> Callable[..., None]:
     """The argument SOURCE and the options that all of them take."""
     decorators = (
-        click.argument("source", metavar="SOURCE"),
+        click.argument("source", metavar="SOURCE", callback=_name),
         socket_option,
         click.option("--netns", metavar="NAME", default="", help="Work in this network namespace."),
     )

@@ -25,7 +25,7 @@ from segc.sessions.requests import LONGEST, Peer
 from segc.sessions.upkeep import TICK, Upkeep
 
 GROUP = "segc"
-CLIENTS = 512
+CLIENTS, FOR_ROOT = 512, 16  # at once; the latter on top, so that nobody shuts the administrator out
 PATIENCE = 30.0  # seconds for the rest of a line, or for taking an answer
 CHUNK = 1 << 16
 _SO_PEERGROUPS = 59
@@ -101,7 +101,7 @@ class Server:
             peer = _trusted_peer(connection)
             if peer is None:
                 _dismiss(connection, "only root and members of the group segc may ask")
-            elif len(self._clients) >= CLIENTS:
+            elif len(self._clients) >= CLIENTS + (FOR_ROOT if peer.uid == 0 else 0):
                 _dismiss(connection, "too many ask at once: try again")
             else:
                 self._add(_Client(connection, peer))

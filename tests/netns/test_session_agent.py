@@ -24,6 +24,7 @@ from segc.sessions.clock import Moment
 from segc.sessions.journal import Journal
 from segc.sessions.kernel import Kernel
 from segc.sessions.requests import LONGEST, Peer, answer
+from segc.sessions.server import CLIENTS
 from segc.sessions.upkeep import Upkeep
 from tests.netns.agents import AgentHost
 
@@ -141,6 +142,14 @@ def test_a_full_backlog_is_worked_off(running: AgentHost) -> None:
     assert refused <= {"too many ask at once: try again"}
     bound = len(running.ask("sessions")["sessions"])
     assert bound == len({a for a in running.bound() if "." in a}) <= 200
+
+
+def test_idle_connections_do_not_shut_root_out(running: AgentHost) -> None:
+    with ExitStack() as held:
+        for _ in range(CLIENTS):
+            idle = held.enter_context(socket.socket(socket.AF_UNIX))
+            idle.connect(str(running.socket))
+        assert running.ask("sessions")["ok"]
 
 
 def test_only_root_and_the_group_may_ask(host: AgentHost) -> None:

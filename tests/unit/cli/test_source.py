@@ -30,6 +30,7 @@ from tests.unit.cli.policies import segc
         (("posture", "fleet", "none"), 1, "`none`: No such file or directory"),
         (("dhcp", "lan", "--leases", "none", "--netns", "no/such"), 1, "cannot name a network namespace"),
         (("hook", "cisco", "hq"), 2, "cisco"),
+        (("hook", "openvpn", "hq\nup /bin/sh"), 2, "cannot name a `source`"),
     ],
 )
 def test_what_cannot_begin_is_told(arguments: tuple[str, ...], code: int, words: str) -> None:
