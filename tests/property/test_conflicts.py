@@ -31,7 +31,7 @@ from segc.policy.resolve import resolve
 from segc.source import SourceFile
 from segc.syntax.parse import parse
 from segc.trace import Decision, trace
-from tests.property.ends import EndText
+from tests.property.ends import EndText, end_texts
 
 EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "300"))
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -251,16 +251,8 @@ WHERE = ["a", "b", "c", "a.h", "b.h", "c.six", "tag t", "any"]
 WHO = ["group g1", "group g2", "group g3", "group g4", "group g5", 'user "u1"', 'user "u3"']
 
 
-@st.composite
-def parts(draw: st.DrawFn, destination: bool = False) -> Part:
-    kind = draw(st.sampled_from(["place"] * 5 + ["who"] * 3 + ["unless", "gateway"]))
-    if kind == "gateway":
-        return Part((GATEWAY,))
-    if kind == "who":
-        zones = draw(st.lists(st.sampled_from("abc"), max_size=2, unique=True))
-        return Part(tuple(zones), draw(st.sampled_from(WHO)))
-    terms = tuple(draw(st.lists(st.sampled_from(WHERE), min_size=1, max_size=2, unique=True)))
-    return Part(terms, unless=draw(st.sampled_from(WHO)) if kind == "unless" else "")
+def parts() -> st.SearchStrategy[Part]:
+    return end_texts(Part, WHERE, WHO, GATEWAY)
 
 
 @st.composite
@@ -274,7 +266,7 @@ def specs(draw: st.DrawFn) -> list[Spec]:
                 draw(st.sampled_from(["allow", "allow", "allow", "deny"])),
                 draw(st.sampled_from([False, False, False, False, True])),
                 source,
-                draw(parts(destination=True)),
+                draw(parts()),
                 draw(st.sampled_from(sorted(SERVICES))),
                 asks and draw(st.booleans()),
                 asks and draw(st.booleans()),

@@ -33,7 +33,7 @@ from segc.source import SourceFile
 from segc.space.services import parse_service
 from segc.syntax.parse import parse
 from segc.trace import Decision, Packet, trace
-from tests.property.ends import EndText
+from tests.property.ends import EndText, end_texts
 
 EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "100"))
 COMMON = settings(
@@ -366,16 +366,8 @@ WHERE = ["a", "b", "c", "a.h", "b.h", "tag t", "any", "10.0.2.0/30"]
 WHO = ["group g1", "group g2", "group g3", 'user "u1"']
 
 
-@st.composite
-def ends(draw: st.DrawFn) -> End:
-    kind = draw(st.sampled_from(["place"] * 5 + ["who"] * 3 + ["unless", "gateway"]))
-    if kind == "gateway":
-        return End((GATEWAY,))
-    if kind == "who":
-        zones = draw(st.lists(st.sampled_from("abc"), max_size=2, unique=True))
-        return End(tuple(zones), draw(st.sampled_from(WHO)))
-    terms = tuple(draw(st.lists(st.sampled_from(WHERE), min_size=1, max_size=2, unique=True)))
-    return End(terms, unless=draw(st.sampled_from(WHO)) if kind == "unless" else "")
+def ends() -> st.SearchStrategy[End]:
+    return end_texts(End, WHERE, WHO, GATEWAY)
 
 
 @st.composite
