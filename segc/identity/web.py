@@ -120,6 +120,8 @@ def service(url: str, headers: Mapping[str, str], deadline: Deadline, ca: Path |
         raise DirectoryError("its URL is none: write `https://host/path`") from None
     if found.username or found.password:
         raise DirectoryError(f"its URL on `{host}` names a user, which must not stand there")
+    if found.query or found.fragment:
+        raise DirectoryError(f"its URL on `{host}` has a query, where secrets stand: leave that out")
     if not host or found.scheme not in ("https", "http"):
         raise DirectoryError(f"`{url}` is no URL of a service: write `https://host/path`")
     if found.scheme == "http" and host not in LOOPBACK:

@@ -170,3 +170,6 @@ def test_the_token_goes_to_nobody_in_the_clear(site: Site) -> None:
         site.settings(settings(f"https://user:{password}@idp.acme.example/scim"))
         site.refused(words)
         assert password not in site.sync().stderr
+    site.settings(settings("https://idp.acme.example/scim?token=other"))
+    site.refused("has a query")
+    assert "other" not in site.sync().stderr

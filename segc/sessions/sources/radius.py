@@ -199,6 +199,13 @@ def records(text: str) -> Iterator[Mapping[str, str]]:
             yield pairs
 
 
+def _begins(path: Path) -> bool:
+    """Whether it is empty, or begins as a detail file does."""
+    with path.open(errors="replace") as file:
+        head = file.read(1 << 16)
+    return not head or any(records(head))
+
+
 def happened(pairs: Mapping[str, str]) -> str:
     """In Unix seconds: Event-Timestamp, written as local time, or when it came, less its delay."""
     match = re.fullmatch(r"(\w{3} +\d+ \d{4} [\d:]{8}) (\S+)", pairs.get("Event-Timestamp", ""))
@@ -229,6 +236,9 @@ class Detail:
     def _look(self) -> None:
         work = self.path.with_name(f"{self.path.name}.segc")
         if not work.exists() and self.path.exists():
+            if not _begins(self.path):
+                self.link.complain(f"{self.path} holds no record of RADIUS accounting, and stays where it is")
+                return
             self.path.rename(work)
         if work.exists():
             with work.open("r+", errors="replace") as file:

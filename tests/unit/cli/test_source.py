@@ -10,6 +10,8 @@ import pytest
 
 from segc.cli.source import command
 from segc.sessions.sources import SOURCES
+from segc.sessions.sources.link import Link
+from segc.sessions.sources.radius import Detail
 from tests.unit.cli.policies import segc
 
 
@@ -50,6 +52,18 @@ def test_an_accounting_server_says_where_it_cannot_listen(tmp_path: Path) -> Non
 def test_a_folder_for_a_detail_file_stays_where_it_is(tmp_path: Path) -> None:
     done = segc("source", "radius", "wifi", "--detail", str(tmp_path))
     assert (done.returncode, tmp_path.is_dir()) == (1, True), done.stderr
+
+
+def test_what_is_no_detail_file_stays_where_it_is(tmp_path: Path) -> None:
+    """Nothing is taken away of what was given by mistake."""
+    told: list[str] = []
+    path = tmp_path / "detail"
+    detail = Detail(Link(tmp_path / "no.sock", told.append), "wifi", {}, path)
+    for text in ("some words\n", "", "Mon Nov 23 08:00:00 2026\n\tAcct-Status-Type = Start\n\n"):
+        path.write_text(text)
+        detail._look()
+        assert path.exists() == (text == "some words\n"), text
+    assert [each for each in told if "holds no record" in each] == told[:1]
 
 
 def test_reports_from_standard_input_come_to_an_end() -> None:

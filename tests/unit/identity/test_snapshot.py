@@ -50,6 +50,7 @@ def test_order_means_nothing_and_people_have_lines_of_their_own() -> None:
     ("old", "new", "words"),
     [
         ('"format": 1', '"format": 2', "its format is `2`"),
+        ('"format": 1', '"format": true', "its format is `true`"),
         ('"format": 1,', "", "`format` is missing"),
         ('"users": [\n        "cy"', '"users": [\n        17', "a text is expected here"),
         ('"users": [\n        "cy"\n      ]', '"users": "cy"', "a list of users is expected here"),
