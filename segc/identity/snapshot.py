@@ -162,7 +162,8 @@ TWICE = "\0"  # marks an object that has one key twice; no key of a snapshot is 
 def _directories(content: Any) -> Iterator[Directory]:
     top = _object(content, ("format", "directories"), ())
     if top["format"] is True or top["format"] != FORMAT:
-        raise _WrongError(f"its format is `{json.dumps(top['format'])}`, and this segc reads {FORMAT}", ("format",))
+        found = json.dumps(top["format"])
+        raise _WrongError(f"its format is `{found}`, and this segc reads {FORMAT}", ("format",))
     for name, value in _object(top["directories"], None, ("directories",)).items():
         yield _directory(name, value, ("directories", name))
 
