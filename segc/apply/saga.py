@@ -20,11 +20,12 @@ from pathlib import Path
 from pyroute2 import IPRoute, NetlinkError
 
 from segc import __version__
-from segc.apply import host, live, timer
+from segc.apply import host, timer
 from segc.apply.elements import transact
 from segc.apply.errors import ApplyError, RolledBackError
 from segc.apply.links import Step
 from segc.apply.state import Generation, Meta, State, unwritable
+from segc.apply.tally import transactions
 from segc.apply.transaction import replacement
 from segc.apply.work import Wanted, Work, as_of, mark, plan_work
 
@@ -175,9 +176,9 @@ def _carry_out(
 
 
 def _remember(state: State, generation: Generation, count: int) -> None:
-    """If ours were the only transactions since we looked, nobody needs to look again until the next."""
+    """If nobody but us and the agent was there since we looked, nobody needs to look again until the next."""
     with suppress(OSError):
-        if live.transactions() != count:
+        if transactions(state) != count:
             (state.root / "kernel.json").unlink(missing_ok=True)
         else:
             state.write("kernel.json", as_of(generation, count))

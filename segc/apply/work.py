@@ -19,6 +19,7 @@ from segc.apply.ruleset import TABLE, read_ruleset
 from segc.apply.seen import observe
 from segc.apply.state import Generation, State
 from segc.apply.sysctl import sysctl_steps
+from segc.apply.tally import transactions
 from segc.apply.transaction import MARKER, Commands, change, marker, read_both, rebuild, replacement
 from segc.enforcement.layer2 import LinkPlan
 
@@ -56,7 +57,7 @@ class Work:
     repairs: bool  # the kernel was not as it had been left
     steps: tuple[Step, ...]
     absent: tuple[str, ...]
-    transactions: int  # that nf_tables had counted before anything was looked at
+    transactions: int  # that nf_tables had counted of others than the agent before anything was looked at
     bare: bool  # no table stood: it comes first, so that no link opens before it
 
     @property
@@ -66,7 +67,7 @@ class Work:
 
 def plan_work(state: State, wanted: Wanted, number: int, links: IPRoute) -> Work:
     """Compare the kernel with what is wanted. Changes nothing; LinkError where a name is taken."""
-    current, count = state.at("current"), live.transactions()
+    current, count = state.at("current"), transactions(state)
     untouched = current is not None and _untouched(state, current, count)
     found = live.Held(True, (current.number,)) if current and untouched else live.held()
     steps, absent = _link_work(wanted, current, links)
@@ -163,12 +164,12 @@ def _joined(commands: Commands) -> str:
 def as_left(state: State, generation: Generation, found: live.Held) -> bool:
     """Whether the kernel holds the generation and nothing else.
 
-    While nf_tables has counted no transaction since ours, nobody can have changed anything; else both are
-    listed and compared.
+    While nf_tables has counted no transaction since ours but the session agent's, nobody can have changed
+    anything; else both are listed and compared.
     """
     if found.markers != (generation.number,):
         return False
-    if _untouched(state, generation, live.transactions()):
+    if _untouched(state, generation, transactions(state)):
         return True
     return live.items() == live.items_of(generation.ruleset)
 
@@ -178,6 +179,6 @@ def _untouched(state: State, generation: Generation, count: int) -> bool:
 
 
 def as_of(generation: Generation, count: int) -> dict[str, Any]:
-    """What `kernel.json` says when nf_tables had counted so many transactions just after ours."""
+    """What `kernel.json` says when others than the agent had made so many transactions just after ours."""
     here = {"generation": generation.number, "boot": host.boot(), "namespace": host.namespace()}
     return here | {"transactions": count}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 from typing import NamedTuple
 
@@ -58,9 +58,13 @@ NO_LAYOUT = Layout(0, frozenset())
 
 
 class Kernel:
-    """One network namespace: that of the thread that makes it. RefusedByKernelError, OSError."""
+    """One network namespace: that of the thread that makes it. RefusedByKernelError, OSError.
 
-    def __init__(self) -> None:
+    `made` is told of each transaction by which sessions begin or end.
+    """
+
+    def __init__(self, made: Callable[[], None] = lambda: None) -> None:
+        self._made = made
         self._netlink = open_netlink()
         self._batches = open_netlink()
         self._own = self.transactions()
@@ -79,6 +83,7 @@ class Kernel:
             steps += [Renew(name, come)] if come else []
         if steps:
             self._transact(steps)
+            self._made()
 
     def fill(self, names: Collection[str], sessions: Iterable[Session], boot: float) -> None:
         """Have these sets hold what these sessions are worth and nothing else, as one transaction."""
@@ -88,6 +93,8 @@ class Kernel:
                 if until > boot and name in come:
                     come[name].append(_element(session, address, until - boot))
         self._transact(chain.from_iterable((Flush(name), Add(name, each)) for name, each in come.items()))
+        if any(come.values()):  # else the kernel may have found nothing to do, and counted nothing
+            self._made()
 
     def _transact(self, steps: Iterable[Step]) -> None:
         before = self.transactions()

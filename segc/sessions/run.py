@@ -11,6 +11,7 @@ from pathlib import Path
 
 from segc.apply.errors import ApplyError
 from segc.apply.state import State
+from segc.apply.tally import Tally
 from segc.sessions import clock
 from segc.sessions.agent import Agent
 from segc.sessions.audit import Audit
@@ -34,7 +35,8 @@ def run(state: State, path: Path, audit: str, metrics: tuple[str, int] | None) -
     except OSError as error:
         raise ApplyError(f"the journal in `{state.root / FOLDER}` cannot be used: {_words(error)}") from None
     try:
-        upkeep = Upkeep(Agent(journal, Kernel(), told, clock.now, socket.gethostname()), state)
+        kernel = Kernel(Tally(state.root).add)
+        upkeep = Upkeep(Agent(journal, kernel, told, clock.now, socket.gethostname()), state)
         upkeep.start()
         server = Server(upkeep, path, metrics)
     except OSError as error:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from segc.apply.conntrack import connections
+from segc.apply.tally import transactions
 from segc.backends.nftables.cells import LABEL
 from segc.sessions.client import UnansweredError, ask
 from tests.netns.agents import AgentHost
@@ -161,6 +162,30 @@ def test_an_apply_keeps_sessions_with_their_remaining_time(staff: AgentHost) -> 
     staff.wait(lambda: staff.bound() == {"10.1.0.5", "2001:db8:1::5"}, SECOND)
     assert remaining(staff, "10.1.0.5") == pytest.approx(until - time.time(), abs=2)
     assert flows(talk)
+
+
+def test_an_apply_tells_the_agent_from_others(staff: AgentHost) -> None:
+    """What the agent does is no reason to list and compare the whole table; what anybody else does is."""
+
+    def as_left() -> bool:
+        seen = staff.inside(lambda: transactions(staff.state))
+        return staff.state.read("kernel.json").get("transactions") == seen
+
+    staff.claimed("a.5", "ana@x.example")
+    staff.apply(f"{STAFF}\nallow b -> c : tcp/25")
+    staff.settled()
+    assert as_left()
+    staff.claimed("a.6", "bo@x.example")
+    staff.ask("unbind", address=staff.address("a.6", 4))
+    assert as_left()
+    staff.kill_agent(signal.SIGKILL)
+    staff.start_agent()
+    staff.claimed("a.6", "bo@x.example")
+    assert as_left()
+    staff.nft("add", "chain", "inet", "segc", "by_hand")
+    assert not as_left()
+    staff.claimed("a.7", "bo@x.example")
+    assert not as_left()
 
 
 def remaining(host: AgentHost, address: str) -> float:
