@@ -14,7 +14,7 @@ from segc.apply.links import LinkError, apply_links, read_plan
 from segc.backends.linux import links_json
 from segc.backends.networkd import network_files
 from segc.backends.switch import bridge_plan
-from segc.enforcement.layer2 import LinkPlan, link_plan, switch_plan
+from segc.enforcement.layer2 import LinkPlan, SwitchPort, link_plan, switch_plan
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.workspace import load
@@ -53,6 +53,15 @@ def tagged(machine: Namespace, vlan: int, *addresses: str, gateways: tuple[str, 
 
 
 OFFICE_PORTS = {"hr1": 1, "hr2": 2, "fin": 7, "prn1": 16, "prn2": 17, "ap": 21}
+ADMITTED = {1: "hr", 2: "hr", 7: "finance"}  # the zones that 802.1X has put those ports into that ask
+
+
+def admitted(port: SwitchPort, number: int) -> SwitchPort:
+    """The port as a bridge has it that does not ask."""
+    if not port.dot1x:
+        return replace(port, name=f"port{number}")
+    (vlan,) = (each for each in port.asked if each.zone == ADMITTED[number])
+    return replace(port, name=f"port{number}", access=vlan, asked=(), dot1x=False)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +71,7 @@ def office() -> Iterator[dict[str, Namespace]]:
     switch = switch_plan(policy, policy.switches["sw1"])
     number = {port.name: int(port.name.rpartition("/")[2]) for port in switch.ports}
     used = {*OFFICE_PORTS.values(), 24}
-    ports = [replace(p, name=f"port{number[p.name]}") for p in switch.ports if number[p.name] in used]
+    ports = [admitted(port, number[port.name]) for port in switch.ports if number[port.name] in used]
     with ExitStack() as stack:
         gw, sw = stack.enter_context(namespaces("gw1", "sw1"))
         cable(gw, "lan0", sw, "port24")
