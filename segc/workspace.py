@@ -19,6 +19,7 @@ from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic, finding
 from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.source import SourceFile, Span
+from segc.space.words import system_reason
 from segc.syntax import grammar, store
 from segc.syntax.imports import cycles
 from segc.syntax.store import AnyFile, StoredFile
@@ -124,7 +125,7 @@ class _Reader:
             try:
                 names = sorted(entry.name for entry in Path(folder).iterdir())
             except OSError as error:
-                self.fail(f"the folder `{shown(folder)}` cannot be read: {_reason(error)}", None)
+                self.fail(f"the folder `{shown(folder)}` cannot be read: {system_reason(error)}", None)
                 continue
             for name in (name for name in names if not name.startswith(".")):
                 path = posixpath.join(folder, name)
@@ -184,7 +185,7 @@ class _Reader:
             limit = limit_of(path)
             data = _content(path, limit, waiting=piped)
         except OSError as error:
-            self.fail(f"{name} cannot be read: {_reason(error)}", importer, _remedy(error, importer))
+            self.fail(f"{name} cannot be read: {system_reason(error)}", importer, _remedy(error, importer))
             return None
         if len(data) > limit:
             self.fail(
@@ -288,10 +289,6 @@ def _encoding(data: bytes, at: int) -> tuple[str, str]:
         f"is not UTF-8: it holds the byte 0x{data[at]:02x}",
         "save it as UTF-8; from an older encoding, `iconv -f ISO-8859-1 -t UTF-8` does it",
     )
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or "input/output error").lower()
 
 
 def _remedy(error: OSError, importer: Span | None) -> str:

@@ -28,6 +28,7 @@ from segc.apply.state import Generation, Meta, State, unwritable
 from segc.apply.tally import transactions
 from segc.apply.transaction import replacement
 from segc.apply.work import Wanted, Work, as_of, mark, plan_work
+from segc.space.words import system_reason
 
 GRACE = 120  # seconds that an apply may take before its watch undoes it
 Hook = Callable[[str], None]
@@ -208,7 +209,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, NetlinkError):
         return f"the kernel refused a change of links: {error.args[-1]}".lower()
     if isinstance(error, OSError):
-        return (error.strerror or "input/output error").lower()
+        return system_reason(error)
     return str(error)
 
 

@@ -26,6 +26,7 @@ from typing import Any
 
 from segc.apply import durable
 from segc.apply.errors import ApplyError
+from segc.space.words import system_reason
 
 DEFAULT = Path("/var/lib/segc")
 KEPT = 20  # generations, beside those that stand
@@ -175,7 +176,7 @@ class State:
 
 
 def unwritable(root: Path, error: OSError) -> ApplyError:
-    reason = (error.strerror or "input/output error").lower()
+    reason = system_reason(error)
     return ApplyError(f"the state directory `{root}` cannot be written: {reason}; nothing was changed")
 
 

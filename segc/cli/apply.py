@@ -22,6 +22,7 @@ from segc.compile import Build, build, digest, relative
 from segc.diagnostics.model import Report
 from segc.plan.make import Told
 from segc.policy.model import Policy
+from segc.space.words import system_reason
 
 if TYPE_CHECKING:
     from segc.apply.saga import Applied
@@ -89,7 +90,7 @@ def _saved(paths: tuple[str, ...]) -> Plan | None:
     try:
         return read_plan(Path(paths[0]).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        reason = (error.strerror or "input/output error").lower() if isinstance(error, OSError) else error
+        reason = system_reason(error) if isinstance(error, OSError) else error
         raise click.ClickException(f"`{paths[0]}` cannot be applied: {reason}") from None
 
 

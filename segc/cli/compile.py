@@ -19,6 +19,7 @@ from segc.cli.terminal import emit, say
 from segc.compile import build
 from segc.diagnostics.json_format import render_json, scalars
 from segc.diagnostics.model import Report
+from segc.space.words import system_reason
 
 NOT_PROVED = "not proved again, as most files were compiled before: `--prove` does it\n"
 Nodes = dict[str, dict[str, str]]  # text by file name by node
@@ -105,7 +106,7 @@ def _write(output: str, artifacts: tuple[Artifact, ...]) -> None:
     except RefusedError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise click.ClickException(
             f"`{output}` cannot be written: {reason}; nothing there has changed"
         ) from None

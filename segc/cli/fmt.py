@@ -18,6 +18,7 @@ from segc.cli.terminal import colored, emit, say
 from segc.diagnostics.measure import printable
 from segc.diagnostics.model import Diagnostic, Report
 from segc.source import SourceFile
+from segc.space.words import system_reason
 from segc.syntax.format import format_source
 from segc.syntax.parse import parse
 from segc.workspace import Workspace
@@ -108,7 +109,7 @@ def _apply(source: SourceFile, text: str, check: bool, diff: bool, color: str) -
         try:
             replace_file(source.path, source.text, text)
         except OSError as error:
-            reason = (error.strerror or "input/output error").lower()
+            reason = system_reason(error)
             click.echo(f"Error: `{name}` cannot be written: {reason}; it is as it was", err=True)
             return False
         say(f"formatted {name}\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from segc.cli.terminal import say
+from segc.space.words import system_reason
 
 NAME = "policy.seg"
 
@@ -29,7 +30,7 @@ def command(folder: str) -> None:
         with (target / NAME).open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise click.ClickException(f"`{folder}` cannot be written: {reason}") from None
     say(
         f"wrote {target / NAME}, a policy for an office with guests\n"

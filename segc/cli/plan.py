@@ -25,6 +25,7 @@ from segc.plan.model import Access, Cut, Plan
 from segc.plan.saved import plan_json
 from segc.plan.tell import flow_text, plan_markdown, plan_text
 from segc.policy.model import Policy
+from segc.space.words import system_reason
 
 CHANGES = 3  # with --detailed-exitcode
 
@@ -157,7 +158,7 @@ def _save(plan: Plan, out: str) -> None:
         else:
             durable.write_file(path.resolve(), text)
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise click.ClickException(f"`{out}` cannot be written: {reason}") from None
     complain(f"Plan saved as {out}; it holds for state {plan.state[:12]}\n")
 

@@ -15,6 +15,7 @@ from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.terminal import emit, say
 from segc.diagnostics.json_format import scalars
+from segc.space.words import system_reason
 
 if TYPE_CHECKING:
     from segc.policy.model import Gateway, Policy
@@ -63,7 +64,7 @@ def _text(file: str) -> str:
     except UnicodeDecodeError:
         raise click.ClickException(f"`{file}` is not a text in UTF-8") from None
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise click.ClickException(f"`{file}` cannot be read: {reason}") from None
 
 

@@ -24,6 +24,7 @@ from segc.cli.terminal import colored, say
 from segc.diagnostics.measure import printable
 from segc.diagnostics.suggest import did_you_mean
 from segc.policy.model import Policy
+from segc.space.words import system_reason
 
 STYLES = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 
@@ -164,7 +165,7 @@ def write_texts(files: Files, texts: Mapping[str, str], tell: Callable[[str], No
             try:
                 replace_file(source.path, source.text, texts[source.path])
             except OSError as error:
-                reason = (error.strerror or "input/output error").lower()
+                reason = system_reason(error)
                 raise click.ClickException(
                     f"`{printable(source.path)}` cannot be written: {reason}"
                 ) from None

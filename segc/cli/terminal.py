@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from segc.space.words import system_reason
+
 WIDTH = 100  # cells where no terminal says otherwise
 PLAIN = str.maketrans(
     {"┌": ",", "─": "-", "│": "|", "╭": ",", "╰": "`", "…": "~", "·": "-", "✓": "+", "✗": "x", "→": ">"}
@@ -19,7 +21,7 @@ class ClosedError(Exception):
 
     def __init__(self, error: OSError) -> None:
         gone = isinstance(error, BrokenPipeError)
-        self.reason = "" if gone else (error.strerror or "input/output error").lower()
+        self.reason = "" if gone else system_reason(error)
 
 
 def colored(choice: str, stream: TextIO) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from segc.identity.errors import DirectoryError
+from segc.space.words import system_reason
 
 HIDDEN = "(secret)"
 FOLDER = Path("/etc/segc/secrets")
@@ -70,5 +71,5 @@ def _content(name: str, path: Path) -> str:
     except UnicodeDecodeError:
         return ""
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise DirectoryError(f"the secret of `{name}` in `{path}` cannot be read: {reason}") from None

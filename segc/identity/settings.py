@@ -20,6 +20,7 @@ from typing import Any
 
 from segc.diagnostics.suggest import did_you_mean
 from segc.identity.errors import DirectoryError
+from segc.space.words import system_reason
 
 FILE = "identity.toml"
 SHARE = 50  # per cent of a group that may leave at once
@@ -59,7 +60,7 @@ def read_settings(path: Path, kinds: Mapping[str, Keys]) -> tuple[Settings, ...]
     except FileNotFoundError:
         raise DirectoryError(f"there is no `{path}`: it says where the directories are") from None
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise DirectoryError(f"`{path}` cannot be read: {reason}") from None
     except UnicodeDecodeError:
         raise DirectoryError(f"`{path}` is not UTF-8") from None

@@ -6,6 +6,7 @@ import errno
 
 from segc.sessions.journal import Journal, Record
 from segc.sessions.judge import RefusedError
+from segc.space.words import system_reason
 
 
 class Ledger:
@@ -22,7 +23,7 @@ class Ledger:
                 raise OSError(errno.ENOSPC, "what has ended is not written yet")
             self.journal.append(lines)
         except OSError as error:
-            reason = (error.strerror or "input/output error").lower()
+            reason = system_reason(error)
             raise RefusedError(f"it cannot be written down: {reason}") from None
 
     def put_down(self, lines: list[Record]) -> None:

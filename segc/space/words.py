@@ -10,6 +10,11 @@ def quote(text: str) -> str:
     return f"`{text}`" if len(text) <= _LONGEST else f"`{text[: _LONGEST - 1]}…`"
 
 
+def system_reason(error: OSError) -> str:
+    """Why a file or a socket would not, in the system's words."""
+    return (error.strerror or "input/output error").lower()
+
+
 def is_decimal(text: str) -> bool:
     return text.isascii() and text.isdigit()
 

@@ -20,6 +20,7 @@ from segc.identity.listing import readable
 from segc.identity.merge import gone, lessened
 from segc.identity.settings import FILE, Settings
 from segc.identity.snapshot import Directory, Snapshot
+from segc.space.words import system_reason
 
 SETTINGS = Path("/etc/segc") / FILE
 SENT = "revoked.json"  # in the state directory: whom the agent was told of
@@ -141,7 +142,7 @@ def _remember(state: State, content: dict[str, Any]) -> None:
         state.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         state.write(SENT, content)
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise click.ClickException(f"`{state.root}` cannot be written: {reason}") from None
 
 

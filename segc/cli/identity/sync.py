@@ -17,6 +17,7 @@ from segc.identity.listing import Move, Wanted, moves, narrowed
 from segc.identity.merge import merged
 from segc.identity.settings import FILE, Settings
 from segc.identity.snapshot import Directory, Snapshot, snapshot_text
+from segc.space.words import system_reason
 
 DOUBTED = 4
 SHOWN = 6  # people of one group
@@ -93,6 +94,6 @@ def _write(path: Path, text: str, dry_run: bool) -> None:
         if not same and not dry_run:
             durable.write_file(path.resolve(), text)
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise click.ClickException(f"`{path}` cannot be written: {reason}; it is as it was") from None
     say(f"{path} {'is as it was' if same else 'would change' if dry_run else 'written'}\n")

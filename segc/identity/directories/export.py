@@ -24,6 +24,7 @@ from segc.identity.directories import Asked
 from segc.identity.errors import DirectoryError
 from segc.identity.listing import Group, Listing, User
 from segc.identity.settings import Settings
+from segc.space.words import system_reason
 
 LARGEST = 256 << 20  # bytes
 USERS = ("user", "email", "mail", "userprincipalname", "username", "login")
@@ -111,7 +112,7 @@ def _content(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        reason = (error.strerror or "input/output error").lower()
+        reason = system_reason(error)
         raise DirectoryError(f"`{path}` cannot be read: {reason}") from None
     if len(data) > LARGEST:
         raise DirectoryError(f"`{path}` is larger than {LARGEST >> 20} MiB")
