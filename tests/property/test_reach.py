@@ -60,7 +60,7 @@ Session = tuple[str | None, tuple[str, ...]]
 
 @st.composite
 def questions(draw: st.DrawFn) -> Spec:
-    ends = draw(parts()), draw(parts(destination=True))
+    ends = draw(parts()), draw(parts())
     open_end = draw(st.sampled_from(["source", "destination", "", ""]))
     source, destination = (
         EVERYTHING if open_end == side else end
