@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -13,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from segc.identity.kinds import KINDS, Assurance
+from segc.identity.names import LENGTH, person, readable
 from segc.space.addresses import Address
 
 Fact = bool | int | str  # versions and dates are written as strings
@@ -20,7 +20,6 @@ Facts = Mapping[str, Fact]
 NO_FACTS: Facts = MappingProxyType({})
 
 MANUAL = "manual"  # the source, and the kind, of what an administrator says by `segc bind`
-LENGTH = 256  # characters of a name
 ADDRESSES, FACTS, POSTURES = 64, 256, 64  # how many one claim may hold
 LONGEST = 366 * 24 * 3600  # seconds
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -135,14 +134,13 @@ def name_of(document: Mapping[str, Any], member: str, default: str | None = None
     value = document.get(member, default)
     if value is None and default is not None:
         value = default
-    if not isinstance(value, str) or not 0 < len(value) <= LENGTH or not value.isprintable():
+    if not isinstance(value, str) or not readable(value):
         raise ClaimError(f"`{member}` must be a name: 1 to {LENGTH} printable characters")
     return value
 
 
 def person_of(document: Mapping[str, Any], member: str = "user") -> str:
-    """Names of people have no case."""
-    return unicodedata.normalize("NFC", name_of(document, member)).lower()
+    return person(name_of(document, member))
 
 
 def addresses_of(value: Any) -> tuple[Address, ...]:
@@ -179,7 +177,7 @@ def facts_of(value: Any) -> dict[str, Fact]:
     if not isinstance(value, dict) or len(value) > FACTS:
         raise ClaimError(f"`facts` must be an object of at most {FACTS} facts")
     for name, fact in value.items():
-        if not 0 < len(name) <= LENGTH or not name.isprintable():
+        if not readable(name):
             raise ClaimError(f"a fact is named by 1 to {LENGTH} printable characters")
         if not isinstance(fact, bool | int | str) or _too_long(fact):
             raise ClaimError(

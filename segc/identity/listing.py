@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from segc.identity.claim import LENGTH
 from segc.identity.errors import DirectoryError
+from segc.identity.names import person, readable
 from segc.identity.snapshot import Directory, DirectoryGroup, key
 
 DEPTH = 64  # groups nested in one another
@@ -81,7 +80,7 @@ def directory_of(name: str, kind: str, source: str, listing: Listing, wanted: Wa
     """A listing narrowed to what is wanted, with the members of nested groups. DirectoryError."""
     spelt = {key(user): user for user in wanted.users}
     users = {
-        user.id: spelt.get(key(user.name), normal(user.name)) for user in listing.users if readable(user.name)
+        user.id: spelt.get(key(user.name), person(user.name)) for user in listing.users if readable(user.name)
     }
     groups = {group.id: group for group in listing.groups}
     kept = {
@@ -117,17 +116,6 @@ def members(group: Group, groups: Mapping[str, Group], users: Mapping[str, str])
         seen |= inner
         level = [groups[each] for each in inner]
     raise DirectoryError(f"groups within `{group.name}` nest deeper than {DEPTH}")
-
-
-def normal(name: str) -> str:
-    """Names of users as directories compare them (RFC 4518, RFC 7643 4.1.1): case means nothing."""
-    return unicodedata.normalize("NFC", name).lower()
-
-
-def readable(name: str) -> bool:
-    """Whether a name shows all that it is made of: what turns or hides text could pass for another name.
-    No session can have another one (`claim.name_of`)."""
-    return 0 < len(name) <= LENGTH and name.isprintable()
 
 
 # -- differences -----------------------------------------------------------------------------------------

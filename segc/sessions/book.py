@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from segc.identity.claim import MANUAL
+from segc.identity.names import person
 from segc.sessions.posture import Requirement
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
 
@@ -116,7 +117,7 @@ def _by_user(
     for number, each in enumerate(memberships):
         subjects: dict[str, tuple[str, ...]] = {}
         for subject in each.subjects:
-            for user in map(str.lower, people.get(subject, ())):
+            for user in map(person, people.get(subject, ())):
                 subjects[user] = (*subjects.get(user, ()), subject)
         for user, through in subjects.items():
             found.setdefault(user, []).append((number, through))
@@ -131,7 +132,7 @@ def _bounds(lifetimes: Mapping[str, Any], which: str) -> dict[str, Bound]:
     found: dict[str, Bound] = {}
     for group, each in sorted(lifetimes.items()):
         seconds = each[which]
-        for user in map(str.lower, each["people"] if seconds is not None else ()):
+        for user in map(person, each["people"] if seconds is not None else ()):
             least = found.get(user, UNBOUNDED).seconds
             if least is None or seconds < least:
                 found[user] = Bound(seconds, f"session {group}: {which} {seconds} s")

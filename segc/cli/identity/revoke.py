@@ -16,8 +16,8 @@ from segc.cli.identity.sync import DOUBTED, doubted
 from segc.cli.standing import on_host, standing
 from segc.cli.terminal import complain, say
 from segc.diagnostics.measure import printable
-from segc.identity.listing import readable
 from segc.identity.merge import gone, lessened
+from segc.identity.names import readable
 from segc.identity.settings import FILE, Settings
 from segc.identity.snapshot import Directory, Snapshot
 from segc.space.words import system_reason
