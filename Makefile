@@ -11,7 +11,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT_GET := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
 PACKAGES := nftables iproute2
-TEST_PACKAGES := $(PACKAGES) iputils-ping netplan.io systemd util-linux \
+TEST_PACKAGES := $(PACKAGES) conntrack iputils-ping netplan.io systemd util-linux \
   freeradius freeradius-utils eapoltest openssl openvpn wireguard-tools dnsmasq-base kea-dhcp4-server \
   busybox-static \
   slapd ldap-utils samba-ad-dc samba-ad-provision samba-dsdb-modules \

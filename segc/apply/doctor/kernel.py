@@ -38,14 +38,28 @@ def nft(_: Host) -> Iterator[Finding]:
 
 
 def programs(_: Host) -> Iterator[Finding]:
-    path = f"{os.environ.get('PATH', '')}:{SAFE_PATH}"
-    missing = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
+    missing = [name for name in PROGRAMS if not _installed(name)]
     for name in missing:
         why = "the script that undoes an apply, or the comparison with the kernel, runs it"
         advice = f"install the package `{PROGRAMS[name]}`"
         yield Finding("programs", "lacking", f"`{name}` is not installed", why, advice)
     if not missing:
         yield Finding("programs", "ok", "what `segc verify` and an undoing run is installed")
+
+
+def reserve(_: Host) -> Iterator[Finding]:
+    """What an undoing falls back on (`revert.sh`)."""
+    if not _installed("conntrack"):
+        why = (
+            "where segc itself is broken, an undoing could not end the connections that only the undone "
+            "policy allowed: the former table would let them go on"
+        )
+        advice = "install the package `conntrack`"
+        yield Finding("programs.conntrack", "note", "`conntrack` is not installed", why, advice)
+
+
+def _installed(name: str) -> bool:
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SAFE_PATH}") is not None
 
 
 def netlink(_: Host) -> Iterator[Finding]:
@@ -80,4 +94,4 @@ def dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version)) or "of unknown version"
 
 
-CHECKS: tuple[Check, ...] = (nft, programs, netlink, linux)
+CHECKS: tuple[Check, ...] = (nft, programs, reserve, netlink, linux)

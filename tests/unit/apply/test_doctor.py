@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from segc.apply.doctor import kernel
 from segc.apply.doctor.features import TRIALS
 from segc.apply.doctor.kernel import numbers
+from segc.apply.doctor.model import Host
 from segc.apply.doctor.others import foreign
 from segc.apply.doctor.services import FIREWALLS, firewalls, managers
+from segc.apply.state import State
 from segc.compile import build
 from segc.policy.resolve import resolve
 from segc.workspace import load
@@ -42,6 +45,15 @@ def test_all_that_rulesets_are_made_of_is_tried() -> None:
     needed = {construct for text in emitted() for construct in CONSTRUCTS.findall(text)}
     assert len(needed) > 20
     assert needed - tried <= BESIDE
+
+
+def test_what_an_undoing_falls_back_on_is_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(kernel, "SAFE_PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (found,) = kernel.reserve(Host(State(tmp_path)))
+    assert (found.state, found.what) == ("note", "`conntrack` is not installed")
+    (tmp_path / "conntrack").touch(mode=0o755)
+    assert list(kernel.reserve(Host(State(tmp_path)))) == []
 
 
 def test_trials_have_names_of_their_own() -> None:
