@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,7 @@ def _identity(path: str | int) -> tuple[int, int]:
 
 HOME = _identity("/proc/self/ns/net")
 _created: set[tuple[int, int]] = set()
+_numbers = count()
 
 
 class NotThrowawayError(RuntimeError):
@@ -118,7 +120,7 @@ class Namespace:
         OSError where mounts are denied.
         """
         _sweep()
-        name = f"{PREFIX}{os.getpid()}-{self.fd}"
+        name = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
         place = NAMES / name
         place.parent.mkdir(exist_ok=True)
         place.touch()
@@ -134,8 +136,12 @@ def _mount(source: str, place: Path) -> None:
 
 
 def _forget(place: Path) -> None:
-    _libc.umount2(bytes(place), MNT_DETACH)
-    place.unlink(missing_ok=True)
+    """A first `ip netns add` beside the tests mounts the folder over itself: then a name stays busy until its
+    process is gone, which hurts nobody."""
+    while _libc.umount2(bytes(place), MNT_DETACH) == 0:
+        pass
+    with suppress(OSError):
+        place.unlink(missing_ok=True)
 
 
 def _sweep() -> None:
