@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,14 +86,25 @@ def test_a_full_disk_behind_standard_output(tmp_path):
     assert b"no space left" in done.stderr
 
 
+def once_it_is_read(fifo):
+    """Its other end, open."""
+    for _ in range(600):
+        with suppress(OSError):  # ENXIO: nobody reads
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.05)
+    raise TimeoutError(fifo)
+
+
 def test_an_interrupt_is_quiet(tmp_path):
     fifo = tmp_path / "slow.seg"
     os.mkfifo(fifo)
     running = subprocess.Popen([*SEGC, "check", fifo], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(2)  # it waits for somebody to write
+    writer = once_it_is_read(fifo)
+    time.sleep(0.2)  # it waits for words
     assert running.poll() is None
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
+    os.close(writer)
     assert running.returncode == 130
     assert out == b""
     assert b"Traceback" not in err
