@@ -79,6 +79,11 @@ class PrefixSet:
         """
         return tuple(_prefix_text(first, length, family) for first, length in self.blocks(family))
 
+    def each(self, family: int) -> tuple[str, ...]:
+        """One family's addresses one by one, in order; for sets that are known to hold few."""
+        ranges = self.ranges(family)
+        return tuple(address_text(n, family) for first, last in ranges for n in range(first, last + 1))
+
     def blocks(self, family: int) -> Iterator[tuple[int, int]]:
         """Those prefixes as numbers: first address and length."""
         for interval in self.ranges(family):

@@ -57,6 +57,14 @@ def test_serve_and_manage() -> None:
         assert all(outcome.passed for outcome in site.gateway.probe(other))
 
 
+def test_addresses_side_by_side_are_the_gateways_own_each() -> None:
+    two = STATIC.replace("address a 10.1.0.1/24", "address a 10.1.0.1/24, 10.1.0.2/24, 10.1.0.3/24")
+    with Site("allow a -> gateway gw : tcp/22  allow a -> b : tcp/80", gateway_text=two) as site:
+        site.check("a.5 -> b.5 : tcp/80 yes")
+        to = [Probe("lan0.1", "10.1.0.5", f"10.1.0.{n}", "tcp", port) for n in (2, 3) for port in (22, 80)]
+        assert [outcome.passed for outcome in site.gateway.probe(to)] == [True, False] * 2
+
+
 def test_what_the_gateway_may_send() -> None:
     with Site("""
         allow gateway gw -> net : udp/123, ping

@@ -25,7 +25,8 @@ class HookWriter:
 
     def write(self) -> None:
         for family, _, type_ in FAMILIES:
-            own = self.program.position.gateway.own.prefixes(family)
+            # One by one: neighbours as one prefix would be an interval, which a hash set does not take.
+            own = self.program.position.gateway.own.each(family)
             if own:
                 self.table.set(f"own{family}", type_, own, comment="addresses of the gateway itself")
         for hook in Hook:

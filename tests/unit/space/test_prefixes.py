@@ -14,6 +14,13 @@ def both(*texts: str) -> PrefixSet:
     return found
 
 
+def test_neighbours_one_by_one() -> None:
+    space = both("10.0.0.3", "10.0.0.2", "2001:db8::2/127", "10.0.0.9")
+    assert space.each(4) == ("10.0.0.2", "10.0.0.3", "10.0.0.9")
+    assert space.each(6) == ("2001:db8::2", "2001:db8::3")
+    assert EMPTY.each(4) == ()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
