@@ -25,7 +25,7 @@ def same_zones(outline: Outline) -> Iterator[Merger]:
         for group in signatures.groups(kind):
             firsts: list[int] = []
             for zone in group:
-                found = None if zone in taken else _first(outline, zone, firsts)
+                found = None if zone in taken else _first(signatures, zone, firsts)
                 if found is not None:
                     taken.add(zone)
                     yield found
@@ -33,8 +33,10 @@ def same_zones(outline: Outline) -> Iterator[Merger]:
                     firsts.append(zone)
 
 
-def _first(outline: Outline, zone: int, firsts: Iterable[int]) -> Merger | None:
-    alike = (each for each in firsts if not parted(outline, each, zone) and same(outline, each, zone))
+def _first(signatures: Signatures, zone: int, firsts: Iterable[int]) -> Merger | None:
+    outline = signatures.outline
+    near = (each for each in firsts if not signatures.differ(each, zone))
+    alike = (each for each in near if not parted(outline, each, zone) and same(outline, each, zone))
     return next((merge(outline, each, zone) for each in alike), None)
 
 

@@ -55,6 +55,22 @@ class Signatures:
             for group in split(found, partial(self._coarse, own=own, named=named)):
                 yield from split(group, partial(self._fine, own=own, named=named))
 
+    def differ(self, one: int, other: int) -> bool:
+        """Whether the rests of two zones of one kind exchange something with different cells of third zones.
+
+        Unlike a signature this sees their named hosts too, so that pairs of zones that speak to hosts only,
+        each to others, need no closer look.
+        """
+        both = self.outline.masks[one] | self.outline.masks[other]
+        first, second = self.outline.rests[one], self.outline.rests[other]
+        return any(
+            (self._cells(cell, side) ^ self._cells(second[family], side))
+            & self.outline.families[family]
+            & ~both
+            for family, cell in first.items()
+            for side in (0, 1)
+        )
+
     def _coarse(self, zone: int, own: bool, named: int) -> Hashable:
         """With what the rest may exchange anything but ICMP, which is not the same in both families.
 

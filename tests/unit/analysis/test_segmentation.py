@@ -61,6 +61,13 @@ def test_zones_of_which_one_takes_hosts_in_by_their_mac_are_not_the_same() -> No
     assert not found(mac.replace("vlan 2;", "vlan 2; dot1x mac;"), "SEG401")
 
 
+def test_zones_that_speak_to_other_hosts_are_not_compared_at_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    zones = [f"zone z{n} {{ subnet 10.0.{n}.0/24; host h = 10.0.{n}.1 }}" for n in range(9)]
+    flows = [f"allow z{n} -> z{(n + 1) % 9}.h : tcp/80" for n in range(9)]
+    monkeypatch.setattr("segc.analysis.segmentation.equivalent.same", None)
+    assert not found("\n".join(zones + flows), "SEG401")
+
+
 def test_hosts_within_are_no_reason_to_stay_apart() -> None:
     text = """
 zone b { subnet 10.0.1.0/24  intra deny }
