@@ -28,6 +28,7 @@ def resolve_zones(definitions: Mapping[str, tree.ZoneDef], findings: Findings) -
     if external is not None:
         claimed = union(zone.space for zone in zones.values() if not zone.external)
         zones[external.name] = replace(external, space=EVERYTHING - claimed)
+        _check_external_hosts(definitions[external.name], external, claimed, findings)
     _check_overlaps(zones, findings)
     _check_vlans(zones, findings)
     return zones
@@ -176,6 +177,20 @@ def _outside(node: tree.ZoneDef, written: tree.Host, space: PrefixSet, findings:
         also=tuple(Label(setting.span, "the zone's subnets") for setting in given[:1]),
         help="correct the address, or add its subnet to the zone",
     )
+
+
+def _check_external_hosts(node: tree.ZoneDef, zone: Zone, claimed: PrefixSet, findings: Findings) -> None:
+    spaces = {host.span: host.space for host in zone.hosts}
+    for written in node.hosts:
+        inside = spaces.get(written.name.span, PrefixSet()) & claimed
+        if inside:
+            findings.add(
+                "SEG202",
+                f"the host `{written.name.text}` lies outside its zone `{node.name.text}`",
+                written.span,
+                f"{inside} is claimed by another zone",
+                help="correct the address, or name the host in the zone that it lies in",
+            )
 
 
 def _check_shared(hosts: Iterable[Host], findings: Findings) -> None:
