@@ -9,6 +9,7 @@ from segc.policy.model import Gateway, InterfaceAddress, Policy, Publish, Zone
 from segc.source import Span
 from segc.space.addresses import address_text
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
+from segc.space.services import ServiceSet
 
 # Loopback, "this network", the unspecified address and the limited broadcast (RFC 6890).
 NOWHERE = union(map(parse_prefixes, ("127.0.0.0/8", "0.0.0.0/8", "255.255.255.255", "::", "::1")))
@@ -112,7 +113,25 @@ def _published(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
                 f"{each.target & outside.space} is in `{outside.name}`",
                 help="publish a host of another zone",
             )
+        yield from _taken(each, outside, gateway, policy)
     yield from _twice(gateway.publishes)
+
+
+def _taken(each: Publish, outside: Zone, gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
+    """Services of the gateway that can no longer be called from the zone, for their port leads elsewhere."""
+    ports = ServiceSet(((each.protocol, ((each.first, each.last),)),))
+    for flow in policy.flows:
+        if flow.kind not in ("manage", "serve") or gateway.name not in flow.destination.gateways:
+            continue
+        if flow.source.space.overlaps(outside.space) and flow.services.overlaps(ports):
+            yield finding(
+                "SEG218",
+                f"what is published here takes {flow.services & ports} away from the gateway itself",
+                each.span,
+                f"leads to {each.target} instead",
+                also=(Label(flow.span, f"which zone `{outside.name}` is to reach here"),),
+                help="publish another port, or take the port off the gateway's own services",
+            )
 
 
 def _twice(publishes: Sequence[Publish]) -> Iterator[Diagnostic]:
