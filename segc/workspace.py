@@ -167,10 +167,8 @@ class _Reader:
         """The content of a file of bounded size, or None and a finding. What is piped in may be no file."""
         name = f"`{shown(path)}`"
         piped = not importer and path in self.named
-        if importer and not path.endswith(".seg"):  # nor is text shown that is no policy, such as a key
-            self.fail(
-                f"{name} is no policy: its name does not end in `.seg`", importer, "rename it, if it is one"
-            )
+        if importer and not path.endswith(".seg"):
+            self.fail_by_name(f"{name} is no policy", importer)
             return None
         try:
             mode = Path(path).stat().st_mode
@@ -181,6 +179,9 @@ class _Reader:
                 return None
             if not stat.S_ISREG(mode) and not (piped and stat.S_ISFIFO(mode)):
                 self.fail(f"{name} is neither a file nor a folder", importer)
+                return None
+            if not self.may_be_shown(path):
+                self.fail_by_name(f"{name} leads to a file that is no policy", importer)
                 return None
             limit = limit_of(path)
             data = _content(path, limit, waiting=piped)
@@ -195,6 +196,13 @@ class _Reader:
             )
             return None
         return data
+
+    def may_be_shown(self, path: str) -> bool:
+        """Of what the user did not name no text is shown that is no policy, such as a key."""
+        return path in self.named or path.endswith(SNAPSHOT) or os.path.realpath(path).endswith(".seg")
+
+    def fail_by_name(self, message: str, importer: Span | None) -> None:
+        self.fail(f"{message}: its name does not end in `.seg`", importer, "rename it, if it is one")
 
     def decode(self, name: str, data: bytes) -> SourceFile | None:
         try:

@@ -176,6 +176,22 @@ def test_only_policies_are_imported(write: Write) -> None:
     ]
 
 
+def test_a_link_shows_no_text_that_is_no_policy(write: Write) -> None:
+    """Whoever may send a policy, to a hook or a pull request, must not read other files of the host by it."""
+    secret = write("key.txt", "secret")
+    write("p/a.seg", 'import "../key.seg"')
+    write("lib/b.seg", "zone b {}")
+    Path("key.seg").symlink_to(secret)
+    Path("p/key.seg").symlink_to(secret)
+    Path("p/b.seg").symlink_to(Path("lib/b.seg").resolve())
+    found = load(["p"])
+    assert messages(found) == [
+        "`p/key.seg` leads to a file that is no policy: its name does not end in `.seg`",
+        "`key.seg` leads to a file that is no policy: its name does not end in `.seg`",
+    ]
+    assert [source.path for source in found.sources] == ["p/a.seg", "p/b.seg"]
+
+
 def test_a_file_that_is_gone_or_another_thing_by_the_time_it_is_read(
     write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
