@@ -27,8 +27,7 @@ def command(folder: str) -> None:
         there = sorted(each.name for each in target.iterdir() if each.suffix == ".seg")
         if there:
             raise click.ClickException(f"`{folder}` has a policy already: `{there[0]}`")
-        with (target / NAME).open("x", encoding="utf-8") as file:
-            file.write(text)
+        _write(target / NAME, text)
     except OSError as error:
         reason = system_reason(error)
         raise click.ClickException(f"`{folder}` cannot be written: {reason}") from None
@@ -40,3 +39,14 @@ def command(folder: str) -> None:
         f"  segc trace {folder} guests servers.files https\n"
         f"  segc compile {folder} -o build\n"
     )
+
+
+def _write(path: Path, text: str) -> None:
+    """A new file that holds all of the text, or none: half a policy would be taken for one."""
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise

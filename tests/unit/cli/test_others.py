@@ -158,6 +158,14 @@ def test_init_writes_a_policy_that_is_right(tmp_path):
             assert segc(*line.split()[1:], cwd=tmp_path).returncode == 0, line
 
 
+def test_init_leaves_no_half_policy(tmp_path):
+    """Python ignores SIGXFSZ, so a limit on the size of files stands for a full disk."""
+    command = f"ulimit -f 1; exec {sys.executable} -m segc init net"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "Error: `net` cannot be written: file too large\n")
+    assert list((tmp_path / "net").iterdir()) == []
+
+
 def test_init_overwrites_nothing(tmp_path):
     path = policy(tmp_path, "# mine\n", "mine.seg")
     done = segc("init", tmp_path)
