@@ -32,6 +32,7 @@ def replace_folder(path: str, contents: Contents) -> None:
     Raises RefusedError, or OSError with `path` as it was before.
     """
     target = Path(os.path.realpath(path))
+    _check_here(path, target)
     new, old = (target.with_name(f".{target.name}.segc-{which}") for which in ("new", "old"))
     target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(target.parent):
@@ -66,9 +67,16 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _check(path: str, target: Path) -> None:
-    if target == Path.cwd() or target in Path.cwd().parents:
+def _check_here(path: str, target: Path) -> None:
+    if not path:
+        raise RefusedError("the name of the folder is empty: name one, as in `-o build`")
+    if target == Path.cwd():
         raise RefusedError(f"`{path}` is the folder that you are in: name another, as in `-o build`")
+    if target in Path.cwd().parents or target == target.parent:
+        raise RefusedError(f"`{path}` holds the folder that you are in: name another, as in `-o build`")
+
+
+def _check(path: str, target: Path) -> None:
     if not target.exists():
         return
     if not target.is_dir():

@@ -172,7 +172,8 @@ class FlowReader:
             "SEG104",
             f"`{word.text}` is not a limit",
             word.span,
-            help=f"write it as `200/second`; units are {', '.join(LIMIT_UNITS)}",
+            help="write it as `200/second`: a whole number of 1 to 999,999,999, and "
+            f"one of {', '.join(LIMIT_UNITS)}",
         )
         return None
 

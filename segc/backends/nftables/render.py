@@ -89,23 +89,22 @@ def _write_sessions(program: Program, table: Table) -> None:
 def _too_long(program: Program) -> Iterator[Diagnostic]:
     policy = program.policy
     for flow in program.flows():
-        yield from _check_length("flow", flow.id, flow.id, flow.span, NAME_LENGTH)
+        yield from _check_length("flow", flow.id, flow.span, NAME_LENGTH)
     for zone in policy.zones.values():
-        yield from _check_length("zone", zone.name, zone.name, zone.span, PAIRED_LENGTH)
+        yield from _check_length("zone", zone.name, zone.span, PAIRED_LENGTH)
         for host in zone.hosts:
-            yield from _check_length("host", host.name, f"{zone.name}.{host.name}", host.span, PAIRED_LENGTH)
+            yield from _check_length("host", f"{zone.name}.{host.name}", host.span, PAIRED_LENGTH)
     for gateway in policy.gateways.values():
-        yield from _check_length("gateway", gateway.name, gateway.name, gateway.span, PAIRED_LENGTH)
+        yield from _check_length("gateway", gateway.name, gateway.span, PAIRED_LENGTH)
 
 
-def _check_length(kind: str, name: str, full: str, span: Span | None, limit: int) -> Iterator[Diagnostic]:
-    """`full` is what `name` is called in the ruleset."""
-    if len(full) > limit:
+def _check_length(kind: str, name: str, span: Span | None, limit: int) -> Iterator[Diagnostic]:
+    if len(name) > limit:
         yield finding(
             "SEG501",
             f"the name of {kind} {quote(name)} is too long for nftables",
             span,
-            f"{len(full)} characters",
+            f"{len(name)} characters" + ", with its zone's name" * (kind == "host"),
             help=f"here it can have at most {limit} characters: shorten it",
         )
 

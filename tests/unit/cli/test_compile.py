@@ -108,13 +108,30 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
     assert segc("compile", policy(tmp_path), "-o", out).returncode == 1
 
 
-@pytest.mark.parametrize("target", [".", "..", "policy.seg", "/dev/null", "/proc/nothing", "policy.seg/x"])
-def test_targets_that_will_not_do(tmp_path, target):
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (".", "is the folder that you are in"),
+        ("..", "holds the folder that you are in"),
+        ("/", "holds the folder that you are in"),
+        ("policy.seg", "is a file"),
+        ("/dev/null", "is a file"),
+        ("/proc/nothing", "cannot be written"),
+        ("policy.seg/x", "cannot be written"),
+    ],
+)
+def test_targets_that_will_not_do(tmp_path, target, why):
     policy(tmp_path)
     done = segc("compile", "policy.seg", "-o", target, cwd=tmp_path)
     assert done.returncode == 1
+    assert why in done.stderr
     assert done.stderr.startswith("Error: `")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["policy.seg"]
+
+
+def test_an_empty_name_is_no_folder(tmp_path):
+    done = segc("compile", policy(tmp_path), "-o", "", cwd=tmp_path)
+    assert (done.returncode, "name of the folder is empty" in done.stderr) == (1, True)
 
 
 def test_an_empty_folder_is_taken_with_its_mode(tmp_path):
@@ -242,7 +259,8 @@ def test_names_that_no_chain_can_have(tmp_path):
     done = segc("compile", policy(tmp_path, text), "-o", tmp_path / "build")
     assert done.returncode == 1
     assert f"the name of zone `{'z' * 59}…` is too long for nftables" in done.stderr + done.stdout
-    assert f"the name of host `{host}` is too long for nftables" in done.stderr + done.stdout
+    assert f"the name of host `a.{host}` is too long for nftables" in done.stderr + done.stdout
+    assert "53 characters, with its zone's name" in done.stderr + done.stdout
     assert not (tmp_path / "build").exists()
 
 
