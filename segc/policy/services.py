@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from segc.policy.nesting import Nesting, nesting, path_text, report_deep
 from segc.policy.scope import Findings
 from segc.space.protocols import PROTOCOLS
-from segc.space.services import ANY_SERVICE, ServiceSet, parse_service
+from segc.space.services import ANY_SERVICE, ServiceSet, parse_service, union
 from segc.syntax import tree
 
 WELL_KNOWN = {
@@ -71,9 +71,7 @@ class ServiceTable:
         if key in self._memo:
             return self._memo[key]
         before = len(self.findings.diagnostics)
-        result = ServiceSet()
-        for service in services:
-            result = result | self.one(service)
+        result = union(list(map(self.one, services)))
         if len(self.findings.diagnostics) == before:
             self._memo[key] = result
         return result

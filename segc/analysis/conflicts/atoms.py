@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
-from segc.space.services import ANY_SERVICE, ServiceSet, domain
+from segc.space.services import ANY_SERVICE, ServiceSet, domain, union
 
 NOT_IN = {4: ServiceSet(((58, domain(58)),)), 6: ServiceSet(((1, domain(1)),))}  # ICMP of the other family
 MASKS_KEPT = 64 << 20  # bytes
@@ -93,14 +93,14 @@ class Services:
 
     def of_mask(self, mask: int) -> ServiceSet:
         """The set that a mask stands for."""
-        found = ServiceSet()
+        found = []
         while mask:
             at = low_bit(mask)
             edge = self._edges[at]
             last = self._edges[at + 1] - 1
-            found = found | ServiceSet(((edge >> 16, ((edge & 0xFFFF, last & 0xFFFF),)),))
+            found.append(ServiceSet(((edge >> 16, ((edge & 0xFFFF, last & 0xFFFF),)),)))
             mask &= mask - 1
-        return found
+        return union(found)
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,7 @@ import pytest
 
 from segc.space import services
 from segc.space.protocols import PROTOCOLS, TYPE_NAMES, TYPES
-from segc.space.services import ANY_SERVICE, EMPTY, ServiceSet, domain, parse_service
+from segc.space.services import ANY_SERVICE, EMPTY, ServiceSet, domain, parse_service, union
 
 
 def read(*texts: str) -> ServiceSet:
@@ -90,6 +90,15 @@ def test_every_name_reads_and_is_written_back_as_one_that_reads_the_same() -> No
         for value, name in TYPE_NAMES[protocol].items():
             assert types[name] == value
             assert str(read(f"{word}/{value}")) == f"{word}/{name}"
+
+
+def test_a_union_of_many_is_one_of_two_at_a_time() -> None:
+    many = [read("tcp/1-5"), read("udp"), read("tcp/7"), read("tcp/6"), EMPTY, read("icmp/8", "tcp/4-9")]
+    pairwise = EMPTY
+    for each in many:
+        pairwise = pairwise | each
+    assert union(many) == pairwise == read("tcp/1-9", "udp", "icmp/8")
+    assert union([]) == EMPTY
 
 
 def test_edges_stay_within_the_domain() -> None:
