@@ -42,10 +42,9 @@ class HookProof:
     keep: int
     problems: list[Problem] = field(default_factory=list)
 
-    def prove(self, hook: str, ended: list[Ended]) -> dict[tuple[Role, str, int], Ended]:
-        """Compares the ways through a hook; returns those that ask the mark, by what they are to decide."""
+    def prove(self, hook: str, ended: list[Ended]) -> Iterator[tuple[Role, Ended]]:
+        """Compares the ways through a hook; yields those that ask the mark, with what they are to decide."""
         wanted = list(followed(self._rows(hook)))
-        found: dict[tuple[Role, str, int], Ended] = {}
         for way in ended:
             for state, outcome in wanted:
                 if outcome == UNASKED or outcome == self._outcome(way):
@@ -55,10 +54,9 @@ class HookProof:
                 if rest is None:
                     continue
                 if isinstance(outcome, Role) and way.end.kind == "decide":
-                    found[outcome, way.end.target, way.end.rule] = way
+                    yield outcome, way
                 else:
                     self._report(hook, way, rest, outcome)
-        return found
 
     def _outcome(self, way: Ended) -> Outcome:
         if way.end.kind != "accept":

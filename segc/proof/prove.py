@@ -158,13 +158,13 @@ class _Proof:
         hooks = HookProof(self.meaning, self.walker, self.keep, self.problems)
         judged: set[object] = set()
         for hook, ways in ended.items():
-            for (role, chain, index), way in hooks.prove(hook, ways).items():
-                key = role, chain, index, way.state.mark
+            for role, way in hooks.prove(hook, ways):
+                key = role, way.end, way.state.mark, way.state.effects
                 if key in judged:
                     continue
                 judged.add(key)
                 reader = self._reader(role, way, refusals)
-                events = reader.decision(chain, index)
+                events = reader.decision(way.end.target, way.end.rule)
                 judge = Judge(self.meaning, clock, role, reader.everything, events, self.problems)
                 if role.still:
                     judge_still(judge)

@@ -1,0 +1,34 @@
+"""Rulesets that somebody has changed by hand, in ways that let packets past what should stop them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from segc.policy.resolve import resolve
+from segc.proof.findings import differences
+from segc.source import SourceFile
+from segc.syntax.parse import parse
+
+ROOT = Path(__file__).parents[3]
+RULESET = (ROOT / "tests/golden/office/gw1/ruleset.nft").read_text()
+KEEP, FINANCE = "0x0003ffff", "0x22000000"  # of the mark: what is not ours, and a source in finance
+
+
+@pytest.fixture(scope="module")
+def policy():
+    paths = sorted((ROOT / "samples/office").glob("*.seg"))
+    found, _ = resolve([parse(SourceFile(str(path), path.read_text()))[0] for path in paths])
+    return found
+
+
+def changed(policy, pattern, other):
+    text, count = re.subn(pattern, other, RULESET, count=1)
+    assert count
+    return differences(policy, policy.gateways["gw1"], text)
+
+
+def test_packets_of_one_device_that_are_marked_anew(policy):
+    """Every way to the flows is followed, not only the last that leads to the same rule."""
+    rules = f'iifname "lan0.70" continue\n\t\tiifname "lan0.80" meta mark set meta mark & {KEEP} | {FINANCE}'
+    assert changed(policy, r"(jump find_to\n\t\tmeta mark)", rf"{rules}\n\t\t\1")
