@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
 
-from segc.proof.boxes import EVERY, WHOLE, Box, meet
+from segc.proof.boxes import EVERY, WHOLE, Box, domain, meet
 from segc.proof.model import (
     Chain,
     Effect,
@@ -28,12 +28,13 @@ from segc.proof.model import (
 )
 from segc.proof.places import target_spaces
 from segc.proof.ways import End, Ended, Place, Placing, Refusal, State, Way
-from segc.space.intervals import Intervals, normalize, subtract
+from segc.space.intervals import Intervals, intersect, normalize, subtract
 from segc.space.prefixes import PrefixSet
 from segc.space.protocols import PORT_PROTOCOLS
 from segc.space.words import quote
 
 EITHER = "address"
+LIMITS = ("limit", "rate", "over")
 MAX_DEPTH = 16  # NFT_JUMP_STACK_SIZE
 ADDRESSES = {"ip saddr": "saddr4", "ip daddr": "daddr4", "ip6 saddr": "saddr6", "ip6 daddr": "daddr6"}
 PLAIN = {
@@ -108,6 +109,8 @@ class Walker:
         return guard
 
     def _do(self, rule: Rule, state: State, way: Way) -> Iterator[State]:
+        if not _only_logs(rule):
+            raise UnreadableError("what is beyond the limit goes on, and is not followed", rule.line)
         for item in rule.items:
             if isinstance(item, Effect):
                 state = state._replace(effects=(*state.effects, item))
@@ -139,6 +142,10 @@ class Walker:
 
     def guard(self, match: Match, line: int) -> Box:
         """The packets that one expression matches, with what nft takes for granted beside it."""
+        box = self._guard(match, line)
+        return {field: intersect(values, domain(field)) for field, values in box.items()}
+
+    def _guard(self, match: Match, line: int) -> Box:
         name = match.field.name
         values = self._values(match, line)
         if name in ADDRESSES:
@@ -230,6 +237,16 @@ class Walker:
 def known(side: str, places: tuple[Place, ...]) -> str:
     """The name of the field: `arrival` where the device matters."""
     return "arrival" if any(place.devices not in ((), WHOLE) for place in places) else f"known {side}"
+
+
+def _only_logs(rule: Rule) -> bool:
+    """Whether the limit of a rule, if it has one, bounds nothing but its log."""
+    limits = [n for n, item in enumerate(rule.items) if isinstance(item, Effect) and item.kind in LIMITS]
+    return not limits or [_kind(item) for item in rule.items[limits[0] :]] == ["rate", "log"]
+
+
+def _kind(item: Item) -> str:
+    return item.kind if isinstance(item, Effect | Verdict) else ""
 
 
 def asks_mark(rule: Rule) -> bool:

@@ -28,7 +28,28 @@ def changed(policy, pattern, other):
     return differences(policy, policy.gateways["gw1"], text)
 
 
+def test_a_refusal_that_a_limit_bounds(policy):
+    """What is beyond the rate would go on, back to where the flows are asked."""
+    assert changed(policy, r'("segc deny spoofed ")\n\t\tdrop', r"\1 drop")
+
+
+def test_a_limit_on_a_line_of_its_own(policy):
+    assert changed(
+        policy, r'(limit rate \S+ burst 20 packets) (log prefix "segc deny spoofed ")', r"\1\n\t\t\2"
+    )
+
+
 def test_packets_of_one_device_that_are_marked_anew(policy):
     """Every way to the flows is followed, not only the last that leads to the same rule."""
     rules = f'iifname "lan0.70" continue\n\t\tiifname "lan0.80" meta mark set meta mark & {KEEP} | {FINANCE}'
     assert changed(policy, r"(jump find_to\n\t\tmeta mark)", rf"{rules}\n\t\t\1")
+
+
+@pytest.mark.parametrize(
+    "state", ["!= established", "!= { new, untracked }", "new,established,related,invalid"]
+)
+def test_other_states_of_connections(policy, state):
+    """With a packet that shows it: no connection has a state beyond the last."""
+    found = changed(policy, r"ct state established,related,invalid jump standing", f"ct state {state} accept")
+    assert found
+    assert found[0].witness
