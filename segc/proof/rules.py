@@ -159,6 +159,10 @@ def _match(field: str, operator: str, value: str, line: int) -> Match:
         if operator not in ("", "!="):
             raise UnreadableError(f"{quote(operator)} is not understood before a set", line)
         return Match(left, value[1:], operator == "!=")
+    if not _plain(left.name, operator, value):
+        raise UnreadableError(
+            f"{quote(f'{operator} {value}'.strip())} is not understood after `{field}`", line
+        )
     values = _values(left.name, value, line)
     if operator in (">=", "<"):
         (low, high), *more = values
@@ -166,6 +170,14 @@ def _match(field: str, operator: str, value: str, line: int) -> Match:
             raise UnreadableError(f"{quote(operator)} is not understood here", line)
         return Match(left, ((low, HIGHEST["meta time"]),), operator == "<")
     return Match(left, values, operator == "!=")
+
+
+def _plain(field: str, operator: str, value: str) -> bool:
+    """Whether nft asks what it seems to. Of bits, `a,b` is any of them and `!= a,b` whatever is not just
+    these two; in braces it is exactly one of them, which only the state of a connection always is."""
+    if field in ("ct status", "ct label"):
+        return not operator and value.isalnum()
+    return value[0] == "{" or "," not in value or (field == "ct state" and not operator)
 
 
 def _values(field: str, text: str, line: int) -> Intervals:

@@ -54,6 +54,14 @@ def test_rules(text, items):
         "notrack",
         "meta mark set ct mark",
         'counter name "x',
+        "ct state != new,untracked accept",
+        "ct status { dnat } accept",
+        "ct status != dnat accept",
+        "ct label { 119, 120 } accept",
+        "ct label 119-120 accept",
+        "ct label != 119 accept",
+        "icmp type redirect,echo-request drop",
+        "meta nfproto ipv4,ipv6 accept",
     ],
 )
 def test_what_is_not_known_is_refused(text):
