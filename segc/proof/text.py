@@ -136,7 +136,7 @@ def _table(kind: str, name: str, line: int, body: Lines) -> Table:
             raise _unknown((number, text))
     if types is None or (kind == "map") != bool(types[3]) or not flags <= {"interval", "timeout"}:
         raise UnreadableError(f"the {kind} {quote(name)} is not understood", line)
-    if 0 < size < len(elements):
+    if size and (size < len(elements) or "timeout" in flags):
         raise UnreadableError(f"{quote(name)} has no room for its elements", line)
     key, value = tuple(types[2].split(" . ")), types[3] or ""
     return Table(name, key, value, flags, tuple(_elements(key, value, elements)), line)

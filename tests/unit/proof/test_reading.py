@@ -78,6 +78,7 @@ def test_what_is_not_known_is_refused(text):
         ("\tcounter c {\n\t}\n\tcounter c {\n\t}\n", 7),
         ("\tset s {\n\t\ttype mark\n\t\tflags constant\n\t}\n", 5),
         ("\tset s {\n\t\ttype mark\n\t\tsize 1\n\t\telements = {\n" + TWO + "\t\t}\n\t}\n", 5),
+        ("\tset s {\n\t\ttype ipv4_addr\n\t\tflags timeout\n\t\tsize 1\n\t}\n", 5),
         ("\tset s {\n\t\ttype mark\n\t\telements = {\n\t\t\t0x00000001,\n\t\t}\n\t}\n", 8),
         ("\tset s {\n\t\ttype mark\n\t\telements = {\n\t\t\t0x1\n\t\t}\n\t}\n", 8),
         ("\tset s {\n\t\ttype mark : verdict\n\t}\n", 5),
