@@ -137,8 +137,9 @@ class HookProof:
         yield {"state": ESTABLISHED}, ACCEPT
         yield {"state": RELATED, "protocol": ((1, 1),), "type": ((5, 5),)}, DROP
         yield {"state": RELATED, "protocol": ((1, 1), (58, 58))}, ACCEPT
-        ending = any(self.meaning.fleeting(each) for each in FRESH.values())
-        yield {"state": RELATED, "protocol": ((6, 6),), "rst": ((1, 1),)}, ACCEPT if ending else UNASKED
+        if hook == "output":
+            ending = any(self.meaning.fleeting(each) for each in FRESH.values())
+            yield {"state": RELATED, "protocol": ((6, 6),), "rst": ((1, 1),)}, ACCEPT if ending else UNASKED
         yield {"state": INVALID}, DROP
 
 

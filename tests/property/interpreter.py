@@ -408,7 +408,10 @@ PATTERNS: list[tuple[re.Pattern[str], Callable[..., Step]]] = [
         (rf"counter name ({KEY}) map @(\S+)", _counter_map),
         (r'counter name "([^"]+)"', _count),
         (r"ct state established ct label \d+", _never),
-        (r"ct state (?:established|invalid|established,related,invalid)", _never),  # a new packet is none
+        (
+            r"ct state (?:established|related|invalid|established,related,invalid)",
+            _never,
+        ),  # a new packet is none
         (r"icmp type redirect", _never),
         (r"ct direction original", _never),
         (r"ct label set \d+", _nothing),

@@ -68,6 +68,8 @@ class HookWriter:
         if self._has_still(hook):
             yield f"ct state established ct label {LABEL} goto still_{hook}"
         yield "ct state established,related,invalid jump standing"
+        if hook is Hook.OUTPUT and self.has_still():
+            yield 'ct state related tcp flags & rst == rst goto accepted comment "what chain ended sends"'
 
     def _standing(self) -> Iterator[str]:
         """What begins no connection. Of related packets, ICMP errors; nothing that a helper expects."""
@@ -75,8 +77,6 @@ class HookWriter:
         yield "ct state invalid drop"
         yield 'icmp type redirect drop comment "it would turn a host to another router"'
         yield "meta l4proto { 1, 58 } goto accepted"
-        if self.has_still():
-            yield 'tcp flags & rst == rst goto accepted comment "what chain ended sends"'
 
     def _served(self, hook: Hook) -> Iterator[str]:
         """DHCP, whose packets have no addresses of a zone yet."""

@@ -53,3 +53,13 @@ def test_other_states_of_connections(policy, state):
     found = changed(policy, r"ct state established,related,invalid jump standing", f"ct state {state} accept")
     assert found
     assert found[0].witness
+
+
+@pytest.mark.parametrize("chain", ["standing", "on_forward", "on_input"])
+def test_resets_pass_only_where_the_gateway_sends_them(policy, chain):
+    rule = "ct state related tcp flags & rst == rst goto accepted"
+    before = {"standing": "ct state invalid drop"}.get(
+        chain, "ct state established,related,invalid jump standing"
+    )
+    found = changed(policy, rf"(chain {chain} \{{\n(?:\t\t.*\n)*?)(\t\t{before})", rf"\1\t\t{rule}\n\2")
+    assert [each.witness for each in found if "related" in each.witness]
