@@ -93,10 +93,19 @@ class Judge:
             first = min((event.at for event in above), default=None)
             late = [event for event in below if first is not None and event.at > first]
             for event in late:
-                early = next((e for e in above if e.at < event.at and e.guard.both(event.guard)), None)
-                if early is not None and self.meaning.atoms.real(*early.guard.both(event.guard)[:2]):  # type: ignore[index]
-                    self.report("it comes too late: another rule has decided before", event, early.guard)
+                early = next((e for e in above if e.at < event.at and self._meet(e, event)), None)
+                if early is not None:
+                    self.report(
+                        "it comes too late: another rule has decided before",
+                        event,
+                        early.guard.both(event.guard),
+                    )
                     return
+
+    def _meet(self, one: Event, other: Event) -> bool:
+        """Whether a packet can be meant by both."""
+        both = one.guard.both(other.guard)
+        return both is not None and bool(self.meaning.atoms.real(both.source, both.destination))
 
     def _odd(self, event: Event) -> None:
         if event.verdict == "refuse" and not event.effects and self.whole(event):
