@@ -78,10 +78,9 @@ def chosen(directory: str, groups: Iterable[Group], wanted: Wanted) -> dict[str,
 
 def directory_of(name: str, kind: str, source: str, listing: Listing, wanted: Wanted) -> Directory:
     """A listing narrowed to what is wanted, with the members of nested groups. DirectoryError."""
-    spelt = {key(user): user for user in wanted.users}
-    users = {
-        user.id: spelt.get(key(user.name), person(user.name)) for user in listing.users if readable(user.name)
-    }
+    spelt = {person(user): user for user in wanted.users}
+    named = {user.id: person(user.name) for user in listing.users if readable(user.name)}
+    users = {each: spelt.get(name, name) for each, name in named.items()}
     groups = {group.id: group for group in listing.groups}
     kept = {
         label: DirectoryGroup(label, group.id, tuple(sorted(members(group, groups, users))))

@@ -14,4 +14,5 @@ def readable(name: str) -> bool:
 
 def person(name: str) -> str:
     """What people are known by, as directories compare names (RFC 4518, RFC 7643 4.1.1): without case."""
-    return unicodedata.normalize("NFC", name).lower()
+    lower = unicodedata.normalize("NFC", name).lower()
+    return unicodedata.normalize("NFC", lower)  # some letters are composed only in lower case: `J̌`, `ǰ`

@@ -20,6 +20,7 @@ from segc.identity.listing import (
     narrowed,
 )
 from segc.identity.merge import gone, lessened, merged
+from segc.identity.names import person
 from segc.identity.snapshot import Directory, DirectoryGroup, Snapshot
 
 
@@ -69,6 +70,32 @@ def test_only_what_is_wanted_is_kept() -> None:
     assert found.users == ("Cy", "ana@x.example", "bo")
     kept = directory_of("corp", "export", "x", listing, Wanted(patterns=("SG-*",)))
     assert [each.name for each in kept.groups] == ["sg-x"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "policy", "one"),
+    [
+        ("strasse@x", "straße@x", False),
+        ("sam@x", "\u017fam@x", False),
+        ("jos\u00e9@x", "jose\u0301@x", True),
+        ("ANA@x", "Ana@x", True),
+        ("J\u030can@x", "\u01f0an@x", True),
+    ],
+)
+def test_a_person_is_called_as_the_policy_does_only_where_sessions_are(
+    theirs: str, policy: str, one: bool
+) -> None:
+    listing = Listing((User("1", theirs),), (Group("g", "g", ("1",)),))
+    found = made(listing, groups=frozenset({"g"}), users=frozenset({policy}))
+    assert (person(theirs) == person(policy)) == one
+    assert found.members("g") == {policy if one else theirs}
+
+
+def test_a_name_of_a_name_is_the_same_name() -> None:
+    for number in range(0x2100):
+        for mark in ("", "\u0301", "\u0307", "\u030c", "\u0331", "\u0345"):
+            name = chr(number) + mark
+            assert person(person(name)) == person(name), ascii(name)
 
 
 def directory(users: int, **groups: int) -> Directory:
