@@ -16,6 +16,8 @@ from segc.identity.settings import Settings
 from segc.identity.snapshot import Directory
 
 Answer = Directory | DirectoryError
+# What comes of an answer that is of another shape, or holds a number that is none.
+ODD = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 
 
 def ask(
@@ -38,7 +40,7 @@ def _one(settings: Settings, wanted: Wanted, seconds: float) -> Answer:
         return directory_of(settings.name, settings.kind, source_of(settings), listing, wanted)
     except DirectoryError as error:
         return DirectoryError(f"`{settings.name}`: {keeper.hidden(str(error))}")
-    except (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError):
+    except ODD:
         return DirectoryError(f"`{settings.name}`: its answer is not one of {settings.kind}")
 
 

@@ -19,7 +19,14 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from segc.identity.deadline import Deadline
 from segc.identity.errors import DirectoryError
@@ -130,7 +137,9 @@ def service(url: str, headers: Mapping[str, str], deadline: Deadline, ca: Path |
         context = ssl.create_default_context(cafile=None if ca is None else str(ca))
     except OSError:
         raise DirectoryError(f"`{ca}` holds no certificates that can be read") from None
-    return Service(url, headers, deadline, build_opener(_StayHere, HTTPSHandler(context=context)))
+    direct = [ProxyHandler({})] if found.scheme == "http" else []  # a proxy is not this host
+    opener = build_opener(_StayHere, HTTPSHandler(context=context), *direct)
+    return Service(url, headers, deadline, opener)
 
 
 def next_link(headers: Message) -> str | None:
@@ -156,7 +165,7 @@ def pause_of(headers: Message, now: float) -> float | None:
 def _moment(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -120,6 +120,9 @@ def test_a_wrong_token(site: Site, scim: Scim) -> None:
     site.refused("`corp`: it does not accept the secret (HTTP 401")
 
 
+FAR = "Fri, 31 Dec 9999 23:59:59 +99999999999999999999"  # a zone that no clock can be in
+
+
 def page(total: int, *resources: dict[str, Any]) -> Reply:
     return Reply({"totalResults": total, "Resources": list(resources)})
 
@@ -132,10 +135,12 @@ def page(total: int, *resources: dict[str, Any]) -> Reply:
         (Reply({"detail": "x"}), "its answer is not one of scim"),
         (Reply([1]), "its answer is not one of scim"),
         (Reply(b"<html>"), "its answer is no JSON"),
+        (Reply(b'{"totalResults": 1e999}'), "its answer is not one of scim"),
         (Reply(b'{"totalResults": 1', headers={"Content-Length": "9000"}), "it broke off"),
         (Reply({}, 302, {"Location": "http://127.0.0.1:1/v2"}), "it sends us elsewhere (HTTP 302)"),
         (Reply({"error": TOKEN}, 403), "it does not let this account read it (HTTP 403)"),
         (Reply({}, 429, {"Retry-After": "900"}), "it asks us to wait for 900 s, and has 30 s in all"),
+        (Reply({}, 429, {"Retry-After": FAR, "X-Rate-Limit-Reset": f"{1 << 40}"}), "it asks us to wait"),
     ],
 )
 def test_answers_that_are_none(site: Site, reply: Reply, words: str) -> None:
@@ -159,6 +164,16 @@ def test_a_server_that_trickles_is_given_up_on(site: Site) -> None:
     with serving(trickle) as web:
         site.settings(settings(web.url))
         site.refused("it did not answer within 4 s")
+
+
+def test_the_token_stays_on_this_host_whatever_proxy_there_is(site: Site, scim: Scim) -> None:
+    site.keep(TOKEN)
+    site.policy(["sg-finance"])
+    site.settings(settings(scim.url))
+    with serving(lambda request: Reply({}, 502)) as proxy:
+        site.secrets |= {"http_proxy": proxy.url, "no_proxy": ""}
+        assert site.synced()["corp"]["users"]
+    assert proxy.asked == []
 
 
 def test_the_token_goes_to_nobody_in_the_clear(site: Site) -> None:
