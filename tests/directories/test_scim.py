@@ -152,6 +152,34 @@ def test_answers_that_are_none(site: Site, reply: Reply, words: str) -> None:
     assert web.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
+@pytest.mark.parametrize(
+    ("says", "members"),
+    [
+        ({"type": "User"}, ["ana"]),
+        ({"type": "Group"}, ["bo"]),
+        ({"$ref": "https://idp.example/v2/Users/1"}, ["ana"]),
+        ({"$ref": "../Groups/1"}, ["bo"]),
+        ({}, None),
+    ],
+)
+def test_a_service_that_numbers_users_and_groups_apart(
+    site: Site, says: dict[str, str], members: list[str] | None
+) -> None:
+    users = [{"id": 1, "userName": "ana"}, {"id": 2, "userName": "bo"}]
+    groups = [
+        {"id": 1, "displayName": "sg-all", "members": [{"value": "2", "type": "User"}]},
+        {"id": 2, "displayName": "sg-finance", "members": [{"value": "1", **says}]},
+    ]
+    site.keep(TOKEN)
+    site.policy(["sg-finance"])
+    with serving(lambda request: page(2, *(users if "Users" in request.path else groups))) as web:
+        site.settings(settings(web.url))
+        if members is None:
+            site.refused("`1` is a user and a group, and it does not say which is the member")
+        else:
+            assert site.synced()["corp"]["groups"]["sg-finance"]["members"] == members
+
+
 def test_a_server_that_trickles_is_given_up_on(site: Site) -> None:
     """A byte now and then renews every timeout of a socket, and not the deadline."""
 

@@ -12,7 +12,7 @@ The secret is a bearer token. People who are not `active` are left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from segc.identity.directories import Asked
@@ -22,6 +22,13 @@ from segc.identity.settings import Settings
 from segc.identity.web import Service, service
 
 PAGE = 100  # resources
+
+
+class Ids(NamedTuple):
+    """All that the service knows."""
+
+    users: frozenset[str]
+    groups: frozenset[str]
 
 
 def source(settings: Settings) -> str:
@@ -37,13 +44,14 @@ def read(asked: Asked) -> Listing:
     site = service(source(asked.settings), headers, asked.deadline, asked.settings.path("ca"))
     people = list(_all(site, "Users", "userName,active,emails", options.get("users")))
     groups = list(_all(site, "Groups", "displayName,members", options.get("group-filter")))
+    ids = Ids(*(frozenset(str(each["id"]) for each in kind) for kind in (people, groups)))
     return Listing(
         tuple(
-            User(each["id"], name)
+            User(f"Users/{each['id']}", name)
             for each in people
             if each.get("active", True) is True and (name := _name(each, named))
         ),
-        tuple(_group(each) for each in groups if "displayName" in each),
+        tuple(_group(each, ids) for each in groups if "displayName" in each),
     )
 
 
@@ -74,6 +82,17 @@ def _name(user: dict[str, Any], named: str) -> str:
     return str(emails[0].get("value") or "") if emails else ""
 
 
-def _group(group: dict[str, Any]) -> Group:
-    members = tuple(str(each["value"]) for each in group.get("members") or [])
-    return Group(group["id"], group["displayName"], members)
+def _group(group: dict[str, Any], ids: Ids) -> Group:
+    members = tuple(_member(each, ids) for each in group.get("members") or [])
+    return Group(str(group["id"]), group["displayName"], members)
+
+
+def _member(member: dict[str, Any], ids: Ids) -> str:
+    """Ids ought to be of one resource each (RFC 7643 3.1); where a service numbers users and groups apart,
+    only its word tells which of the two is meant. DirectoryError without one."""
+    value, where = str(member["value"]), str(member.get("$ref") or "").split("/")
+    kind = member.get("type") or next((each[:-1] for each in ("Users", "Groups") if each in where), None)
+    if kind not in ("User", "Group") and value in ids.users & ids.groups:
+        raise DirectoryError(f"`{value}` is a user and a group, and it does not say which is the member")
+    group = kind == "Group" or (kind != "User" and value in ids.groups)
+    return value if group else f"Users/{value}"
