@@ -26,6 +26,7 @@ from segc.sessions.upkeep import TICK, Upkeep
 
 GROUP = "segc"
 CLIENTS, FOR_ROOT = 512, 16  # at once; the latter on top, so that nobody shuts the administrator out
+READERS = 16  # of figures, who are not asked who they are, and take no place from the others
 PATIENCE = 30.0  # seconds for the rest of a line, or for taking an answer
 CHUNK = 1 << 16
 _SO_PEERGROUPS = 59
@@ -40,6 +41,16 @@ class _Client:
         self.read, self.write = bytearray(), memoryview(b"")
         self.since = 0.0
         self.over = False  # nothing more comes from it
+
+    @property
+    def end(self) -> int:
+        """Where its next request ends; -1 where that has not come yet."""
+        return self.read.find(b"\r\n\r\n" if self.http else b"\n")
+
+    @property
+    def asks(self) -> bool:
+        """Whether a whole request waits, or one that is too long."""
+        return self.end >= 0 or len(self.read) > LONGEST
 
 
 class Server:
@@ -67,7 +78,7 @@ class Server:
             signal.signal(number, self.stop)
         ticked = 0.0
         while self._running:
-            busy = any(client.read and not client.write for client in self._clients.values())
+            busy = any(client.asks and not client.write for client in self._clients.values())
             for key, _ in self._selector.select(0 if busy else self._pause()):
                 if isinstance(key.data, _Client):
                     self._touch(key.data)
@@ -101,7 +112,7 @@ class Server:
             peer = _trusted_peer(connection)
             if peer is None:
                 _dismiss(connection, "only root and members of the group segc may ask")
-            elif len(self._clients) >= CLIENTS + (FOR_ROOT if peer.uid == 0 else 0):
+            elif self._count(http=False) >= CLIENTS + (FOR_ROOT if peer.uid == 0 else 0):
                 _dismiss(connection, "too many ask at once: try again")
             else:
                 self._add(_Client(connection, peer))
@@ -109,10 +120,13 @@ class Server:
     def _accept_http(self, listener: socket.socket) -> None:
         with suppress(OSError):
             connection, _ = listener.accept()
-            if len(self._clients) >= CLIENTS:
+            if self._count(http=True) >= READERS:
                 connection.close()
             else:
                 self._add(_Client(connection, Peer(-1, "prometheus"), http=True))
+
+    def _count(self, http: bool) -> int:
+        return sum(client.http == http for client in self._clients.values())
 
     def _add(self, client: _Client) -> None:
         client.connection.setblocking(False)
@@ -129,6 +143,8 @@ class Server:
                 if not client.write:
                     self._written(client)
                 return
+            if client.asks:
+                return  # what follows waits in the kernel
             data = client.connection.recv(CHUNK)
         except BlockingIOError:
             return
@@ -138,12 +154,12 @@ class Server:
         client.over = not data
         client.read += data
         client.since = client.since or time.monotonic()
-        if client.over and b"\n" not in client.read:
+        if client.over and not client.asks:
             self._drop(client)
 
     def _written(self, client: _Client) -> None:
         client.since = time.monotonic() if client.read else 0.0
-        if client.http or (client.over and b"\n" not in client.read):
+        if client.http or (client.over and not client.asks):
             self._drop(client)
         else:
             self._selector.modify(client.connection, selectors.EVENT_READ, client)
@@ -152,14 +168,14 @@ class Server:
         """Answer one line of it, if there is one and the last answer is taken."""
         if client.write or client.connection.fileno() < 0:
             return
-        end = client.read.find(b"\n")
-        if max(end, len(client.read) if end < 0 else 0) > LONGEST:
+        end = client.end
+        if (end if end >= 0 else len(client.read)) > LONGEST:
             client.read.clear()
             client.over = True
             self._reply(client, _encoded(requests.refused(f"the request is longer than {LONGEST} bytes")))
-        elif client.http and b"\r\n\r\n" in client.read:
+        elif end >= 0 and client.http:
             self._reply(client, _http(bytes(client.read), self.upkeep))
-        elif end >= 0 and not client.http:
+        elif end >= 0:
             line = bytes(client.read[:end])
             del client.read[: end + 1]
             self._reply(client, _encoded(requests.answer(line, self.upkeep, client.peer)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import stat
@@ -12,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from segc.sessions.clock import Moment
 from segc.sessions.journal import Journal
 from segc.sessions.kernel import Kernel
 from segc.sessions.requests import LONGEST, Peer, answer
-from segc.sessions.server import CLIENTS
+from segc.sessions.server import CLIENTS, READERS
 from segc.sessions.upkeep import Upkeep
 from tests.netns.agents import AgentHost
+from tests.netns.namespace import run
 
 pytestmark = pytest.mark.kernel
 STAFF = "allow group staff in a -> b : tcp/443\nallow group chiefs in a -> b : tcp/22 require posture managed"
@@ -80,14 +82,17 @@ def test_broken_calls_are_answered_with_words(running: AgentHost, line: bytes) -
 
 
 def test_a_line_without_an_end_is_cut_off(running: AgentHost) -> None:
-    assert running.agent
-    memory = Path(f"/proc/{running.agent.pid}/status")
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(running.socket))
         assert poured(client, 100 << 20) < 4 * LONGEST
-    words = memory.read_text().split()
+    words = memory(running).read_text().split()
     assert int(words[words.index("VmHWM:") + 1]) < 200 * 1024
     assert running.claim("a.5", "ana@x.example")["ok"]
+
+
+def memory(host: AgentHost) -> Path:
+    assert host.agent
+    return Path(f"/proc/{host.agent.pid}/status")
 
 
 def poured(client: socket.socket, size: int) -> int:
@@ -99,6 +104,66 @@ def poured(client: socket.socket, size: int) -> int:
     except OSError:
         pass
     return sent
+
+
+def test_what_a_client_sends_ahead_waits_in_the_kernel(running: AgentHost) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(running.socket))
+        client.settimeout(0.5)
+        threading.Thread(target=taken, args=(client,), daemon=True).start()
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            with suppress(TimeoutError):
+                client.send(b"\n" * (1 << 20))
+    words = memory(running).read_text().split()
+    assert int(words[words.index("VmHWM:") + 1]) < 150 * 1024
+    assert running.claim("a.5", "ana@x.example")["ok"]
+
+
+def taken(client: socket.socket) -> None:
+    """Take whatever it is sent, until somebody hangs up."""
+    with suppress(OSError):
+        while True:
+            with suppress(TimeoutError):
+                if not client.recv(1 << 16):
+                    return
+
+
+@pytest.mark.parametrize("said", [b'{"do":', b"GET /metrics HTTP/1.0\n\n"])
+def test_half_a_request_keeps_nobody_at_work(host: AgentHost, said: bytes) -> None:
+    run(host.gateway.namespace, ["ip", "link", "set", "lo", "up"])
+    host.start_agent("--metrics", "127.0.0.1:9437")
+    if said.startswith(b"GET"):
+        client = host.inside(lambda: socket.create_connection(("127.0.0.1", 9437)))
+    else:
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(host.socket))
+    with client:
+        client.sendall(said)
+        if said.startswith(b"GET"):
+            client.shutdown(socket.SHUT_WR)
+        before = worked(host)
+        time.sleep(2)
+        assert worked(host) - before < 0.2
+
+
+def worked(host: AgentHost) -> float:
+    """Seconds of processor time that the agent has had."""
+    assert host.agent
+    fields = Path(f"/proc/{host.agent.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_readers_of_figures_take_no_place_from_sources(host: AgentHost) -> None:
+    run(host.gateway.namespace, ["ip", "link", "set", "lo", "up"])
+    host.start_agent("--metrics", "127.0.0.1:9437")
+    with ExitStack() as held:
+        idle = [
+            held.enter_context(host.inside(lambda: socket.create_connection(("127.0.0.1", 9437))))
+            for _ in range(READERS + 8)
+        ]
+        assert host.claim("a.5", "ana@x.example")["ok"]
+        host.wait(lambda: len(select.select(idle, [], [], 0)[0]) == 8)  # who were sent away
 
 
 def test_nobody_waits_for_a_client_that_takes_no_answers(running: AgentHost) -> None:
