@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from segc.apply.host import RefusedByKernelError
-from segc.identity.claim import MANUAL, Claim, Facts
+from segc.identity.claim import Claim, Facts
 from segc.sessions import records
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Clock, Moment
@@ -58,29 +58,24 @@ class Agent:
 
     # -- what sources ask ----------------------------------------------------------------------------
 
-    def bind(self, claim: Claim, root: bool = True) -> Session | None:
+    def bind(self, claim: Claim) -> Session | None:
         """Take a claim; the session, or None if something newer is known of its id. RefusedError."""
         now = self.clock()
         if claim.at <= self._newest(claim.key):
             return None
         try:
-            return self._bind(claim, root, now)
+            return self._bind(claim, now)
         except RefusedByKernelError as error:
             if error.error != errno.ENOENT:
                 raise RefusedError(str(error)) from None
         self.stale = True  # an apply has just put other sets in place: once more, by what stands now
         self.refresh()
         try:
-            return self._bind(claim, root, self.clock())
+            return self._bind(claim, self.clock())
         except RefusedByKernelError as error:
             raise RefusedError(f"{error}: see `segc verify`") from None
 
-    def _bind(self, claim: Claim, root: bool, now: Moment) -> Session:
-        book = self.situation.book
-        if not root and claim.source == MANUAL and book.sources and MANUAL not in book.sources:
-            raise RefusedError(
-                f"the policy names sources, and `{MANUAL}` is none: only root may bind by hand"
-            )
+    def _bind(self, claim: Claim, now: Moment) -> Session:
         former, verified = self.registry.get(claim.key), now.on_boot_clock(claim.at)
         if former is not None and former.claim.user != claim.user:
             former = None

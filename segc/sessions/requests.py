@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from segc import __version__
 from segc.apply.host import RefusedByKernelError
 from segc.identity.claim import (
+    MANUAL,
     ClaimError,
     address_of,
     addresses_of,
@@ -73,7 +74,8 @@ def _bind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     agent, started = upkeep.agent, time.perf_counter()
     claim = claim_of(document, agent.clock().wall)
     try:
-        session = agent.bind(claim, root=peer.uid == 0)
+        _may_speak_for(claim.source, upkeep, peer)
+        session = agent.bind(claim)
     except RefusedError as error:
         agent.teller.note("bind", "failure", str(error), claim, peer.name)
         raise
@@ -81,6 +83,15 @@ def _bind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
         return {"stale": True}
     agent.teller.metrics.took(time.perf_counter() - started)
     return {"session": told(session, agent.clock())}
+
+
+def _may_speak_for(source: str, upkeep: Upkeep, peer: Peer) -> None:
+    """By hand, where the policy says nothing of it, root alone: RefusedError for others."""
+    book = upkeep.agent.situation.book
+    if peer.uid != 0 and source == MANUAL and book.sources and MANUAL not in book.sources:
+        raise RefusedError(
+            f"the policy names sources, and `{MANUAL}` is none: only root may bind or vouch by hand"
+        )
 
 
 def _unbind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
@@ -129,6 +140,7 @@ def _chosen(document: Document, upkeep: Upkeep) -> list[Session]:
 def _renew(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     agent = upkeep.agent
     key = name_of(document, "source"), name_of(document, "id")
+    _may_speak_for(key[0], upkeep, peer)
     at = moment_of(document.get("at"), agent.clock().wall)
     where = addresses_of(document["addresses"]) if "addresses" in document else ()
     active = document.get("active") is not False
@@ -141,7 +153,9 @@ def _facts(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     device, facts = name_of(document, "device"), facts_of(document.get("facts"))
     at = moment_of(document.get("at"), agent.clock().wall)
     ttl = seconds_of(document.get("ttl")) or KINDS["posture"].freshness
-    news = agent.tell(device, facts, at, ttl, name_of(document, "source", "posture"))
+    source = name_of(document, "source", "posture")
+    _may_speak_for(source, upkeep, peer)
+    news = agent.tell(device, facts, at, ttl, source)
     return {} if news else {"stale": True}
 
 
@@ -153,6 +167,8 @@ def _revoke(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
 
 
 def _admit(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    if peer.uid != 0:
+        raise RefusedError("only root may admit who was revoked: sources see people come, not why they left")
     return {"changed": upkeep.agent.admit(_people(document))}
 
 

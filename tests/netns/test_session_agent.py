@@ -33,7 +33,7 @@ from tests.netns.namespace import run
 pytestmark = pytest.mark.kernel
 STAFF = "allow group staff in a -> b : tcp/443\nallow group chiefs in a -> b : tcp/22 require posture managed"
 VPN = {"source": "vpn", "kind": "openvpn"}
-ROOT = Peer(0, "root")
+ROOT, SERVER = Peer(0, "root"), Peer(108, "freerad")
 
 
 @pytest.fixture
@@ -298,6 +298,29 @@ def test_of_several_names_of_what_is_to_end_all_must_hold(running: AgentHost) ->
     assert [each["user"] for each in running.ask("sessions")["sessions"]] == ["ana@x.example"]
 
 
+def test_a_server_speaks_for_sources_and_never_by_hand(host: AgentHost) -> None:
+    sources = "source vpn openvpn { zone a }\nsource fleet posture { posture managed }"
+    host.apply_here(host.wanted(f"{STAFF}\n{sources}"))
+    here = Here(host)
+    place = {"addresses": [host.address("a.5", 4)], "device": "laptop"}
+    by_hand, facts = {"source": "manual", "id": "1"}, {"disk_encrypted": True}
+    assert here.ask("bind", user="cy@x.example", **by_hand, **place)["ok"]
+    for refused in (
+        here.ask("bind", SERVER, user="cy@x.example", source="manual", id="2", **place),
+        here.ask("renew", SERVER, **by_hand, addresses=[host.address("b.5", 4)]),
+        here.ask("facts", SERVER, device="laptop", source="manual", facts=facts),
+    ):
+        assert "only root may bind or vouch by hand" in refused.get("error", ""), refused
+    assert host.bound() == {host.address("a.5", 4)}
+    assert not any(sets for name, sets in host.members().items() if "chiefs" in name)
+    assert here.ask("facts", SERVER, device="laptop", source="fleet", facts=facts)["ok"]
+    assert any(sets for name, sets in host.members().items() if "chiefs" in name)
+    assert here.ask("revoke", SERVER, users=["cy@x.example"])["ok"]
+    assert "only root may admit" in here.ask("admit", SERVER, users=["cy@x.example"])["error"]
+    assert here.ask("bind", user="cy@x.example", **by_hand, **place)["ok"] is False
+    here.stop()
+
+
 # -- disks, clocks, reboots ----------------------------------------------------------------------------
 
 
@@ -333,9 +356,9 @@ class Here:
     def tick(self) -> None:
         self.host.inside(lambda: self.work(self.upkeep.tick))
 
-    def ask(self, do: str, **more: Any) -> dict[str, Any]:
+    def ask(self, do: str, peer: Peer = ROOT, **more: Any) -> dict[str, Any]:
         line = json.dumps({"do": do, **more}).encode()
-        return self.host.inside(lambda: answer(line, self.upkeep, ROOT))
+        return self.host.inside(lambda: answer(line, self.upkeep, peer))
 
     def claim(self, name: str, user: str, **more: Any) -> dict[str, Any]:
         return self.ask("bind", user=user, addresses=[self.host.address(name, 4)], **VPN, **more)
