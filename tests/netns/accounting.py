@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -84,6 +85,17 @@ def replay(switch: Namespace, source: str, to: str, packet: bytes) -> bool:
                 return False
 
     return switch.call(work)
+
+
+def from_nowhere(switch: Namespace, source: str, to: str, packet: bytes) -> None:
+    """Send a packet from port 0."""
+
+    def work() -> None:
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)) as outlet:
+            outlet.bind((source, 0))
+            outlet.sendto(struct.pack("!4H", 0, 1813, 8 + len(packet), 0) + packet, (to, 0))
+
+    switch.call(work)
 
 
 def freeradius(gateway: Namespace, folder: Path, module: str, name: str, secret: str) -> Program:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.netns.accounting import freeradius, recorded, replay, send
+from tests.netns.accounting import freeradius, from_nowhere, recorded, replay, send
 from tests.netns.firm import (
     FLOWS,
     MANAGED,
@@ -121,6 +121,7 @@ def test_what_an_administrator_ends_is_not_begun_again_by_an_update(office: Offi
         assert office.account("Start", "s1", "ana", ANA, Event_Timestamp=began + 400)
         assert office.firm.ask("unbind", user="ana@acme.example")["ended"] == 1
         assert office.account("Interim-Update", "s1", "ana", ANA, Acct_Session_Time=600)
+        assert office.account("Interim-Update", "s1", "ana", ANA)
         assert office.firm.bindings() == {}
         assert not reaches(office.switch, ANA, PEOPLE)
         assert office.account("Start", "s2", "ana", ANA)
@@ -162,6 +163,18 @@ def test_forged_recorded_and_late_requests_open_nothing(office: Office, tmp_path
         assert replay(office.switch, SWITCH, SERVER, packet)
         assert office.firm.bindings() == {}
         assert not reaches(office.switch, ANA, PEOPLE)
+
+
+def test_who_cannot_be_answered_stops_nobody(office: Office) -> None:
+    """Nothing can be sent to port 0."""
+    who = {"Acct_Status_Type": "Start", "Acct_Session_Id": "s1", "User_Name": "ana@acme.example"}
+    now = {"Event_Timestamp": int(time.time())}
+    packet = recorded(office.switch, office.secret, **who, **now, Framed_IP_Address=ANA)
+    with listening(office) as server:
+        from_nowhere(office.switch, SWITCH, SERVER, packet)
+        server.says("cannot be answered")
+        assert office.firm.bindings() == {ANA: "ana@acme.example"}
+        assert office.account("Start", "s2", "bo", BO)
 
 
 def test_strangers_are_not_answered(office: Office) -> None:

@@ -128,11 +128,12 @@ def _here(pairs: Mapping[str, str], name: str, status: str, options: Options, at
     """Somebody comes or is still there.
 
     Access begins with the session, so that is the moment of the claim, also where an interim update tells
-    of it: one that has been ended here is not begun again by the next update. A start may have no address.
+    of it: one that has been ended here is not begun again by the next update. An update that does not say
+    how long it has been going on begins nothing, then. A start may have no address.
     """
     elapsed = int(pairs.get("Acct-Session-Time") or 0)
     ttl, addresses = _believed(pairs, elapsed, options), _framed(pairs)
-    if addresses:
+    if addresses and (status == "Start" or "Acct-Session-Time" in pairs):
         claim = {"user": pairs.get(options.get("user", "User-Name"), ""), "addresses": addresses, "id": name}
         device = pairs.get(options.get("device", ""))
         more = {"mac": mac_address(pairs.get("Calling-Station-Id", "")), "device": device}

@@ -28,6 +28,7 @@ from typing import NamedTuple
 from segc.sessions.client import UnansweredError
 from segc.sessions.sources.hook import Options, accounting, unquoted, vouched
 from segc.sessions.sources.link import Link
+from segc.space.words import system_reason
 
 PORT = 1813
 ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE = 4, 5
@@ -164,8 +165,11 @@ class Server:
             while True:
                 packet, sender = inlet.recvfrom(4096)
                 response = self.take(packet, plain(sender[0]), time.time())
-                if response:
-                    inlet.sendto(response, sender)
+                try:
+                    if response:
+                        inlet.sendto(response, sender)
+                except OSError as error:  # no way there, or a packet filter: it will ask again
+                    self.link.complain(f"{sender[0]} cannot be answered: {system_reason(error)}")
 
     def take(self, packet: bytes, sender: str, now: float) -> bytes:
         """What to answer; nothing to what is dropped, and to what nobody has taken."""

@@ -88,6 +88,11 @@ def test_a_session_is_ordered_within_a_second_and_begins_when_it_began() -> None
     assert {each["id"] for each in (start, late, renewal, stop)} == {"10.1.0.2/s1"}
 
 
+def test_an_update_that_does_not_say_since_when_begins_nothing() -> None:
+    (found,) = account(Acct_Status_Type="Interim-Update", Framed_IP_Address="10.1.0.6")
+    assert (found["do"], found["addresses"]) == ("renew", ["10.1.0.6"])
+
+
 @pytest.mark.parametrize(
     ("pairs", "ttl"),
     [
