@@ -6,7 +6,6 @@ instead, and then a lease is known before its client is.
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,13 +34,17 @@ Leases = Mapping[str, Lease]
 
 
 def kea(lines: Iterable[str]) -> Iterator[Lease]:
-    """Of Kea's memfile, which grows at its end: the last of an address counts. A released one has expired."""
-    for row in csv.DictReader(lines):
+    """Of Kea's memfile, which grows at its end: the last of an address counts. A released one has expired.
+
+    Kea quotes nothing: what clients call themselves is as they say it, but for commas.
+    """
+    header, *rows = [line.rstrip("\r").split(",") for line in lines] or [[]]
+    for row in (dict(zip(header, each, strict=False)) for each in rows):
         try:
             expires, length = int(row["expire"]), int(row["valid_lifetime"])
             held = row["state"] == ASSIGNED and length > 0
-            yield Lease(row["address"], row["hwaddr"] or "", expires if held else 0, expires - length)
-        except (KeyError, TypeError, ValueError):  # torn, or the header of another run
+            yield Lease(row["address"], row["hwaddr"], expires if held else 0, expires - length)
+        except (KeyError, ValueError):  # torn, or the header of another run
             continue
 
 
@@ -59,13 +62,17 @@ def read(path: Path) -> dict[str, Lease]:
     Kea's cleaned leases are in FILE.2, what it is about to clean in FILE.1, and for a moment both in
     FILE.completed (Kea ARM, 8.2.2).
     """
-    lines = path.read_text(errors="replace").splitlines()
-    if not lines or not lines[0].startswith("address,"):
+    lines = _lines(path)
+    if not lines[0].startswith("address,"):
         return {each.address: each for each in dnsmasq(lines)}
     done, *parts = (path.with_name(f"{path.name}.{ending}") for ending in ("completed", "2", "1"))
     former = [done] if done.exists() else [each for each in parts if each.exists()]
-    texts = [each.read_text(errors="replace").splitlines() for each in former]
-    return {each.address: each for text in (*texts, lines) for each in kea(text)}
+    return {each.address: each for text in (*map(_lines, former), lines) for each in kea(text)}
+
+
+def _lines(path: Path) -> list[str]:
+    """By newlines alone: a name of a client may have all else that Python breaks lines at."""
+    return path.read_bytes().decode(errors="replace").split("\n")
 
 
 def requests(

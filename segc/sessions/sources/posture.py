@@ -5,8 +5,8 @@
 
 One object, a list of them, or one a line; from a file, from all `*.json` of a folder, or from standard input.
 Versions and dates are strings. A fact is believed from its `time` on for a stated age: what is older, what
-has no time and what nobody has said is unknown, and fails. Users of osquery and the like write a query that
-gives these names and values.
+has no time or one that is to come, and what nobody has said is unknown, and fails. Users of osquery and the
+like write a query that gives these names and values.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from segc.identity.names import LENGTH, readable
 from segc.sessions.client import UnansweredError
 from segc.sessions.sources.hook import Request, vouched
 from segc.sessions.sources.link import Link
 
 MAX_AGE = 3600  # seconds
+SKEW = 300  # seconds by which a clock may be ahead of ours
 
 
 class FeedError(ValueError):
@@ -56,6 +58,8 @@ def request(report: Any, max_age: int, now: float) -> Request:
     if not isinstance(report, dict) or not isinstance(report.get("device"), str):
         raise FeedError("a report needs a `device`, a `time` and `facts`")
     device, facts = report["device"], report.get("facts")
+    if not readable(device):
+        raise FeedError(f"a report needs a `device` of 1 to {LENGTH} printable characters")
     if not isinstance(facts, dict):
         raise FeedError(f"the report about `{device}` has no object `facts`")
     at = _moment(report.get("time"))
@@ -63,6 +67,8 @@ def request(report: Any, max_age: int, now: float) -> Request:
         raise FeedError(f"the report about `{device}` has no `time`: Unix seconds, or ISO 8601 with a zone")
     if now - at >= max_age:
         raise FeedError(f"the report about `{device}` is {now - at:.0f} s old: it says nothing any more")
+    if at - now > SKEW:
+        raise FeedError(f"the report about `{device}` is of {at - now:.0f} s from now: its clock is wrong")
     return {"do": "facts", "device": device, "facts": facts, "at": at, "ttl": max_age}
 
 

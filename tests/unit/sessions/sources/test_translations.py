@@ -310,6 +310,18 @@ def test_kea_the_last_line_of_an_address_counts(tmp_path: Path) -> None:
     ]
 
 
+def test_kea_s_clients_call_themselves_what_they_like(tmp_path: Path) -> None:
+    """It quotes nothing, so a quote hides no other lease, and what looks like the end of a line is none."""
+    end = int(NOW) + 60
+    names = ('"', "a\x0bb", "a\u2028b", "a\rb", "'", "\0")
+    rows = [f"10.5.0.5{n},{MAC},,120,{end},1,0,0,{name},0," for n, name in enumerate(names)]
+    path = tmp_path / "leases"
+    path.write_bytes(lines(*rows).encode())
+    assert [each[:2] for each in news(path)] == [("bind", f"10.5.0.5{n}") for n in range(len(names))]
+    path.write_bytes(lines(*rows).replace("\n", "\r\n").encode())
+    assert len(news(path)) == len(names)
+
+
 def test_kea_while_it_cleans_up(tmp_path: Path) -> None:
     end = int(NOW) + 60
     path = file(tmp_path, lines(f"10.5.0.51,{MAC},,0,{end},1,0,0,,0,"))
@@ -370,6 +382,9 @@ def test_a_report_is_believed_until_it_is_old() -> None:
         ({**REPORT, "time": "2026-09-21 13:46:40"}, "no `time`"),
         ({**REPORT, "time": "yesterday"}, "no `time`"),
         ({**REPORT, "facts": []}, "no object `facts`"),
+        ({**REPORT, "time": NOW + 301}, "its clock is wrong"),
+        ({**REPORT, "device": "x\nstandard input: all is well"}, "printable"),
+        ({**REPORT, "device": "\ud800"}, "printable"),
         ({"facts": {}}, "needs a `device`"),
         ([], "needs a `device`"),
         ("text", "needs a `device`"),
