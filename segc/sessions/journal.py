@@ -89,6 +89,9 @@ class Journal:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.ftruncate(handle, size)
         durable.sync(self.folder)
+        self._go_on(handle, number, size)
+
+    def _go_on(self, handle: int, number: int, size: int) -> None:
         if self._file >= 0:
             os.close(self._file)
         self._file, self.number, self.size, self._reserved = handle, number, size, 0
@@ -119,11 +122,7 @@ class Journal:
         if end <= self._reserved:
             return
         wanted = end + RESERVE - self.size
-        offset, length = ctypes.c_long(self.size), ctypes.c_long(wanted)
-        if _libc.fallocate(self._file, _KEEP_SIZE, offset, length) != 0:
-            number = ctypes.get_errno()
-            if number not in (errno.EOPNOTSUPP, errno.ENOSYS):
-                raise OSError(number, os.strerror(number))
+        _allocate(self._file, self.size, wanted)
         self._reserved = self.size + wanted
 
     # -- compaction ----------------------------------------------------------------------------------
@@ -135,19 +134,36 @@ class Journal:
         return self.size > COMPACT + 2 * kept
 
     def turn(self) -> int:
-        """Go on in a new file, for which a snapshot will be written; its number."""
-        self._open(self.number + 1, 0)
-        return self.number
+        """Go on in a new file, for which a snapshot will be written; its number. OSError where there is no
+        room for its reserve, and then nothing has changed."""
+        number = self.number + 1
+        path = self.folder / f"journal.{number}"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(handle, 0)
+            _allocate(handle, 0, 2 * RESERVE)
+            durable.sync(self.folder)
+        except OSError:
+            os.close(handle)
+            path.unlink()
+            raise
+        self._go_on(handle, number, 0)
+        self._reserved = 2 * RESERVE
+        return number
 
     def write_snapshot(self, number: int, records: Iterable[Record]) -> None:
         path = self.folder / f"snapshot.{number}"
         new = path.with_name(f".{path.name}.new")
-        with new.open("wb") as file:
-            for record in records:
-                file.write(_line(record))
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        try:
+            with new.open("wb") as file:
+                for record in records:
+                    file.write(_line(record))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        except OSError:
+            new.unlink(missing_ok=True)  # on a full disk, others need the room
+            raise
         durable.sync(self.folder)
 
     def forget(self, number: int) -> None:
@@ -159,6 +175,14 @@ class Journal:
                 if old < number:
                     with suppress(OSError):
                         (self.folder / f"{kind}.{old}").unlink()
+
+
+def _allocate(handle: int, offset: int, length: int) -> None:
+    """Room in a file beyond its end, where there is such a thing. OSError."""
+    if _libc.fallocate(handle, _KEEP_SIZE, ctypes.c_long(offset), ctypes.c_long(length)) != 0:
+        number = ctypes.get_errno()
+        if number not in (errno.EOPNOTSUPP, errno.ENOSYS):
+            raise OSError(number, os.strerror(number))
 
 
 def _numbers(folder: Path, kind: str) -> list[int]:

@@ -117,10 +117,11 @@ class Kernel:
         self._own = self.transactions()
         try:
             (table,) = self._ask(GET_TABLE, 0, text(TABLE_NAME, "segc"))
+            sets = self._ask(GET_SET, DUMP, text(1, "segc"))
         except FileNotFoundError:
             return NO_LAYOUT
         found = []
-        for body in self._ask(GET_SET, DUMP, text(1, "segc")):
+        for body in sets:
             parts = attributes(body[4:])
             found.append((_string(parts[SET_NAME]), int.from_bytes(parts[SET_HANDLE], "big")))
         handle = int.from_bytes(attributes(table[4:])[TABLE_HANDLE], "big")

@@ -58,7 +58,7 @@ class Upkeep:
             self.agent.teller.note("restore", "failure", f"{error}: no session is taken up")
             kept = records.Kept()
             agent.ledger.journal.begin_anew([])
-        agent.ledger.journal.append([records.run(boot)], ending=True)
+        agent.ledger.put_down([records.run(boot)])
         agent.kept = kept
         agent.situation = Situation(self._book(), kept.devices, kept.barred)
         late = now.wall < kept.newest  # somebody has set the clock back: how long we were gone, nobody knows
@@ -106,14 +106,16 @@ class Upkeep:
 
     def follow(self, now: Moment) -> None:
         """Have the kernel's sets and the policy as they are by now."""
-        kernel = self.agent.kernel
         moved = self.state.pointer("current") != self._pointer
-        if moved or (now.boot >= self._not_before and self._off(kernel)):
+        if moved or (now.boot >= self._not_before and self._off(self.agent.kernel)):
             self.refresh()
 
     def _off(self, kernel: Kernel) -> bool:
         """Whether the kernel's sets may not be what was put into them."""
-        return self.agent.stale or (kernel.touched() and kernel.layout() != self._layout)
+        try:
+            return self.agent.stale or (kernel.touched() and kernel.layout() != self._layout)
+        except (RefusedByKernelError, OSError):
+            return True
 
     def refresh(self) -> None:
         """Judge all sessions by the policy that stands now, and fill the kernel's sets with them."""
@@ -128,12 +130,11 @@ class Upkeep:
         self._not_before = done + SHARE * max(0.0, done - now.boot - TICK)
 
     def _fill(self, now: Moment) -> None:
-        agent = self.agent
-        self._layout = agent.kernel.layout()
-        wanted = agent.situation.book.sets
-        there = [name for name in wanted if name in self._layout.names()]
-        self.enforced = len(there) == len(wanted)
+        agent, wanted = self.agent, self.agent.situation.book.sets
         try:
+            self._layout = agent.kernel.layout()
+            there = [name for name in wanted if name in self._layout.names()]
+            self.enforced = len(there) == len(wanted)
             agent.kernel.fill(there, agent.registry, now.boot)
         except (RefusedByKernelError, OSError):
             agent.stale = True  # somebody was quicker: at the next tick
@@ -206,9 +207,13 @@ class Upkeep:
     # -- beside ----------------------------------------------------------------------------------------
 
     def _compact(self) -> None:
+        """Not where the disk has no room for another journal: then this one goes on."""
         agent, boot, now = self.agent, host.boot(), self.agent.clock()
-        number = agent.ledger.journal.turn()
-        agent.ledger.journal.append([records.run(boot)], ending=True)
+        try:
+            number = agent.ledger.journal.turn()
+        except OSError:
+            return
+        agent.ledger.put_down([records.run(boot)])
         lines = records.all_of(agent.kept, agent.registry, boot, now)
         self._in_child(
             lambda: agent.ledger.journal.write_snapshot(number, lines),
@@ -216,8 +221,13 @@ class Upkeep:
         )
 
     def _in_child(self, work: Callable[[], object], then: Callable[[bool], None] = lambda done: None) -> None:
-        """Have a copy of this process do it, so that nobody waits; `then` is told whether it went well."""
-        child = os.fork()
+        """Have a copy of this process do it, so that nobody waits; `then` is told whether it went well. Where
+        there can be none, everybody waits."""
+        try:
+            child = os.fork()
+        except OSError:
+            then(_went_well(work))
+            return
         if child:
             self._children[child] = then
             return
@@ -238,3 +248,11 @@ class Upkeep:
     def finish(self) -> None:
         """Wait for what is done beside."""
         self._reap(0)
+
+
+def _went_well(work: Callable[[], object]) -> bool:
+    try:
+        work()
+    except OSError:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -19,11 +20,12 @@ from typing import Any
 
 import pytest
 
+from segc.sessions import journal
 from segc.sessions.agent import Agent
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Moment
 from segc.sessions.journal import Journal
-from segc.sessions.kernel import Kernel
+from segc.sessions.kernel import GET_SET, Kernel
 from segc.sessions.requests import LONGEST, Peer, answer
 from segc.sessions.server import CLIENTS, READERS
 from segc.sessions.upkeep import Upkeep
@@ -478,6 +480,73 @@ def test_on_a_full_disk_nothing_begins_and_all_that_must_ends(host: AgentHost) -
             here.stop()
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_neither_stops_an_agent_nor_keeps_one_from_starting(
+    host: AgentHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = host.folder / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(folder)], check=True)
+    try:
+        here = Here(host, folder / "sessions")
+        try:
+            for number in range(3):
+                assert here.claim(f"a.{number + 5}", "ana@x.example", id=f"{number}")["ok"]
+            room = os.statvfs(folder)
+            (folder / "filler").write_bytes(b"x" * (room.f_bavail * room.f_frsize))
+            monkeypatch.setattr(journal, "COMPACT", -1)
+            for number in range(3):
+                here.tick()
+                assert here.ask("unbind", source="vpn", id=f"{number}")["ended"] == 1
+                assert not here.agent.ledger.owed
+                here.stop()
+                room = os.statvfs(folder)
+                with (folder / "filler").open("ab") as filler:
+                    filler.write(b"x" * (room.f_bavail * room.f_frsize))
+                here.start()
+                assert len(here.users()) == 2 - number
+        finally:
+            here.stop()
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_where_the_kernel_has_no_process_left_the_agent_does_it_itself(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    assert here.claim("a.5", "ana@x.example", id="1")["ok"]
+    monkeypatch.setattr(journal, "COMPACT", -1)
+    monkeypatch.setattr(os, "fork", none_left)
+    here.tick()
+    monkeypatch.undo()
+    assert [each.name for each in here.folder.glob("snapshot.*")]
+    here.stop()
+    here.start()
+    assert here.users() == ["ana@x.example"]
+
+
+def test_a_table_that_goes_while_it_is_looked_at(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`nft delete table` between two questions of the agent."""
+    assert here.claim("a.5", "ana@x.example", id="1")["ok"]
+    ask = here.agent.kernel._ask
+
+    def late(kind: int, flags: int, body: bytes) -> list[bytes]:
+        if kind == GET_SET:
+            here.host.nft("delete", "table", "inet", "segc")
+            monkeypatch.undo()
+        return ask(kind, flags, body)
+
+    monkeypatch.setattr(here.agent.kernel, "_ask", late)
+    here.host.nft("add", "table", "inet", "somebody")
+    here.tick()
+    assert here.users() == ["ana@x.example"]
+    here.host.apply_here(here.host.wanted(STAFF))
+    here.tick()
+    assert here.host.bound() == {here.host.address("a.5", 4)}
 
 
 def test_a_damaged_journal_lets_nobody_in(here: Here) -> None:
