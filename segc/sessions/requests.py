@@ -173,7 +173,9 @@ def _admit(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
 
 
 def _people(document: Document) -> list[str]:
-    return [person_of({"users": name}, "users") for name in _listed(document, "users")]
+    """Each once, however often and in whatever case it is listed."""
+    names = _listed(document, "users")
+    return list(dict.fromkeys(person_of({"users": name}, "users") for name in names))
 
 
 def _listed(document: Document, member: str) -> list[str]:

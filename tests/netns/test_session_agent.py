@@ -323,6 +323,14 @@ def test_a_server_speaks_for_sources_and_never_by_hand(host: AgentHost) -> None:
     here.stop()
 
 
+def test_who_is_named_twice_is_revoked_and_admitted_once(here: Here) -> None:
+    assert here.claim("a.5", "ana@x.example", id="1")["ok"]
+    twice = ["ana@x.example", "Ana@X.example"]
+    assert here.ask("revoke", users=twice) == {"ok": True, "changed": 1}
+    assert here.ask("admit", users=twice) == {"ok": True, "changed": 0}
+    assert here.claim("a.5", "ana@x.example", id="1")["ok"]
+
+
 # -- disks, clocks, reboots ----------------------------------------------------------------------------
 
 
