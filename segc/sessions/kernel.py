@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from segc.apply.netlink import (
     REQUEST,
     attribute,
     attributes,
+    each_attribute,
     message,
     messages,
     open_netlink,
@@ -38,6 +39,7 @@ ELEMENT_LIST, ELEMENT_EXPRESSION, EXPRESSION_DATA, COUNTER_PACKETS = 3, 7, 2, 2
 _UNQUOTED = str.maketrans(
     dict.fromkeys('"\\{}', "?")
 )  # in comments, as whoever lists sets may read them back
+ABOUT = 2.0  # seconds for which nobody can say whether an element is still there
 SLACK = 0.5  # seconds by which an element's time may be off before it is put right
 
 Step = Add | Delete | Renew | Flush
@@ -126,6 +128,22 @@ class Kernel:
             found.append((_string(parts[SET_NAME]), int.from_bytes(parts[SET_HANDLE], "big")))
         handle = int.from_bytes(attributes(table[4:])[TABLE_HANDLE], "big")
         return Layout(handle, frozenset(found))
+
+    def holds(self, names: Collection[str], sessions: Iterable[Session], boot: float) -> bool:
+        """Whether these sets hold what these sessions are worth and nothing else; what ends just now may."""
+        wanted: set[tuple[str, bytes]] = set()
+        ending: set[tuple[str, bytes]] = set()
+        for session in sessions:
+            for (name, address), until in session.elements():
+                if name in names:
+                    (wanted if until > boot + ABOUT else ending).add((name, address.packed))
+        found = {(name, key) for name in names for key in self._keys(name)}
+        return wanted <= found <= wanted | ending
+
+    def _keys(self, name: str) -> Iterator[bytes]:
+        for body in self._ask(GET_ELEMENTS, DUMP, text(1, "segc") + text(2, name)):
+            for _, element in each_attribute(attributes(body[4:]).get(ELEMENT_LIST, b"")):
+                yield attributes(attributes(element)[1])[1]
 
     def packets(self, places: Iterable[Place]) -> int:
         """How many packets these elements have met that are counted; those that are not there, none."""

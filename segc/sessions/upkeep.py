@@ -41,6 +41,7 @@ class Upkeep:
         self.enforced = False  # the kernel has every set of it
         self._pointer: int | None = None
         self._layout: Layout = NO_LAYOUT
+        self._doubtful = False  # somebody else may have changed elements of ours
         self._children: dict[int, Callable[[bool], None]] = {}
         self._not_before = 0.0
         self._swept = agent.clock().boot
@@ -113,9 +114,35 @@ class Upkeep:
     def _off(self, kernel: Kernel) -> bool:
         """Whether the kernel's sets may not be what was put into them."""
         try:
-            return self.agent.stale or (kernel.touched() and kernel.layout() != self._layout)
+            if self.agent.stale:
+                return True
+            if kernel.touched():
+                if kernel.layout() != self._layout:
+                    return True
+                self._doubtful = True
         except (RefusedByKernelError, OSError):
             return True
+        if self._doubtful and not self._children:
+            self._compare()
+        return False
+
+    def _compare(self) -> None:
+        """Somebody else was at the tables, perhaps at elements of ours: look, beside, and have the sets
+        filled where they are not as they should be."""
+        self._doubtful = False
+        registry, began = self.agent.registry, self.agent.clock().boot
+        names = self._layout.names().intersection(self.agent.situation.book.sets)
+
+        def look() -> None:
+            if not Kernel().holds(names, registry, began):
+                raise OSError
+
+        def then(same: bool) -> None:
+            self.agent.stale = self.agent.stale or not same
+            done = self.agent.clock().boot
+            self._not_before = done + SHARE * max(0.0, done - began - TICK)
+
+        self._in_child(look, then)
 
     def refresh(self) -> None:
         """Judge all sessions by the policy that stands now, and fill the kernel's sets with them."""

@@ -203,6 +203,21 @@ def test_a_table_that_somebody_flushes_is_filled_again(staff: AgentHost) -> None
     assert staff.wait(lambda: staff.bound() == {"10.1.0.5", "2001:db8:1::5"}) < SECOND
 
 
+def test_elements_that_somebody_changes_by_hand_are_put_right(staff: AgentHost) -> None:
+    staff.claimed("a.5", "ana@x.example")
+    wanted = staff.members()
+    (name,) = (name for name, members in wanted.items() if staff.address("a.5", 4) in members)
+    for by_hand in (
+        ("flush", "set", "inet", "segc", name),
+        ("add", "element", "inet", "segc", name, "{ 10.1.0.99 timeout 1h }"),
+    ):
+        staff.nft(*by_hand)
+        assert staff.members() != wanted
+        staff.wait(lambda: staff.members() == wanted)
+    (found,) = staff.ask("sessions")["sessions"]
+    assert found["user"] == "ana@x.example"
+
+
 def test_flows_and_groups_that_change_add_and_end_what_sessions_open(host: AgentHost) -> None:
     host.apply(PAIR)
     host.start_agent()
