@@ -19,6 +19,7 @@ from segc.apply.links import LinkError, Step, extra_addresses, link_steps, read_
 from segc.apply.seen import observe
 from segc.apply.state import Generation
 from segc.apply.sysctl import sysctl_steps
+from segc.apply.transaction import MARKER
 from segc.plan.items import line_changes, table_changes
 from segc.plan.model import Action, Change
 from segc.policy.model import Policy
@@ -49,11 +50,20 @@ def drift(generation: Generation, policy: Policy, links: IPRoute) -> Drift:
     found = live.items()
     steps = tuple(_link_drift(generation, links))
     if not found:
-        return Drift(False, (), steps, ("nothing is enforced: there is no table `inet segc`",))
+        why = "the table `inet segc` is dormant" if live.dormant() else "there is no table `inet segc`"
+        return Drift(False, (), steps, (f"nothing is enforced: {why}",))
     wanted = live.items_of(generation.ruleset)
     changes = table_changes(wanted, found)
     rules = rule_texts(generation.ruleset, wanted, changes) if changes else {}
-    return Drift(True, changes, steps, tuple(_meaning(generation, policy, changes, rules)), rules)
+    meaning = tuple(_meaning(generation, policy, changes, rules)) if changes else ()
+    return Drift(True, (*changes, *_marker_drift(generation)), steps, meaning, rules)
+
+
+def _marker_drift(generation: Generation) -> Iterator[Change]:
+    wanted, found = {generation.number}, set(live.held().markers)
+    for number in sorted(found ^ wanted):
+        action = Action.ADD if number in found else Action.REMOVE
+        yield Change(action, "chain", f"{MARKER}{number}", "", "")
 
 
 def _link_drift(generation: Generation, links: IPRoute) -> Iterator[Step]:

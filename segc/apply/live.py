@@ -15,11 +15,22 @@ from typing import Any
 
 from segc import cache
 from segc.apply.host import RefusedByKernelError, nft, run
-from segc.apply.netlink import BUFFER, NF_TABLES, REQUEST, attributes, message, messages, open_netlink
+from segc.apply.netlink import (
+    BUFFER,
+    NF_TABLES,
+    REQUEST,
+    attributes,
+    dump,
+    message,
+    messages,
+    open_netlink,
+)
 from segc.apply.ruleset import KEPT
 from segc.apply.transaction import MARKER
 
 GETGEN, GENERATION = NF_TABLES << 8 | 16, 1  # NFT_MSG_GETGEN, NFTA_GEN_ID
+GETTABLE, TABLE_NAME, TABLE_FLAGS = NF_TABLES << 8 | 1, 1, 2  # NFT_MSG_GETTABLE, NFTA_TABLE_*
+INET, DORMANT = 1, 1  # NFPROTO_INET, NFT_TABLE_F_DORMANT
 LIST = ("-j", "-s", "-n", "list", "table", "inet", "segc")
 
 Key = tuple[str, str, str]  # kind, the name of the chain, set or object, and an element's key
@@ -28,7 +39,7 @@ Items = Mapping[Key, str]  # each with its content
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is there at a glance: whether the table is, and the generations that markers name."""
+    """What is there at a glance: whether a table decides, and the generations that markers name."""
 
     present: bool
     markers: tuple[int, ...]
@@ -39,7 +50,16 @@ def held() -> Held:
     chains = [each["chain"] for each in found if "chain" in each]
     names = [each["name"] for each in chains if (each["family"], each["table"]) == ("inet", "segc")]
     matches = (re.fullmatch(rf"{MARKER}(\d+)", name) for name in names)
-    return Held(bool(names), tuple(int(match[1]) for match in matches if match))
+    return Held(bool(names) and not dormant(), tuple(int(match[1]) for match in matches if match))
+
+
+def dormant() -> bool:
+    """Whether the table is there and yet decides nothing. nft 1.0.6 cannot list such a one as JSON."""
+    for body in dump(GETTABLE, b"", INET):
+        found = attributes(body[4:])
+        if found[TABLE_NAME].rstrip(b"\0") == b"segc":
+            return bool(int.from_bytes(found[TABLE_FLAGS], "big") & DORMANT)
+    return False
 
 
 def transactions() -> int:
@@ -58,9 +78,9 @@ def skeleton() -> str:
 
 
 def items() -> Items:
-    """All that the table holds but counts, sessions and markers; empty where there is no table."""
+    """All that the table holds but counts, sessions and markers; empty where none decides."""
     done = run("nft", *LIST)
-    return read_items(done.stdout) if done.returncode == 0 else {}
+    return read_items(done.stdout) if done.returncode == 0 and not dormant() else {}
 
 
 def items_of(ruleset: str) -> Items:
@@ -95,10 +115,14 @@ def _items(listed: list[dict[str, Any]]) -> Iterator[tuple[Key, str]]:
             continue
         if kind == "rule":
             rules.setdefault(content["chain"], []).append(content["expr"])
-        elif not (kind == "chain" and content["name"].startswith(MARKER)):
+        elif not (kind == "chain" and _is_marker(content)):
             yield from _declared(kind, content)
     for chain, found in rules.items():
         yield ("rules", chain, ""), _text(found)
+
+
+def _is_marker(chain: dict[str, Any]) -> bool:
+    return "hook" not in chain and bool(re.fullmatch(rf"{MARKER}\d+", chain["name"]))
 
 
 def _declared(kind: str, content: dict[str, Any]) -> Iterator[tuple[Key, str]]:

@@ -118,6 +118,13 @@ CHANGES = {
         "RULES flow_slow\ndelete limit inet segc flow_slow\nadd limit inet segc flow_slow { rate 9/second; }",
         "limit `flow_slow` was changed by hand",
     ),
+    "marker added": ("add chain inet segc generation_7", "chain `generation_7` was added by hand"),
+    "marker removed": ("delete chain inet segc generation_1", "chain `generation_1` is gone"),
+    "base chain added that is called like a marker": (
+        "add chain inet segc generation_7 { type filter hook forward priority -5; policy drop; }",
+        "chain `generation_7` was added by hand",
+    ),
+    "put to sleep": ("add table inet segc { flags dormant; }", "the table `inet segc` is dormant"),
     "all is gone": ("delete table inet segc", "there is no table `inet segc`"),
 }
 
