@@ -72,6 +72,8 @@ def command(
     if window is not None and no_confirm:
         raise click.UsageError("`--confirm` and `--no-confirm` exclude each other")
     plan = _saved(paths)
+    if plan and node is not None:
+        raise click.UsageError("`--node` is for a policy: a saved plan is for the gateway it was made for")
     made = None if plan else _made(paths, strict, color)
     with at_work(netns, state_dir) as state:
         told, wanted = _planned(state, plan, netns, why) if plan else _compiled(state, made, node, why)
@@ -90,28 +92,29 @@ def _saved(paths: tuple[str, ...]) -> Plan | None:
     try:
         return read_plan(Path(paths[0]).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        reason = system_reason(error) if isinstance(error, OSError) else error
+        reason: object = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        reason = system_reason(error) if isinstance(error, OSError) else reason
         raise click.ClickException(f"`{paths[0]}` cannot be applied: {reason}") from None
 
 
 def _planned(state: State, plan: Plan, netns: str, why: str) -> tuple[Told, Wanted]:
     """What was planned, if this host is still as it was then; StaleError if not."""
-    from segc.apply.connections import policy_of, source_files
     from segc.apply.errors import ApplyError, StaleError
     from segc.apply.work import Wanted
     from segc.cli.former import former_host
+    from segc.plan.rebuilt import rebuilt
 
     if plan.against.kind != "live":
         raise ApplyError(
             f"the plan compares with `{plan.against.name}`, not with a host: plan again without `--against`"
         )
-    node = plan.nodes[0].node
-    artifacts = {each.name: each.text for each in plan.files if each.node == node}
+    try:
+        told, node, artifacts = rebuilt(plan)
+    except ValueError as error:
+        raise ApplyError(f"the plan cannot be applied: {error}; nothing was changed") from None
     if former_host(netns, state, node, artifacts).state != plan.state:
         raise StaleError("this host has changed since the plan was made: plan again; nothing was changed")
-    sources = dict(plan.sources)
-    told = Told(policy_of(sources), source_files(sources))
-    return told, Wanted(node, plan.policy, sources, artifacts, why)
+    return told, Wanted(node, plan.policy, dict(plan.sources), artifacts, why)
 
 
 def _made(paths: tuple[str, ...], strict: bool, color: str) -> tuple[Reading, Policy, Build]:

@@ -63,15 +63,16 @@ def read_plan(text: str) -> Plan:
     try:
         found = json.loads(text)
         version = found["version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError("it is no plan that `segc plan --out` saved") from None
     if version != VERSION:
-        raise ValueError(f"it has version {version}, and this segc reads version {VERSION}: plan again")
+        told = f"version {json.dumps(version)[:40]}"
+        raise ValueError(f"it has {told}, and this segc reads version {VERSION}: plan again")
     if "files" not in found:
         raise ValueError("it is a plan for reading: save one with `segc plan --out plan.json`")
     try:
         return _plan(found)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise ValueError("it is damaged: plan again") from None
 
 
@@ -85,9 +86,15 @@ def _plan(found: Json) -> Plan:
         alterations=tuple(map(_read_alteration, found["alterations"])),
         nodes=tuple(NodePlan(n["node"], tuple(map(_read_change, n["changes"]))) for n in found["nodes"]),
         files=tuple(WantedFile(**each) for each in found["files"]),
-        sources=tuple((str(path), str(text)) for path, text in found["sources"].items()),
+        sources=tuple((_text(path), _text(text)) for path, text in found["sources"].items()),
         cut=_read_cut(found.get("cut")),
     )
+
+
+def _text(found: object) -> str:
+    text = str(found)
+    text.encode()  # JSON can hold half of a surrogate pair, no file can
+    return text
 
 
 def _read_cut(found: Json | None) -> Cut | None:

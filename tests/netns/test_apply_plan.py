@@ -57,7 +57,7 @@ def test_a_plan_is_stale_once_the_host_has_changed(host: Host, what: str) -> Non
     assert host.transactions() == before
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": 99}', "nonsense"])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": 99}', "nonsense", "[" * 100_000])
 def test_what_is_no_plan_is_told(host: Host, text: str) -> None:
     path = host.folder / "plan.json"
     path.write_text(text)
@@ -65,6 +65,23 @@ def test_what_is_no_plan_is_told(host: Host, text: str) -> None:
     assert done.returncode == 1
     assert "cannot be applied" in done.stderr
     assert "bug" not in done.stderr
+
+
+def test_an_edited_plan_is_refused_before_anything_is_written(host: Host) -> None:
+    path = Path(planned(host, NEW))
+    path.write_text(path.read_text().replace("delete table inet segc", "flush ruleset"))
+    host.inside(lambda: nft("add table inet other"))
+    done = host.segc("apply", str(path))
+    assert done.returncode == 1
+    assert "not what this segc makes of the policy in it: plan again; nothing was changed" in done.stderr
+    assert host.standing() == (1, 1, None)
+    assert "table inet other" in host.nft("list", "tables")
+
+
+def test_a_plan_is_for_the_gateway_it_was_made_for(host: Host) -> None:
+    done = host.segc("apply", planned(host, NEW), "--node", "gw")
+    assert done.returncode == 2
+    assert "`--node`" in done.stderr
 
 
 def test_a_plan_against_a_build_is_for_reading(host: Host) -> None:

@@ -72,7 +72,13 @@ def enforced(host: Host) -> Iterator[Finding]:
         yield Finding("enforced", "ok", "the kernel holds `table inet segc`; `segc verify` compares it")
     else:
         why = f"generation {current} should stand, and nothing is enforced"
-        yield Finding("enforced", "lacking", "there is no `table inet segc`, or a dormant one", why, "`segc verify --heal`")
+        yield Finding(
+            "enforced",
+            "lacking",
+            "there is no `table inet segc`, or a dormant one",
+            why,
+            "`segc verify --heal`",
+        )
 
 
 def _visible(root: Path) -> bool:
