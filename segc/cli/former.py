@@ -54,8 +54,15 @@ def by_node(artifacts: Sequence[Artifact]) -> dict[str, dict[str, str]]:
 # -- a build or a revision -------------------------------------------------------------------------------
 
 
+def is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # a name that no file can have
+        return False
+
+
 def is_build(name: str) -> bool:
-    return Path(name).is_dir() and any(Path(name).glob(f"*/{MANIFEST}"))
+    return is_folder(name) and any(Path(name).glob(f"*/{MANIFEST}"))
 
 
 def former_build(folder: str, wanted: Files) -> Former:
@@ -88,7 +95,7 @@ def former_revision(
         commit, found = read_revision(revision, paths or ["."])
     except RevisionError as error:
         folder = f"`{revision}` is a folder, but no build of `segc compile -o`, and no Git revision: "
-        raise click.ClickException((folder if Path(revision).is_dir() else "") + str(error)) from None
+        raise click.ClickException((folder if is_folder(revision) else "") + str(error)) from None
     told = _told(found, f"the policy of `{revision}`")
     built = build(told.policy, found.files, found.memo, tell, proving=False)
     return Former("revision", revision, told, commit, _nodes(by_node(built.artifacts), wanted))
@@ -139,7 +146,7 @@ def former_host(name: str, state: State, node: str, wanted: Mapping[str, str]) -
     from segc.apply.links import link_steps, read_plan
     from segc.apply.seen import observe
 
-    current = state.at("current")
+    current = state.intact("current")
     had = current.artifact("links.json") if current else None
     found = live.items()
     with IPRoute() as links:

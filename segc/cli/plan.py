@@ -82,6 +82,8 @@ def command(
     """
     if against is not None and (netns or node):
         raise click.UsageError("`--against` compares with files; `--netns` and `--node` are for a host")
+    if against is not None and not against.strip():
+        raise click.UsageError("`--against` is empty: it names a build's folder or a Git revision")
     with progress() as tell:
         reading = read(paths, tell)
         report, built = reading.report, None

@@ -128,9 +128,10 @@ def _open(revision: str, path: str) -> _Tree:
         asked = f"{revision}^{{commit}}"
         commit = _git(at, "rev-parse", "--verify", "--quiet", "--end-of-options", asked).decode().strip()
     except RevisionError:
-        raise RevisionError(
-            f"`{shown(revision)}` is neither a folder that `segc compile` wrote nor a Git revision"
-        ) from None
+        words = f"`{shown(revision)}` is neither a folder that `segc compile` wrote nor a Git revision"
+        if _git(at, "rev-parse", "--is-shallow-repository").strip() == b"true":
+            words += " that this shallow clone holds: `git fetch --unshallow` gets the rest"
+        raise RevisionError(words) from None
     entries = {}
     for line in _git(at, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
         about, _, name = line.partition(b"\t")

@@ -87,7 +87,8 @@ def test_imports_come_from_the_same_revision(repository):
 
 
 @pytest.mark.parametrize(
-    "revision", ["no-such", "--output=x", "-h", "main:net", "HEAD^{tree}", "a b", "main\n", "\x1b[31m"]
+    "revision",
+    ["no-such", "--output=x", "-h", "main:net", "HEAD^{tree}", "a b", "main\n", "\x1b[31m", "x" * 5000],
 )
 def test_what_is_no_revision(repository, revision):
     done = segc("plan", "net", f"--against={revision}", cwd=repository)
@@ -95,6 +96,15 @@ def test_what_is_no_revision(repository, revision):
     assert "neither a folder that `segc compile` wrote nor a Git revision" in done.stderr
     assert "\x1b" not in done.stderr
     assert not list(repository.glob("x*"))
+
+
+def test_a_shallow_clone_says_so(repository, tmp_path):
+    git(repository, "commit", "--quiet", "--allow-empty", "-m", "another")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--depth=1", repository.as_uri(), str(clone))
+    done = segc("plan", "net", "--against", "HEAD~1", cwd=clone)
+    assert done.returncode == 1
+    assert "this shallow clone holds: `git fetch --unshallow` gets the rest" in done.stderr
 
 
 def test_hostile_names_in_a_revision(repository):
@@ -198,6 +208,7 @@ def test_what_stops_a_pipeline(tmp_path, condition, code):
         ("--fail-on", "gians"),
         ("--fail-on", "gains:to=nowhere"),
         ("--netns", "x"),
+        ("--against", ""),
         ("--node", "gw1"),
         ("--format", "xml"),
     ],
