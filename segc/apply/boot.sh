@@ -15,10 +15,14 @@ if [ -n "$pending" ] && [ "$pending" = "$(readlink "$state/current")" ] \
     stands=$pending
 fi
 
+holds() {
+    nft -j list chains | grep -Fq "$marker"
+}
+
 if [ -n "$stands" ]; then
     marker="\"family\": \"inet\", \"table\": \"segc\", \"name\": \"generation_${stands##*/}\""
-    nft -j list chains | grep -Eq "$marker" && exit 0
-    nft -f "$state/$stands/load.nft" && exit 0
+    holds && exit 0
+    nft -f "$state/$stands/load.nft" && holds && exit 0  # an empty file is loaded without complaint
 fi
 nft -f "$state/closed.nft"
 exit 1

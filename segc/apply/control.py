@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segc.apply import host, timer
 from segc.apply.errors import ApplyError, RolledBackError
-from segc.apply.saga import revert, settle
+from segc.apply.saga import revert, revert_script, settle
 from segc.apply.state import Generation, State
 from segc.apply.work import Wanted
 
@@ -22,37 +22,41 @@ def recover(state: State) -> str:
         timer.disarm(state)
         state.point("pending", None)
         return ""
-    generation = state.generation(number)
+    generation = state.intact("pending")
+    if generation is None and revert_script(state, number).exists():
+        return _undo(state, number, "damaged", f"generation {number} is damaged and was not confirmed")
+    if generation is None:
+        return _forget(state, number, "lost with its files")
     if generation.boot != host.boot():
-        return _forget(state, number)
-    window = timer.window(state)
+        return _forget(state, number, "not confirmed before a reboot")
     if number != state.pointer("current"):
-        return _undo(state, generation, "the apply died", f"an apply of generation {number} had died midway")
-    if not window.get("confirm"):
+        return _undo(state, number, "the apply died", f"an apply of generation {number} had died midway")
+    if not timer.waits(state):
         settle(state, generation, None)
         return f"an apply had died at its very end: generation {number} stands"
     if (timer.remaining(state) or 0) <= 0:
-        return _undo(
-            state, generation, "not confirmed in time", f"nobody confirmed generation {number} in time"
-        )
+        return _undo(state, number, "not confirmed in time", f"nobody confirmed generation {number} in time")
     return ""
 
 
-def _forget(state: State, number: int) -> str:
-    """After a reboot the kernel holds nothing of it, or what was confirmed."""
+def _forget(state: State, number: int, why: str) -> str:
+    """After a reboot the kernel holds nothing of it, or what was confirmed; else `verify` tells of it."""
     confirmed = state.pointer("confirmed")
-    state.end(number, "not confirmed before a reboot")
+    state.end(number, why)
     state.point("current", confirmed)
     timer.disarm(state)
     state.point("pending", None)
     back = "nothing" if confirmed is None else f"generation {confirmed}"
-    return f"generation {number} was not confirmed before a reboot: {back} is what stands"
+    return f"generation {number} was {why}: {back} is what stands"
 
 
-def _undo(state: State, generation: Generation, why: str, words: str) -> str:
-    if not revert(state, generation, why):
-        raise ApplyError(f"{words}, and it cannot be undone: see `{generation.folder}/revert`")
-    former = generation.meta.former
+def _undo(state: State, number: int, why: str, words: str) -> str:
+    if not revert(state, number, why):
+        script = revert_script(state, number)
+        raise ApplyError(
+            f"{words}, and it could not be undone: run `sh {script}` as root and see what it says"
+        )
+    former = state.pointer("current")
     return f"{words}: {'nothing' if former is None else f'generation {former}'} stands again"
 
 
@@ -85,11 +89,9 @@ def refuse_while_pending(state: State) -> None:
 
 def undo_pending(state: State) -> str:
     """Roll back what waits for its confirmation; in words. ApplyError if that fails."""
-    generation = state.at("pending")
-    assert generation is not None
-    return _undo(
-        state, generation, f"rolled back by {host.who()}", f"generation {generation.number} is undone"
-    )
+    number = state.pointer("pending")
+    assert number is not None
+    return _undo(state, number, f"rolled back by {host.who()}", f"generation {number} is undone")
 
 
 def earlier(state: State, number: int | None) -> Wanted:

@@ -40,6 +40,7 @@ class Drift(NamedTuple):
     steps: tuple[Step, ...]
     meaning: tuple[str, ...]
     rules: Rules = MappingProxyType({})  # what rules are called
+    absent: tuple[str, ...] = ()  # devices that are not there to be compared
 
     def __bool__(self) -> bool:
         return bool(not self.table or self.changes or self.steps)
@@ -48,15 +49,15 @@ class Drift(NamedTuple):
 def drift(generation: Generation, policy: Policy, links: IPRoute) -> Drift:
     """Compare the network namespace that we are in with a generation; changes nothing."""
     found = live.items()
-    steps = tuple(_link_drift(generation, links))
+    steps, absent = _link_drift(generation, links)
     if not found:
         why = "the table `inet segc` is dormant" if live.dormant() else "there is no table `inet segc`"
-        return Drift(False, (), steps, (f"nothing is enforced: {why}",))
+        return Drift(False, (), steps, (f"nothing is enforced: {why}",), absent=absent)
     wanted = live.items_of(generation.ruleset)
     changes = table_changes(wanted, found)
     rules = rule_texts(generation.ruleset, wanted, changes) if changes else {}
     meaning = tuple(_meaning(generation, policy, changes, rules)) if changes else ()
-    return Drift(True, (*changes, *_marker_drift(generation)), steps, meaning, rules)
+    return Drift(True, (*changes, *_marker_drift(generation)), steps, meaning, rules, absent)
 
 
 def _marker_drift(generation: Generation) -> Iterator[Change]:
@@ -66,16 +67,18 @@ def _marker_drift(generation: Generation) -> Iterator[Change]:
         yield Change(action, "chain", f"{MARKER}{number}", "", "")
 
 
-def _link_drift(generation: Generation, links: IPRoute) -> Iterator[Step]:
+def _link_drift(generation: Generation, links: IPRoute) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """What would put links and settings right, and the devices that are not there."""
+    settings = sysctl_steps(generation.artifact("sysctl.conf") or "")
     text = generation.artifact("links.json")
-    if text:
-        plan, seen = read_plan(text), observe(links)
-        try:
-            yield from link_steps(plan, seen)[0]
-        except LinkError as error:  # which nobody but who made it can put right
-            yield Step(str(error), error.device, _refuse, ())
-        yield from extra_addresses(plan, seen)
-    yield from sysctl_steps(generation.artifact("sysctl.conf") or "")
+    if not text:
+        return tuple(settings), ()
+    plan, seen = read_plan(text), observe(links)
+    try:
+        steps, absent = link_steps(plan, seen)
+    except LinkError as error:  # which nobody but who made it can put right
+        steps, absent = [Step(str(error), error.device, _refuse, ())], []
+    return (*steps, *extra_addresses(plan, seen), *settings), tuple(absent)
 
 
 def _refuse(links: IPRoute) -> None:

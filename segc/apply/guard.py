@@ -81,7 +81,7 @@ def guard(state: State, policy: Policy, node: str, links: IPRoute) -> Callable[[
     """
 
     def refuse(work: Work) -> None:
-        current = state.at("current")
+        current = state.intact("current")
         former = at_home(policy_of(current.sources()), current.meta.node, links) if current else None
         found = tuple(lockouts(policy, former, node, login(), work.steps, observe(links)))
         if found:

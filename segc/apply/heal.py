@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyroute2 import IPRoute
 
 from segc.apply import host, live
-from segc.apply.links import extra_addresses, link_steps, read_plan
+from segc.apply.links import extra_addresses, link_steps, read_plan, take_step
 from segc.apply.seen import observe
 from segc.apply.state import Generation, State
 from segc.apply.sysctl import sysctl_steps
@@ -14,7 +14,7 @@ from segc.apply.work import as_left, whole_or_rebuilt
 
 def heal(state: State, generation: Generation, links: IPRoute) -> None:
     """First the table, in one transaction, so that no link opens before it. Counters and sessions stay where
-    they can. The state must be locked. ApplyError, NetlinkError.
+    they can. The state must be locked. ApplyError.
     """
     found = live.held()
     if not found.present or not as_left(state, generation, found):
@@ -24,4 +24,4 @@ def heal(state: State, generation: Generation, links: IPRoute) -> None:
     seen = observe(links)
     steps = [*link_steps(plan, seen)[0], *extra_addresses(plan, seen)] if plan else []
     for step in (*steps, *sysctl_steps(generation.artifact("sysctl.conf") or "")):
-        step.take(links)
+        take_step(step, links)

@@ -14,11 +14,12 @@ from ipaddress import ip_interface
 from shlex import quote
 from typing import Any, NamedTuple
 
-from pyroute2 import IPRoute
+from pyroute2 import IPRoute, NetlinkError
 
 from segc.apply.errors import ApplyError
 from segc.apply.seen import MASTER, PVID, SELF, UNTAGGED, Seen, Vlans, observe
 from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan
+from segc.space.words import system_reason
 
 
 class LinkError(ApplyError):
@@ -39,6 +40,16 @@ class Step(NamedTuple):
     take: Callable[[IPRoute], None]
     undo: tuple[str, ...]
     late: bool = False
+
+
+def take_step(step: Step, links: IPRoute) -> None:
+    """Carry it out; ApplyError, which names it, where the kernel would not."""
+    try:
+        step.take(links)
+    except NetlinkError as error:
+        raise ApplyError(f"{step.what}: the kernel refused: {str(error.args[-1]).lower()}") from None
+    except OSError as error:
+        raise ApplyError(f"{step.what}: {system_reason(error)}") from None
 
 
 @dataclass(slots=True)

@@ -80,6 +80,8 @@ def skeleton() -> str:
 def items() -> Items:
     """All that the table holds but counts, sessions and markers; empty where none decides."""
     done = run("nft", *LIST)
+    if done.returncode and "No such file or directory" not in done.stderr:
+        raise RefusedByKernelError((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[0])
     return read_items(done.stdout) if done.returncode == 0 and not dormant() else {}
 
 

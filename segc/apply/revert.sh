@@ -40,7 +40,8 @@ inverse() {
 
 failed=
 if marked "$number"; then
-    inverse || nft -f "$here/whole.nft" || failed=1
+    { inverse && ! marked "$number"; } || nft -f "$here/whole.nft" || failed=1
+    marked "$number" && failed=1  # an empty file is loaded without complaint
 elif [ -n "$former" ] && ! marked "$former"; then
     nft -f "$here/whole.nft" || failed=1
 fi

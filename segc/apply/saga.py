@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from pyroute2 import IPRoute, NetlinkError
+from pyroute2 import IPRoute
 
 from segc import __version__
 from segc.apply import host, timer
 from segc.apply.elements import transact
 from segc.apply.errors import ApplyError, RolledBackError
-from segc.apply.links import Step
+from segc.apply.links import Step, take_step
 from segc.apply.state import Generation, Meta, State, unwritable
 from segc.apply.tally import transactions
 from segc.apply.transaction import replacement
@@ -65,7 +65,7 @@ def apply(
     many. `before` is told of each step. With a `window`, in seconds, all is undone again unless `confirm`
     comes first. Raises ApplyError with nothing changed, or RolledBackError with all undone.
     """
-    number = max(state.numbers(), default=0) + 1
+    number = state.next_number()
     work = plan_work(state, wanted, number, links)
     if work.nothing:
         return None
@@ -73,10 +73,10 @@ def apply(
     generation = _prepare(state, wanted, work, number, netns)
     try:
         done = _carry_out(state, generation, work, links, window, cut, before)
-    except (ApplyError, NetlinkError, OSError) as error:
+    except (ApplyError, OSError) as error:
         raise _undone(state, generation, error) from None
     except BaseException:
-        revert(state, generation, "interrupted")
+        revert(state, generation.number, "interrupted")
         raise
     return Applied(generation, tuple(done), work.absent, window, work.repairs)
 
@@ -139,7 +139,7 @@ def _carry_out(
     def take(steps: Iterable[Step]) -> None:
         for step in steps:
             before(step.what)
-            step.take(links)
+            take_step(step, links)
             done.append(step.what)
 
     def ruleset() -> None:
@@ -197,26 +197,22 @@ def settle(state: State, generation: Generation, window: int | None) -> None:
 
 
 def _undone(state: State, generation: Generation, error: Exception) -> ApplyError:
-    words = _words(error)
-    if revert(state, generation, f"failed: {words}"):
+    words = system_reason(error) if isinstance(error, OSError) else str(error)
+    if revert(state, generation.number, f"failed: {words}"):
         return RolledBackError(f"{words}; everything has been put back as it was")
     return ApplyError(
         f"{words}, and it could not be undone: run `sh {generation.folder}/revert/revert.sh` as root"
     )
 
 
-def _words(error: Exception) -> str:
-    if isinstance(error, NetlinkError):
-        return f"the kernel refused a change of links: {error.args[-1]}".lower()
-    if isinstance(error, OSError):
-        return system_reason(error)
-    return str(error)
-
-
-def revert(state: State, generation: Generation, why: str) -> bool:
+def revert(state: State, number: int, why: str) -> bool:
     """Undo a pending generation by the script that was written with it; whether that worked. Locked."""
-    script, window = generation.folder / "revert/revert.sh", timer.window(state)
+    script, window = revert_script(state, number), timer.window(state)
     done = host.run("env", "SEGC_INSIDE=1", "SEGC_LOCKED=1", f"why={why}", "sh", str(script))
     if done.returncode == 0:
         timer.stop(window)
     return done.returncode == 0 and state.pointer("pending") is None
+
+
+def revert_script(state: State, number: int) -> Path:
+    return state.generations / str(number) / "revert/revert.sh"

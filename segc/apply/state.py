@@ -20,7 +20,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,14 @@ from segc.apply.errors import ApplyError
 from segc.space.words import system_reason
 
 DEFAULT = Path("/var/lib/segc")
+READ_AGAIN = ("build/", "policy/")
 KEPT = 20  # generations, beside those that stand
 
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """`when` in Unix seconds; `former` is the generation before it, `policy` the policy's digest."""
+    """`when` in Unix seconds; `former` is the generation before it, `policy` the policy's digest; `sizes` are
+    bytes by name of what is read again (`build/`, `policy/`)."""
 
     number: int
     former: int | None
@@ -45,6 +47,7 @@ class Meta:
     why: str
     segc: str
     boot: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +100,44 @@ class State:
         durable.point(self.root / name, None if number is None else f"generations/{number}")
 
     def generation(self, number: int) -> Generation:
-        """ApplyError where it is not kept any more, or cannot be read."""
+        """ApplyError where it is not kept any more, is not whole, or cannot be read."""
         folder = self.generations / str(number)
         try:
-            return Generation(folder, Meta(**json.loads((folder / "meta.json").read_text("utf-8"))))
-        except FileNotFoundError:
-            raise ApplyError(f"there is no generation {number}: see `segc history`") from None
-        except (OSError, ValueError, TypeError):
-            raise ApplyError(f"generation {number} in `{self.root}` cannot be read") from None
+            meta = _meta((folder / "meta.json").read_text("utf-8"), number)
+            broken = [name for name, size in meta.sizes.items() if (folder / name).stat().st_size != size]
+        except PermissionError:
+            raise ApplyError(f"generation {number} in `{self.root}` cannot be read without root") from None
+        except (OSError, ValueError, TypeError) as error:
+            if isinstance(error, FileNotFoundError) and not folder.is_dir():
+                raise ApplyError(f"there is no generation {number}: see `segc history`") from None
+            broken = ["meta.json"]
+        if broken:
+            words = f"generation {number} in `{self.root}` is damaged, see `{broken[0]}`"
+            raise ApplyError(f"{words}: `segc apply` the policy again, or `segc rollback N` to another one")
+        return Generation(folder, meta)
 
     def at(self, name: str) -> Generation | None:
         number = self.pointer(name)
         return None if number is None else self.generation(number)
 
+    def intact(self, name: str) -> Generation | None:
+        """As `at`, but None where it is damaged: what cannot be told must not stand in the way of mending."""
+        with suppress(ApplyError):
+            return self.at(name)
+        return None
+
     def numbers(self) -> list[int]:
-        if not self.generations.is_dir():
+        try:
+            return sorted(int(path.name) for path in self.generations.iterdir() if path.name.isdecimal())
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(int(path.name) for path in self.generations.iterdir() if path.name.isdecimal())
+        except OSError as error:
+            raise ApplyError(f"`{self.generations}` cannot be read: {system_reason(error)}") from None
+
+    def next_number(self) -> int:
+        """That no generation has or had, be its files there or not."""
+        pointed = (self.pointer(name) or 0 for name in ("current", "confirmed", "pending"))
+        return max((*self.numbers(), *pointed)) + 1
 
     def record(self, meta: Meta, contents: Mapping[str, str | Path]) -> Generation:
         """Keep a new generation, which shares with the former one what both have. OSError if it cannot be
@@ -123,6 +147,8 @@ class State:
         shared = {
             name: former / name if _holds(former / name, text) else text for name, text in contents.items()
         }
+        sizes = {name: _size(text) for name, text in contents.items() if name.startswith(READ_AGAIN)}
+        meta = replace(meta, sizes=sizes)
         text = json.dumps(asdict(meta), indent=2) + "\n"
         durable.write_folder(folder, {**shared, "meta.json": text})
         return Generation(folder, meta)
@@ -180,6 +206,23 @@ def unwritable(root: Path, error: OSError) -> ApplyError:
     return ApplyError(f"the state directory `{root}` cannot be written: {reason}; nothing was changed")
 
 
+def _meta(text: str, number: int) -> Meta:
+    """ValueError or TypeError where it is not what `record` wrote for this number."""
+    meta = Meta(**json.loads(text))
+    words = meta.node, meta.policy, meta.who, meta.why, meta.segc, meta.boot
+    numbers = meta.number, meta.when, *([] if meta.former is None else [meta.former]), *meta.sizes.values()
+    whole = all(isinstance(each, str) for each in words) and all(isinstance(each, int) for each in numbers)
+    if not whole or meta.number != number:
+        raise ValueError(number)
+    return meta
+
+
+def _size(content: str | Path) -> int:
+    if isinstance(content, Path):
+        return content.stat().st_size
+    return len(content) if content.isascii() else len(content.encode())
+
+
 def _holds(path: Path, content: str | Path) -> bool:
     """Whether a file has just this text."""
     if isinstance(content, Path):
@@ -194,4 +237,7 @@ def _holds(path: Path, content: str | Path) -> bool:
 
 def _texts(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
+    try:
+        return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
+    except (OSError, UnicodeDecodeError):
+        raise ApplyError(f"`{folder}` cannot be read: is it damaged?") from None

@@ -45,6 +45,12 @@ def window(state: State) -> dict[str, Any]:
     return state.read("window.json")
 
 
+def waits(state: State) -> bool:
+    """Whether somebody is to confirm what is pending, be it that nobody can read until when."""
+    found = window(state)
+    return bool(found.get("confirm")) if found else (state.root / "window.json").exists()
+
+
 def disarm(state: State) -> None:
     former = window(state)
     with suppress(OSError):
@@ -55,9 +61,10 @@ def disarm(state: State) -> None:
 def remaining(state: State) -> float | None:
     """Seconds until the watch undoes what is pending; None if no watch of this boot is set."""
     found = window(state)
-    if found.get("boot") != host.boot():
+    deadline = found.get("deadline")
+    if found.get("boot") != host.boot() or not isinstance(deadline, int | float):
         return None
-    return float(found["deadline"]) - monotonic()
+    return deadline - monotonic()
 
 
 def monotonic() -> float:
@@ -94,7 +101,7 @@ def stop(watch: dict[str, Any]) -> None:
     """End a watch that has been replaced. Should that fail, its token is stale all the same."""
     if "unit" in watch:
         host.run("systemctl", "stop", watch["unit"])
-    elif "pid" in watch and _is_watch(watch["pid"], watch["token"]):
+    elif "pid" in watch and _is_watch(watch["pid"], watch.get("token", "")):
         with suppress(OSError):
             os.killpg(watch["pid"], signal.SIGTERM)
 

@@ -67,7 +67,7 @@ class Work:
 
 def plan_work(state: State, wanted: Wanted, number: int, links: IPRoute) -> Work:
     """Compare the kernel with what is wanted. Changes nothing; LinkError where a name is taken."""
-    current, count = state.at("current"), transactions(state)
+    current, count = state.intact("current"), transactions(state)
     untouched = current is not None and _untouched(state, current, count)
     found = live.Held(True, (current.number,)) if current and untouched else live.held()
     steps, absent = _link_work(wanted, current, links)

@@ -159,7 +159,7 @@ def this_node(gateways: Mapping[str, object], asked: str | None, state: State) -
         if asked not in gateways:
             raise click.UsageError(f"no gateway is called `{asked}`: there is {listed or 'none'}")
         return asked
-    current = state.at("current")
+    current = state.intact("current")
     likely = [current.meta.node] if current else []
     likely.append(socket.gethostname().partition(".")[0])
     if len(gateways) == 1:

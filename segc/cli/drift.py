@@ -67,8 +67,10 @@ def _text(generation: Generation, found: Drift, healed: bool) -> str:
     from segc.apply.drift import change_words
 
     name = f"{generation.meta.node}: "
+    absent = [f"  {each} is not there, and so was not compared" for each in found.absent]
     if not found:
-        return f"{name}the kernel is as generation {generation.number} left it\n"
+        lines = [f"{name}the kernel is as generation {generation.number} left it", *absent]
+        return "".join(f"{line}\n" for line in lines)
     lines = [f"{name}the kernel is not as generation {generation.number} left it"]
     lines += [f"  {each}" for each in found.meaning[:SHOWN]]
     details = [words for each in found.changes for words in change_words(each, found.rules)]
@@ -76,6 +78,7 @@ def _text(generation: Generation, found: Drift, healed: bool) -> str:
     lines += [f"  {printable(each)}" for each in details[:SHOWN]]
     if len(details) > SHOWN:
         lines.append(f"  and {len(details) - SHOWN} more; `--format json` has them")
+    lines += absent
     lines.append("all of it has been put right" if healed else "`segc verify --heal` puts it right")
     return "".join(f"{line}\n" for line in lines)
 
@@ -91,4 +94,5 @@ def _document(generation: Generation, found: Drift, healed: bool) -> dict[str, A
         "meaning": list(found.meaning),
         "changes": [each._asdict() for each in found.changes],
         "links": [{"device": each.device, "step": each.what} for each in found.steps],
+        "absent": list(found.absent),
     }

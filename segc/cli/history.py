@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segc.cli.standing import on_host, standing
-from segc.cli.terminal import emit, say
+from segc.cli.terminal import complain, emit, say
 from segc.diagnostics.measure import printable
 
 if TYPE_CHECKING:
@@ -24,11 +24,18 @@ def command(format_: str, netns: str, state_dir: str) -> None:
 
     `segc rollback N` goes back to number N.
     """
+    from segc.apply.errors import ApplyError
+
     with standing(netns, state_dir) as state:
-        rows = [_row(state, number) for number in reversed(state.numbers())]
+        rows = []
+        for number in reversed(state.numbers()):
+            try:
+                rows.append(_row(state, number))
+            except ApplyError as error:
+                complain(f"{error}\n")
     if format_ == "json":
         emit(json.dumps({"generations": rows}, indent=2) + "\n")
-    elif not rows:
+    elif not state.numbers():
         say("nothing has been applied here\n")
     else:
         say("".join(_line(row) for row in rows))

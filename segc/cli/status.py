@@ -41,14 +41,19 @@ def command(format_: str, socket_path: Path | None, netns: str, state_dir: str) 
 def _status(state: State) -> dict[str, Any]:
     """See `segc/schemas/status.schema.json`."""
     from segc.apply import live, timer
+    from segc.apply.errors import ApplyError
 
     held = live.held()
-    current = state.at("current")
+    try:
+        current = state.at("current")
+    except ApplyError as error:
+        complain(f"{error}\n")
+        current = None
     left = timer.remaining(state) if state.pointer("pending") is not None else None
     return {
         "node": current.meta.node if current else None,
         "policy": current.meta.policy if current else None,
-        "current": current.number if current else None,
+        "current": state.pointer("current"),
         "confirmed": state.pointer("confirmed"),
         "pending": state.pointer("pending"),
         "confirm_within": None if left is None else max(0, round(left)),
@@ -61,7 +66,7 @@ def _text(found: dict[str, Any]) -> str:
     kernel, current = found["kernel"], found["current"]
     if current is None:
         lines.append("nothing has been applied here")
-    else:
+    elif found["node"]:
         lines.append(f"{found['node']}: generation {current} stands, policy {found['policy'][:12]}")
     if found["pending"] is not None:
         lines.append(f"it is undone in {found['confirm_within']} s unless `segc confirm` comes")

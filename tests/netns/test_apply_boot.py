@@ -65,11 +65,15 @@ def damage_file(host: Host) -> None:
     (host.state.generations / "1/load.nft").write_text("nonsense")
 
 
+def damage_by_emptying(host: Host) -> None:
+    (host.state.generations / "1/load.nft").write_text("")
+
+
 def damage_folder(host: Host) -> None:
     (host.state.generations / "1/load.nft").unlink()
 
 
-@pytest.mark.parametrize("damage", [damage_nothing, damage_file, damage_folder])
+@pytest.mark.parametrize("damage", [damage_nothing, damage_file, damage_by_emptying, damage_folder])
 def test_where_nothing_can_be_loaded_only_those_who_manage_get_in(host: Host, damage: object) -> None:
     assert callable(damage)
     damage(host)

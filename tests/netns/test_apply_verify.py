@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,3 +196,19 @@ def test_where_nothing_was_applied_there_is_nothing_to_verify(host: Host) -> Non
     done = host.segc("verify")
     assert (done.returncode, done.stdout) == (1, "")
     assert "nothing has been applied here" in done.stderr
+
+
+def test_a_device_that_is_gone_is_told(host: Host) -> None:
+    run(host.gateway.namespace, ["sh", "-ec", "ip link set c0 down; ip link set c0 name elsewhere"])
+    done = host.segc("verify")
+    assert "  c0 is not there, and so was not compared\n" in done.stdout
+    assert json.loads(host.segc("verify", "--format", "json").stdout)["absent"] == ["c0"]
+
+
+def test_what_cannot_be_put_right_is_told_by_its_step(host: Host) -> None:
+    run(host.gateway.namespace, ["sh", "-ec", "echo 0 >/proc/sys/net/ipv4/ip_forward"])
+    script = 'mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; exec "$@"'
+    argv = ["unshare", "--mount", "sh", "-ec", script, "sh", sys.executable, "-m", "segc"]
+    done = subprocess.run([*argv, "verify", "--heal", *host.where], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "set net.ipv4.ip_forward to 1: read-only file system" in done.stderr
