@@ -181,11 +181,21 @@ class State:
             if number not in standing:
                 shutil.rmtree(self.generations / str(number), ignore_errors=True)
 
+    def _refuse_strangers(self) -> None:
+        for path in (self.root, self.generations):
+            found = path.stat()
+            if found.st_mode & 0o022 or found.st_uid not in (0, os.geteuid()):
+                words = f"others than root can write to `{path}`, and scripts in it are run by root"
+                mend = f"`chown root {path} && chmod go-w {path}` if you trust what is there"
+                raise ApplyError(f"{words}; nothing was changed: {mend}")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone with the folder. ApplyError where another has it, or it cannot be written."""
+        """Alone with the folder. ApplyError where another has it, it cannot be written, or by too many."""
+        os.umask(os.umask(0o022) | 0o022)
         try:
             self.generations.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._refuse_strangers()
             handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise unwritable(self.root, error) from None

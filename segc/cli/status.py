@@ -27,11 +27,15 @@ def command(format_: str, socket_path: Path | None, netns: str, state_dir: str) 
     applied is for `segc verify`.
     """
     from segc.apply.control import recover
+    from segc.apply.errors import ApplyError
 
     with standing(netns, state_dir) as state:
         if state.pointer("pending") is not None:
-            with state.locked():
-                told = recover(state)
+            try:
+                with state.locked():
+                    told = recover(state)
+            except ApplyError as error:  # what stands can be told all the same
+                told = str(error)
             if told:
                 complain(f"{told}\n")
         found = _status(state) | {"agent": agent_status(socket_path, netns)}

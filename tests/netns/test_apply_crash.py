@@ -209,6 +209,19 @@ def test_a_read_only_state_directory_stops_an_apply_before_it_begins(host: Host)
     stands(host, OLD)
 
 
+def test_what_waits_is_told_where_nothing_can_be_written(host: Host) -> None:
+    host.apply(NEW, "--confirm", "1h")
+    run(host.gateway.namespace, ["mount", "--bind", str(host.state_dir), str(host.state_dir)])
+    try:
+        run(host.gateway.namespace, ["mount", "-o", "remount,bind,ro", str(host.state_dir)])
+        done = host.segc("status")
+        assert (done.returncode, "read-only file system" in done.stderr) == (0, True)
+        assert "generation 2 stands" in done.stdout
+        assert "unless `segc confirm` comes" in done.stdout
+    finally:
+        run(host.gateway.namespace, ["umount", str(host.state_dir)])
+
+
 def test_a_full_disk_stops_an_apply_before_it_begins(host: Host, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
