@@ -23,6 +23,8 @@ if [ -n "$stands" ]; then
     marker="\"family\": \"inet\", \"table\": \"segc\", \"name\": \"generation_${stands##*/}\""
     holds && exit 0
     nft -f "$state/$stands/load.nft" && holds && exit 0  # an empty file is loaded without complaint
+    # Who manages this host may have changed since `segc install` wrote the other one.
+    [ -s "$state/$stands/closed.nft" ] && nft -f "$state/$stands/closed.nft" && exit 1
 fi
 nft -f "$state/closed.nft"
 exit 1

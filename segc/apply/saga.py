@@ -97,6 +97,7 @@ def _prepare(state: State, wanted: Wanted, work: Work, number: int, netns: str) 
     contents: dict[str, str | Path] = {f"policy/{name}": text for name, text in wanted.sources.items()}
     contents |= {f"build/{name}": text for name, text in wanted.artifacts.items()}
     contents |= {"load.nft": replacement(wanted.artifacts["ruleset.nft"], mark(number, wanted.policy))}
+    contents |= {"closed.nft": wanted.closed} if wanted.closed else {}
     contents |= {f"revert/{name}": text for name, text in _bundle(state, meta, work, netns).items()}
     try:
         generation = state.record(meta, contents)

@@ -33,13 +33,17 @@ _TIMED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be applied: a node's artifacts by name, and the policy's texts that they were made from."""
+    """What is to be applied: a node's artifacts by name, and the policy's texts that they were made from.
+
+    `closed` is the ruleset that a boot loads where it cannot load this.
+    """
 
     node: str
     policy: str
     sources: Mapping[str, str]
     artifacts: Mapping[str, str]
     why: str = ""
+    closed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,12 +184,14 @@ def carry_out(
     from pyroute2 import IPRoute
 
     from segc.apply import saga
+    from segc.apply.boot import closed
     from segc.apply.connections import at_home, cut
     from segc.apply.control import refuse_while_pending
     from segc.apply.errors import LockedOutError
     from segc.apply.guard import guard
 
     refuse_while_pending(state)
+    wanted = replace(wanted, closed=closed(told.policy, wanted.node))
     with IPRoute() as links:
         here = at_home(told.policy, wanted.node, links)
         try:

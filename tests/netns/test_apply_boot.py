@@ -62,7 +62,11 @@ def damage_nothing(host: Host) -> None:
 
 
 def damage_file(host: Host) -> None:
-    (host.state.generations / "1/load.nft").write_text("nonsense")
+    damage_file_of(host, 1)
+
+
+def damage_file_of(host: Host, number: int) -> None:
+    (host.state.generations / f"{number}/load.nft").write_text("nonsense")
 
 
 def damage_by_emptying(host: Host) -> None:
@@ -92,6 +96,17 @@ def test_where_nothing_can_be_loaded_only_those_who_manage_get_in(host: Host, da
         gw -> net.7 : tcp/443 no
         """
     )
+
+
+def test_where_nothing_can_be_loaded_those_who_manage_now_get_in(host: Host) -> None:
+    """Not those of the day that the units were installed."""
+    host.gateway_text = MANAGED.replace("manage from a, 10.2.0.64/26", "manage from b")
+    host.apply(WEB, "--allow-lockout")
+    damage_file_of(host, 2)
+    host.inside(lambda: nft("flush ruleset"))
+    boot(host, code=1)
+    host.now("")
+    host.check("b.5 -> gw : tcp/22 yes\na.5 -> gw : tcp/22 no\na.5 -> b.7 : tcp/443 no")
 
 
 def test_units_are_what_systemd_takes(tmp_path: Path) -> None:
