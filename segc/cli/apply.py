@@ -70,16 +70,13 @@ def command(
     Only what differs is touched, and all of it or nothing. Exit code 4: the guard refused, because
     somebody would be locked out; 5: something failed, and all has been put back; 6: the plan is stale.
     """
-    if window is not None and no_confirm:
-        raise click.UsageError("`--confirm` and `--no-confirm` exclude each other")
+    window = window_of(window, no_confirm)
     plan = _saved(paths)
     if plan and node is not None:
         raise click.UsageError("`--node` is for a policy: a saved plan is for the gateway it was made for")
     made = None if plan else _made(paths, strict, color)
     with at_work(netns, state_dir) as state:
         told, wanted = _planned(state, plan, netns, why) if plan else _compiled(state, made, node, why)
-        if window is None and not no_confirm:
-            window = _default_window()
         applied = carry_out(state, told, wanted, window, netns, allow_lockout, color)
     print_applied(wanted.node, applied, format_)
 
@@ -131,9 +128,14 @@ def _made(paths: tuple[str, ...], strict: bool, color: str) -> tuple[Reading, Po
     return reading, reading.policy, built
 
 
-def _default_window() -> int | None:
+def window_of(asked: int | None, no_confirm: bool) -> int | None:
+    """Seconds to confirm in: those asked for, or by default some where somebody types from afar."""
     from segc.apply.guard import login
 
+    if asked is not None and no_confirm:
+        raise click.UsageError("`--confirm` and `--no-confirm` exclude each other")
+    if asked is not None or no_confirm:
+        return asked
     return REMOTE if sys.stdin.isatty() and login() is not None else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from segc.cli.apply import carry_out, print_applied
+from segc.cli.apply import carry_out, print_applied, window_of
 from segc.cli.standing import Seconds, at_work, on_host
 from segc.cli.terminal import say
 from segc.plan.make import Told
@@ -17,11 +17,15 @@ from segc.plan.make import Told
     "window",
     type=Seconds(),
     metavar="TIME",
-    help="Undo the rollback unless `segc confirm` comes within TIME.",
+    help="Undo the rollback unless `segc confirm` comes within TIME. 60s is the default on a terminal by "
+    "SSH.",
 )
+@click.option("--no-confirm", is_flag=True, help="Let it stand without a confirmation.")
 @click.option("--allow-lockout", is_flag=True, help="Go back even where the lockout guard refuses.")
 @on_host
-def command(number: int | None, window: int | None, allow_lockout: bool, netns: str, state_dir: str) -> None:
+def command(
+    number: int | None, window: int | None, no_confirm: bool, allow_lockout: bool, netns: str, state_dir: str
+) -> None:
     """Go back to a former generation, by default to the one before.
 
     What waits for its confirmation is undone at once. Else generation N is applied anew, with all
@@ -30,6 +34,7 @@ def command(number: int | None, window: int | None, allow_lockout: bool, netns: 
     from segc.apply.connections import policy_of, source_files
     from segc.apply.control import earlier, undo_pending
 
+    window = window_of(window, no_confirm)
     with at_work(netns, state_dir) as state:
         if state.pointer("pending") is not None and number is None:
             say(undo_pending(state) + "\n")

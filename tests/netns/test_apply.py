@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -205,3 +207,26 @@ def test_nobody_is_locked_out_unless_it_is_meant(host: Host) -> None:
     assert host.segc("apply", host.write(WEB), "--allow-lockout").returncode == 0
     assert host.segc("rollback", "1", **here).returncode == 0
     assert host.segc("rollback", "2", **here).returncode == 4
+
+
+def by_ssh(host: Host, *arguments: str) -> str:
+    """What a command prints that somebody types on a terminal from afar."""
+    _, terminal = os.openpty()
+    argv = [sys.executable, "-m", "segc", *arguments, *host.where]
+    variables = {**os.environ, "SSH_CONNECTION": "192.0.2.9 50000 192.0.2.1 22"}
+    done = subprocess.run(argv, capture_output=True, text=True, env=variables, stdin=terminal)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_who_works_from_afar_has_to_confirm(tmp_path: Path) -> None:
+    with Host(folder=tmp_path) as host:
+        assert "`segc confirm` within 60 s" in by_ssh(host, "apply", host.write("allow a -> b : tcp/443"))
+        assert host.segc("confirm").returncode == 0
+        by_ssh(host, "apply", host.write("allow a -> b : tcp/80"), "--no-confirm")
+        assert host.standing() == (2, 2, None)
+        assert "`segc confirm` within 60 s" in by_ssh(host, "rollback")
+        assert host.standing() == (3, 2, 3)
+        assert host.segc("rollback").returncode == 0
+        by_ssh(host, "rollback", "1", "--no-confirm")
+        assert host.standing()[2] is None
