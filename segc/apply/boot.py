@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from importlib.resources import files
@@ -12,11 +13,13 @@ from segc.apply.errors import ApplyError
 from segc.apply.revoking import revoke_units
 from segc.apply.ruleset import TABLE
 from segc.apply.state import State
+from segc.diagnostics.measure import printable
 from segc.policy.model import Flow, Policy
 from segc.space.protocols import PORT_NUMBERS
 
 UNITS = Path("/etc/systemd/system")
 ENABLED = ("segc.service", "segc-heal.service", "segc-verify.timer", "segc-agent.service")
+PLAIN = re.compile(r"[A-Za-z0-9/_.,:+@=-]+")  # what systemd takes as it is, wherever a path may stand
 GROUP = "segc"  # whose members may ask the session agent
 
 # No PrivateTmp=: it would hide a segc that lies in a temporary folder, where ProtectSystem= lets none write.
@@ -185,6 +188,9 @@ def install(state: State, policy: Policy, node: str, segc: list[str], heal: bool
 
     ApplyError where systemd does not take them.
     """
+    if not PLAIN.fullmatch(str(state.root.resolve())):
+        words = "units can name no state directory with spaces, quotes, `%` or `$` in its path"
+        raise ApplyError(f"{words}: `{printable(str(state.root))}`; nothing was written")
     script = files("segc.apply").joinpath("boot.sh").read_text("utf-8")
     written = {state.root / "boot.sh": script, state.root / "closed.nft": closed(policy, node)}
     command = shlex.join(segc)

@@ -1,7 +1,7 @@
 """What segc remembers of a host: every generation that was applied, and which of them stand.
 
     lock                 held by whoever changes anything
-    generations/7/       policy/, build/, load.nft, closed.nft, revert/, meta.json; written whole, never changed
+    generations/7/       policy/, build/, load.nft, closed.nft, revert/, meta.json; never changed
     current              -> generations/7, what the kernel holds
     confirmed            -> generations/6, what a boot brings back
     pending              -> generations/7, from before the kernel is touched until it is confirmed or undone

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from segc.apply.boot import closed, units
+from segc.apply.boot import closed, install, units
+from segc.apply.errors import ApplyError
+from segc.apply.state import State
 from tests.netns.applying import GATEWAY, Host
 from tests.netns.namespace import nft, run
+from tests.netns.policy import compile_text
 
 WEB = "allow as web a -> b : tcp/443"
 MANAGED = GATEWAY.replace(
@@ -107,6 +110,16 @@ def test_where_nothing_can_be_loaded_those_who_manage_now_get_in(host: Host) -> 
     boot(host, code=1)
     host.now("")
     host.check("b.5 -> gw : tcp/22 yes\na.5 -> gw : tcp/22 no\na.5 -> b.7 : tcp/443 no")
+
+
+@pytest.mark.parametrize("name", ["my state", "50%", "a;b", "$HOME", 'a"b', "a\nExecStart=x"])
+def test_a_path_that_units_cannot_hold_is_refused(tmp_path: Path, name: str) -> None:
+    state = State(tmp_path / name)
+    with pytest.raises(ApplyError, match=r"units can name no state directory .* nothing was written"):
+        install(
+            state, compile_text("zone a { subnet 10.1.0.0/24 }").policy, "gw", ["/usr/bin/segc"], heal=False
+        )
+    assert not state.root.exists()
 
 
 def test_units_are_what_systemd_takes(tmp_path: Path) -> None:
