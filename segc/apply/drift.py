@@ -51,8 +51,7 @@ def drift(generation: Generation, policy: Policy, links: IPRoute) -> Drift:
     found = live.items()
     steps, absent = _link_drift(generation, links)
     if not found:
-        why = "the table `inet segc` is dormant" if live.dormant() else "there is no table `inet segc`"
-        return Drift(False, (), steps, (f"nothing is enforced: {why}",), absent=absent)
+        return Drift(False, (), steps, (f"nothing is enforced: {live.absence()}",), absent=absent)
     wanted = live.items_of(generation.ruleset)
     changes = table_changes(wanted, found)
     rules = rule_texts(generation.ruleset, wanted, changes) if changes else {}

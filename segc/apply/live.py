@@ -62,6 +62,11 @@ def dormant() -> bool:
     return False
 
 
+def absence() -> str:
+    """Why no table decides, in words."""
+    return "`table inet segc` is dormant" if dormant() else "there is no `table inet segc`"
+
+
 def transactions() -> int:
     """How many transactions nf_tables has seen in this namespace; whatever changes a table raises it."""
     with open_netlink() as netlink:

@@ -75,7 +75,7 @@ def _text(found: dict[str, Any]) -> str:
     if found["pending"] is not None:
         lines.append(f"it is undone in {found['confirm_within']} s unless `segc confirm` comes")
     if not kernel["table"]:
-        lines.append("the kernel has no table `inet segc`, or a dormant one: nothing is enforced")
+        lines.append("the kernel has no table `inet segc` that is awake: nothing is enforced")
     elif current is not None and kernel["generation"] != current:
         lines.append("the kernel holds another ruleset: see `segc verify`")
     lines += _agent_lines(found["agent"], current)

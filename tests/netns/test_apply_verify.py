@@ -126,8 +126,8 @@ CHANGES = {
         "add chain inet segc generation_7 { type filter hook forward priority -5; policy drop; }",
         "chain `generation_7` was added by hand",
     ),
-    "put to sleep": ("add table inet segc { flags dormant; }", "the table `inet segc` is dormant"),
-    "all is gone": ("delete table inet segc", "there is no table `inet segc`"),
+    "put to sleep": ("add table inet segc { flags dormant; }", "`table inet segc` is dormant"),
+    "all is gone": ("delete table inet segc", "there is no `table inet segc`"),
 }
 
 

@@ -75,7 +75,7 @@ def enforced(host: Host) -> Iterator[Finding]:
         yield Finding(
             "enforced",
             "lacking",
-            "there is no `table inet segc`, or a dormant one",
+            live.absence(),
             why,
             "`segc verify --heal`",
         )
