@@ -16,6 +16,13 @@ from segc.syntax.store import AnyFile
 
 Files = Sequence[tuple[SourceFile, AnyFile]]
 OPENING = re.compile(r"(?:\s|#[^\n]*)*\{")
+ZONES = {  # fields that hold names of zones
+    (tree.GroupTerm, "zones"),
+    (tree.UserTerm, "zones"),
+    (tree.Port, "zones"),
+    (tree.Interface, "zones"),
+    (tree.Interface, "trunk"),
+}
 LEFT_BEHIND = ("vlan", "about", "external", "refuse", "intra", "tag")  # what the zone that stays says itself
 
 
@@ -154,9 +161,7 @@ class _Merging:
         elif is_dataclass(node):
             for field in fields(node):
                 value = getattr(node, field.name)
-                if isinstance(node, tree.GroupTerm | tree.UserTerm | tree.Port | tree.Interface) and (
-                    field.name in ("zones", "trunk")
-                ):
+                if isinstance(value, tuple) and (type(node), field.name) in ZONES:
                     yield from self._words(source, value)
                 elif isinstance(value, tuple) or is_dataclass(value):
                     yield from self._within(source, value)

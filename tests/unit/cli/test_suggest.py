@@ -66,6 +66,29 @@ def test_a_merger_moves_hosts_and_keeps_comments(policy: Path) -> None:
     assert segc("fmt", "--check", cwd=policy.parent).returncode == 0
 
 
+def test_a_merger_goes_on_with_ports_and_trunks(policy: Path) -> None:
+    policy.write_text(
+        f"""{POLICY}
+gateway gw {{
+  interface lan0 {{ trunk desks, printers, scanners, mail }}
+  interface br0 {{ bridge; port p1 zone scanners isolated; port p2 trunk printers, scanners }}
+}}
+switch sw {{
+  platform cisco-ios
+  port "1-4" zone scanners isolated
+  port "5" trunk scanners, desks, printers, mail
+}}
+"""
+    )
+    done = segc("suggest", "merge", "printers", "scanners", "--write", cwd=policy.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = policy.read_text()
+    assert "interface lan0 { trunk desks, printers, mail }" in text
+    assert "port p1 zone printers isolated; port p2 trunk printers }" in text
+    assert '"1-4" zone printers isolated' in text
+    assert '"5" trunk desks, printers, mail' in text
+
+
 def test_a_merger_goes_on_with_who_vouches_and_who_is_let_in(policy: Path) -> None:
     policy.write_text(
         POLICY.replace('  about "Scanners"\n', '  about "Scanners"\n  dot1x user "ana"\n')
