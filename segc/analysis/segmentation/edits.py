@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 from segc.source import SourceFile, Span
@@ -23,6 +22,8 @@ ZONES = {  # fields that hold names of zones
     (tree.Interface, "zones"),
     (tree.Interface, "trunk"),
 }
+LOOSE = re.compile(r"^([ \t]*);[ \t;]*")  # semicolons behind what a line began with
+BEFORE_COMMA = re.compile(r"(?:#[^\n]*|[^,#])*")
 LEFT_BEHIND = ("vlan", "about", "external", "refuse", "intra", "tag")  # what the zone that stays says itself
 
 
@@ -128,7 +129,7 @@ class _Merging:
         for start, stop, instead in sorted(edits):
             text, end = text + source.text[end:start] + instead, stop
         lines = (text + source.text[end : zone.span.end - 1]).splitlines()
-        kept = [line.rstrip() for line in lines if line.strip(" \t;")]
+        kept = [LOOSE.sub(r"\1", line).rstrip() for line in lines if line.strip(" \t;")]
         return "\n".join([*kept, *self._more()])
 
     def _more(self) -> Iterator[str]:
@@ -198,14 +199,27 @@ def _free(name: str, zone: str, taken: set[str]) -> str:
 
 
 def _left_out(source: SourceFile, spans: Sequence[Span], gone: Sequence[Span]) -> Iterator[Edit]:
-    """Elements of a list, each with the comma before it, or the one behind it where it is the first."""
-    places = [(span.start, span.end) for span in spans]
+    """Elements of a list without which each comment stays beside the element that it stood beside.
+
+    Of the commas, the one behind each element stays that another one follows still.
+    """
     taken = {(span.start, span.end) for span in gone}
-    for before, place in pairwise(places):
+    places = [(span.start, span.end) for span in spans]
+    last = max((n for n, place in enumerate(places) if place not in taken), default=-1)
+    for number, place in enumerate(places):
         if place in taken:
-            yield Edit(source.path, before[1], place[1])
-    if places[0] in taken:
-        yield Edit(source.path, places[0][0], places[1][0])
+            yield Edit(source.path, *place)
+        if number + 1 < len(places) and (place in taken or number >= last):
+            yield _comma(source, place[1], places[number + 1][0])
+
+
+def _comma(source: SourceFile, start: int, end: int) -> Edit:
+    """All between two elements, or the comma alone where comments are."""
+    between = source.text[start:end]
+    if "#" not in between:
+        return Edit(source.path, start, end)
+    at = start + len(BEFORE_COMMA.match(between)[0])  # type: ignore[index]
+    return Edit(source.path, at, at + 1)
 
 
 def _superfluous(files: Files, zone: str) -> Iterator[Edit]:

@@ -89,6 +89,35 @@ switch sw {{
     assert '"5" trunk desks, printers, mail' in text
 
 
+def test_a_merger_leaves_comments_beside_what_they_speak_of(tmp_path: Path) -> None:
+    (tmp_path / "p.seg").write_text(
+        """\
+zone a { subnet 10.0.1.0/24 }
+zone b { vlan 2; subnet 10.0.2.0/24 }
+zone c { subnet 10.0.3.0/24 }
+set halls = a, # main hall
+            b, # annex
+            c  # yard
+set two = c, # yard, first
+          a  # hall, the main one
+          , b # annex
+allow b,  # annex
+      a   # main hall
+      -> c : tcp/443
+allow two -> halls : tcp/80
+"""
+    )
+    done = segc("suggest", "merge", "a", "b", "--write", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [" ".join(line.split()) for line in (tmp_path / "p.seg").read_text().splitlines()]
+    assert lines == [
+        "zone a { subnet 10.0.1.0/24", "subnet 10.0.2.0/24", "}", "zone c { subnet 10.0.3.0/24 }",
+        "set halls = a, # main hall", "# annex", "c # yard",
+        "set two = c, # yard, first", "a # hall, the main one", "# annex",
+        "allow # annex", "a # main hall", "-> c : tcp/443", "allow two -> halls : tcp/80",
+    ]  # fmt: skip
+
+
 def test_a_merger_goes_on_with_who_vouches_and_who_is_let_in(policy: Path) -> None:
     policy.write_text(
         POLICY.replace('  about "Scanners"\n', '  about "Scanners"\n  dot1x user "ana"\n')
