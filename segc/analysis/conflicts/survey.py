@@ -90,7 +90,7 @@ class Survey:
         self.terms: dict[End, list[tuple[str, int]]] = {}  # of ends that list several, each with its own
         self._add_all()
         self._classify()
-        self.zone_names = {number: name for name, number in self.zones.items()}
+        self.zone_names = {number: name for name, number in reversed(self.zones.items())}
         self.people = People(policy, {who for guard in self.guards for who in guard[3:]})
         self._compared: dict[tuple[int, int], bool] = {}
         self._joined: dict[tuple[int, int], int] = {}
@@ -103,11 +103,11 @@ class Survey:
             found = self.by_flow[flow] = list(self._clauses(flow))
             self.clauses += found
         everything = self.services.number(ANY_SERVICE)
-        for zone in self.policy.zones.values():
+        for name, zone in self.policy.zones.items():
             space = zone.space - self.own
             if not space:
                 continue
-            within = self.zones[zone.name] = self._expression(space, "")
+            within = self.zones[name] = self._expression(space, "")
             if not zone.isolated:
                 self.clauses.append(Clause(within, within, everything, 0, zone))
         lists = {id(end): end for flow in self.by_flow for end in flow.ends if len(end.parts) == 1}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from segc.analysis.conflicts.atoms import bits
+from segc.analysis.conflicts.atoms import bits, low_bit
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.moments import ALWAYS, moment
 from segc.analysis.conflicts.people import Person, Who
@@ -47,13 +47,8 @@ class Wording:
     @cached_property
     def _hosts(self) -> dict[PrefixSet, str]:
         zones, own = self.survey.policy.zones.values(), self.survey.own
-        return {host.space - own: f"{zone.name}.{host.name}" for zone in zones for host in zone.hosts}
-
-    @cached_property
-    def _zone_at(self) -> list[int]:
-        """The expression of the zone that each class lies in; -1 without one."""
-        names = self.survey.zone_names
-        return [next((each for each in members if each in names), -1) for members in self.survey.members]
+        names = [(host.space - own, f"{zone.name}.{host.name}") for zone in zones for host in zone.hosts]
+        return dict(reversed(names))
 
     def region(self, region: Region) -> str:
         """`group finance in vpn -> finance.erp : tcp/443`."""
@@ -72,27 +67,59 @@ class Wording:
         return f"{' and '.join(map(str, sorted(who.subjects)))} in {place}" if who.subjects else place
 
     def _places(self, mask: int) -> list[str]:
-        """A mask as gateways, whole zones, hosts, and what is left of it."""
-        survey, held = self.survey, list(bits(mask))
-        present = set(held)
+        """A mask as gateways, zones and their hosts, and what is left of it."""
         texts: list[str] = []
         rest: list[PrefixSet] = []
-        named: set[int] = set()
-        for index in held:
-            zone = self._zone_at[index]
-            if zone in named:
-                continue
-            space = survey.spaces[index]
-            if index in survey.gateways:
-                texts.append(f"gateway {survey.gateways[index]}")
-            elif zone >= 0 and present.issuperset(survey.holders[zone]):
-                named.add(zone)
-                texts.append(survey.zone_names[zone])
-            elif space in self._hosts:
-                texts.append(self._hosts[space])
+        while mask:
+            index = low_bit(mask)
+            zone = self._zone_at(index, mask)
+            part = 1 << index if zone < 0 else mask & self.survey.masks[zone]
+            mask &= ~part
+            if index in self.survey.gateways:
+                texts.append(f"gateway {self.survey.gateways[index]}")
+            elif zone < 0:
+                rest.append(self.survey.spaces[index])
+            else:
+                named, loose = self._part(zone, part)
+                texts += named
+                rest.append(loose)
+        left = union(rest)
+        return [*texts, str(left)] if left else texts
+
+    def _zone_at(self, index: int, mask: int) -> int:
+        """The expression of the zone that a class lies in, of several one that the mask holds; -1 without."""
+        masks, names = self.survey.masks, self.survey.zone_names
+        zones = [each for each in self.survey.members[index] if each in names]
+        return min(zones, key=lambda each: (masks[each] & ~mask != 0, self._order[each]), default=-1)
+
+    @cached_property
+    def _order(self) -> dict[int, int]:
+        """The place of each zone in the policy, by its expression."""
+        return {number: place for place, number in reversed(list(enumerate(self.survey.zones.values())))}
+
+    def _part(self, zone: int, part: int) -> tuple[list[str], PrefixSet]:
+        """What a mask holds of a zone: all of it, hosts, all but hosts, or hosts and other addresses."""
+        survey = self.survey
+        name, outside = survey.zone_names[zone], survey.masks[zone] & ~part
+        if not outside:
+            return [name], PrefixSet()
+        hosts, loose = self._hosts_of(part)
+        if loose:
+            without, others = self._hosts_of(outside)
+            if not others and len(without) <= NAMED:
+                return [f"{name} except {', '.join(without)}"], PrefixSet()
+        return hosts, loose
+
+    def _hosts_of(self, mask: int) -> tuple[list[str], PrefixSet]:
+        """The hosts that are classes of a mask, and the other addresses."""
+        names: list[str] = []
+        rest: list[PrefixSet] = []
+        for space in (self.survey.spaces[index] for index in bits(mask)):
+            if space in self._hosts:
+                names.append(self._hosts[space])
             else:
                 rest.append(space)
-        return [*texts, str(union(rest))] if rest else texts
+        return names, union(rest)
 
     def witness(self, gap: Gap) -> Witness:
         source, destination = self._addresses(gap)

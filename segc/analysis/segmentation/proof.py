@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from segc.analysis.segmentation.difference import Change, Comparison
 from segc.analysis.segmentation.edits import Files, reread
 from segc.analysis.segmentation.merging import said
-from segc.analysis.segmentation.wording import listed
+from segc.analysis.segmentation.wording import regions
 from segc.diagnostics.model import Diagnostic, Severity
 from segc.policy.model import Flow, Policy
 from segc.policy.resolve import resolve
@@ -35,7 +35,9 @@ class Proof:
             yield "proved: the edited policy means the same, packet for packet"
         for verb, changes in (("opens", self.opened), ("closes", self.closed)):
             if changes and self.comparison is not None:
-                yield f"proved: it {verb} {listed(changes, self.comparison)}"
+                yield f"proved: it {verb}"
+                yield from (f"  {each}" for each in regions(changes, self.comparison))
+                yield f"  such as {self.comparison.witness(changes[0]).text}"
         if (self.opened or self.closed) and not self.errors:
             yield "and nothing else"
 

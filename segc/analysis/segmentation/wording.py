@@ -28,9 +28,14 @@ def certificate(merged: Merger) -> tuple[str, ...]:
 
 def listed(changes: Sequence[Change], comparison: Comparison) -> str:
     """Regions of traffic, the first few, with one packet."""
-    texts = list(dict.fromkeys(comparison.wording.region(change.region) for change in changes))
+    texts = regions(changes, comparison)
     more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     return f"{'; '.join(texts[:SHOWN])}{more} (such as {comparison.witness(changes[0]).text})"
+
+
+def regions(changes: Sequence[Change], comparison: Comparison) -> list[str]:
+    """Regions of traffic, all of them."""
+    return list(dict.fromkeys(comparison.wording.region(change.region) for change in changes))
 
 
 def _exposure(merged: Merger) -> str:

@@ -147,9 +147,16 @@ def test_the_diff_is_what_patch_takes(policy: Path, tmp_path: Path) -> None:
 
 def test_a_merger_that_changes_something_says_all_of_it(policy: Path) -> None:
     done = segc("suggest", "merge", "desks", "mail", cwd=policy.parent)
-    assert "proved: it opens" in done.stdout
-    assert "and nothing else" in done.stdout
-    shown = re.search(r"proved: it opens .*\(such as (\S+) -> (\S+) (\S+?)\)", done.stdout)
+    opened = done.stdout.partition("# proved: it opens\n")[2].partition("# and nothing else\n")[0]
+    assert {line.removeprefix("#   ") for line in opened.splitlines()[:-1]} == {
+        "desks -> mail : any",
+        "mail -> desks : any",
+        "mail -> printers, scanners : tcp/631",
+        "mail -> scanners.a : tcp/22",
+        "printers -> desks : tcp/587",
+        "scanners -> desks : tcp/587",
+    }
+    shown = re.search(r"such as (\S+) -> (\S+) (\S+)$", opened)
     assert shown is not None
     asked = segc("trace", "p.seg", *shown.groups(), "--format", "json", cwd=policy.parent)
     assert '"verdict": "deny"' in asked.stdout
