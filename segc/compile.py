@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from segc import __version__
 from segc.analysis import CHECKS
+from segc.analysis.conflicts.expired import check_expired
 from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic, Severity
 from segc.policy.model import Policy
@@ -52,8 +53,16 @@ class Build:
     proved: bool
 
 
-def check(files: Parsed, memo: Memo = FORGETFUL, progress: Progress = lambda stage: None) -> Checked:
-    """Resolve what was read and run every check on it, unless names or values are wrong."""
+def check(
+    files: Parsed,
+    memo: Memo = FORGETFUL,
+    progress: Progress = lambda stage: None,
+    now: int | None = None,
+) -> Checked:
+    """Resolve what was read and run every check on it, unless names or values are wrong.
+
+    With `now`, in Unix time, also say what has expired by then; nothing else depends on a clock.
+    """
     progress("resolving names")
     policy, diagnostics = resolve([file for _, file in files], memo)
     checked = Checked(policy, diagnostics)
@@ -62,6 +71,8 @@ def check(files: Parsed, memo: Memo = FORGETFUL, progress: Progress = lambda sta
     for number, each in enumerate(CHECKS, start=1):
         progress(f"checking {number} of {len(CHECKS)}")
         diagnostics += tuple(each(policy))
+    if now is not None:
+        diagnostics += tuple(check_expired(policy, now))
     return Checked(policy, diagnostics)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ def read(paths: Sequence[str], progress: Callable[[str], None], checks: bool = T
     if any(each.severity is Severity.ERROR for each in found.diagnostics):
         return Reading(found, None, (*found.diagnostics, *_besides(found)))
     if checks:
-        checked = compile.check(found.files, found.memo, progress)
+        checked = compile.check(found.files, found.memo, progress, int(time.time()))
         return Reading(found, checked.policy, (*found.diagnostics, *checked.diagnostics))
     policy, diagnostics = resolve([file for _, file in found.files], found.memo)
     return Reading(found, policy, (*found.diagnostics, *diagnostics))

@@ -74,6 +74,7 @@ RULES: dict[str, Rule] = {
     "SEG315": Rule("revoked-too-late", "error"),
     "SEG316": Rule("session-bounds-nobody", "warning"),
     "SEG317": Rule("impossible-posture", "error"),
+    "SEG318": Rule("expired-flow", "note"),
     "SEG401": Rule("equivalent-zones", "warning"),
     "SEG402": Rule("nearly-equivalent-zones", "note"),
     "SEG403": Rule("zone-for-one-host", "note"),

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segc.analysis.conflicts import check_conflicts
+from segc.analysis.conflicts.expired import check_expired
 from segc.analysis.conflicts.moments import Times, _week, moment, without
 from segc.diagnostics.model import Severity
 from segc.policy import calendar
@@ -49,6 +50,33 @@ def one(text, zones=ZONES):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_samples_hold_nothing_but_notes(name):
     assert [d.message for d in check_conflicts(sample(name)) if d.severity is not Severity.NOTE] == []
+
+
+# ---- expired
+
+
+@pytest.mark.parametrize(
+    ("options", "day", "over"),
+    [
+        ("until 2026-03-29", "2026-03-29T23:59:59+02:00", False),
+        ("until 2026-03-29", "2026-03-30T00:00:00+02:00", True),
+        ("from 2026-04-01 until 2026-04-30", "2026-01-01T00:00:00+01:00", False),
+        ("when mon-fri until 2026-03-29", "2026-03-27T23:59:59+01:00", False),  # a Sunday, so no day is left
+        ("when mon-fri until 2026-03-29", "2026-03-28T00:00:00+01:00", True),
+        (
+            "when sun 02:00-03:00 from 2026-03-29 until 2026-03-29",
+            "2027-01-01T00:00:00+01:00",
+            False,
+        ),  # SEG302
+        ("from 2026-01-01", "2030-01-01T00:00:00+01:00", False),
+    ],
+)
+@pytest.mark.parametrize("word", ["allow", "deny", "staged deny"])
+def test_a_flow_whose_time_is_over_has_expired(options, day, over, word):
+    text = f'{ZONES}\ntimezone "Europe/Berlin"\n{word} it -> hr : tcp/22 {options}\n'
+    policy, _ = resolve([parse(SourceFile("policy.seg", text))[0]])
+    told = list(check_expired(policy, int(datetime.fromisoformat(day).timestamp())))
+    assert [each.code for each in told] == ["SEG318"] * over
 
 
 # ---- dead
