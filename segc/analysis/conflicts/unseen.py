@@ -1,7 +1,9 @@
 """Verdicts between hosts of one VLAN that nothing on the way can give (`SEG310`).
 
 Frames within a VLAN pass switches and bridges, never a gateway's ruleset. A deny among its hosts holds only
-where no port forwards to another: where every port of the zone that the policy describes is isolated.
+where no port forwards to another: where every port of the zone that the policy describes is isolated. A zone
+without a VLAN may be tunnels that all end at the gateway; that it is a link shows where hosts have MAC
+addresses or lease their own.
 """
 
 from __future__ import annotations
@@ -25,20 +27,38 @@ def check_unseen(context: Context, losses: Losses) -> Iterator[Diagnostic]:
     closed = apart(policy)
     ports = _ports(policy)
     attached = {a.zone for gateway in policy.gateways.values() for a in gateway.attachments}
-    vlans = [zone for zone in policy.zones.values() if zone.vlan is not None and not zone.external]
-    for zone in vlans:
-        if zone.name in closed and zone.name in attached and not ports.get(zone.name):
-            yield _nobody(zone)
+    links = _links(policy)
+    for name, link in links.items():
+        zone = policy.zones[name]
+        shut = name in closed or (zone.isolated and zone.vlan is None)
+        if shut and name in attached and not ports.get(name):
+            yield _nobody(zone, link)
     shared = {
         context.survey.zones[zone.name]: zone
-        for zone in vlans
+        for zone in map(policy.zones.__getitem__, links)
         if zone.name in context.survey.zones
         and not zone.isolated
         and not _all_isolated(ports.get(zone.name, []))
     }
     for flow in context.enforced("deny"):
         if flow not in losses.never:
-            yield from _within(flow, shared, context)
+            yield from _within(flow, shared, links, context)
+
+
+def _links(policy: Policy) -> dict[str, str]:
+    """The zones whose hosts reach each other past any gateway, each with what shows it."""
+    leased = {zone for gateway in policy.gateways.values() for zone in gateway.dhcp_zones}
+    found = {}
+    for zone in policy.zones.values():
+        if zone.external:
+            continue
+        if zone.vlan is not None:
+            found[zone.name] = f"VLAN {zone.vlan}"
+        elif zone.name in leased:
+            found[zone.name] = "the link on which they lease addresses"
+        elif any(host.mac for host in zone.hosts):
+            found[zone.name] = "the link on which they have MAC addresses"
+    return found
 
 
 def _ports(policy: Policy) -> dict[str, list[Port]]:
@@ -57,17 +77,19 @@ def _all_isolated(ports: list[Port]) -> bool:
     return bool(access) and all(port.isolated for port in access)
 
 
-def _nobody(zone: Zone) -> Diagnostic:
+def _nobody(zone: Zone, link: str) -> Diagnostic:
     return finding(
         "SEG310",
         f"nothing that the policy describes keeps hosts of zone `{zone.name}` apart",
         zone.span,
-        f"`intra deny`, but no switch or bridge has a port in VLAN {zone.vlan}",
+        f"`intra deny`, but no switch or bridge is described that carries {link}",
         help="describe the switch that its hosts are plugged into, or set up isolated ports on it yourself",
     )
 
 
-def _within(flow: Flow, shared: dict[int, Zone], context: Context) -> Iterator[Diagnostic]:
+def _within(
+    flow: Flow, shared: dict[int, Zone], links: dict[str, str], context: Context
+) -> Iterator[Diagnostic]:
     """The zones inside which an enforced deny forbids what could pass."""
     survey = context.survey
     told: dict[Zone, tuple[Region, Gap]] = {}
@@ -84,10 +106,12 @@ def _within(flow: Flow, shared: dict[int, Zone], context: Context) -> Iterator[D
                     if gap is not None:
                         told[zone] = part, gap
     if told:
-        yield _paper(flow, told, context)
+        yield _paper(flow, told, links, context)
 
 
-def _paper(flow: Flow, told: dict[Zone, tuple[Region, Gap]], context: Context) -> Diagnostic:
+def _paper(
+    flow: Flow, told: dict[Zone, tuple[Region, Gap]], links: dict[str, str], context: Context
+) -> Diagnostic:
     wording = context.wording
     part, gap = next(iter(told.values()))
     names = sorted(zone.name for zone in told)
@@ -97,7 +121,7 @@ def _paper(flow: Flow, told: dict[Zone, tuple[Region, Gap]], context: Context) -
         f"no gateway sees what this deny forbids between hosts of {where}",
         flow.span,
         f"denies {wording.region(part)}",
-        also=wording.labels(told, lambda zone: f"VLAN {zone.vlan} joins them"),
-        notes=(f"for instance: {wording.witness(gap).text} is denied on paper, and stays inside the VLAN",),
+        also=wording.labels(told, lambda zone: f"{links[zone.name]} joins them"),
+        notes=(f"for instance: {wording.witness(gap).text} is denied on paper, and passes no gateway",),
         help="give these hosts a zone of their own, isolate the ports, or take the zone out with `except`",
     )

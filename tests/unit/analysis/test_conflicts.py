@@ -267,6 +267,35 @@ def test_intra_deny_needs_something_that_keeps_apart():
     assert found("switch sw { platform openwrt  port p1-4 zone lab  port p9 trunk lab, it }\n", closed) == []
 
 
+HOME = """
+zone home { subnet 10.0.1.0/24  host tv = 10.0.1.9  host nas = 10.0.1.8 }
+zone net { external }
+gateway gw {
+  interface lan0 { zone home }  interface wan0 { zone net }
+  address home 10.0.1.1/24
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "codes"),
+    [
+        ("", "", []),  # for all we know tunnels, which the gateway joins
+        ("address home", "serve dhcp to home  address home", ["SEG310"]),
+        ("10.0.1.9", "10.0.1.9 { mac 02:00:00:00:00:01 }", ["SEG310"]),
+    ],
+)
+def test_a_link_without_a_vlan_is_one_where_hosts_lease_or_have_macs(old, new, codes):
+    home = HOME.replace(old, new, 1)
+    told = check("deny home.tv -> home.nas : any\n", home)[1]
+    assert [each.code for each in told] == codes
+    assert [each.notes[0].split(" is ")[0] for each in told] == [
+        "for instance: 10.0.1.9 -> 10.0.1.8 tcp/445" for _ in codes
+    ]
+    closed = home.replace("zone home {", "zone home { intra deny ")
+    assert [each.code for each in check("", closed)[1]] == codes
+
+
 # ---- moments
 
 ZONE_NAMES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
