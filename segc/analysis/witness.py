@@ -9,7 +9,7 @@ from segc.policy.claims import Claims, Situation
 from segc.space.addresses import address_text
 from segc.space.services import ServiceSet
 from segc.space.traffic import Box
-from segc.space.typical import typical
+from segc.space.typical import typical, typical_service
 
 
 def witness(box: Box) -> str:
@@ -32,7 +32,7 @@ def _ends(box: Box) -> tuple[str, str]:
 
 
 def first_service(services: ServiceSet) -> str:
-    protocol, value = services.first()
+    protocol, value = typical_service(services)
     return str(ServiceSet(((protocol, ((value, value),)),)))
 
 

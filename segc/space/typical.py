@@ -1,10 +1,14 @@
-"""Addresses to show people: of a set of them, those that a host is likely to have."""
+"""Addresses and services to show people: of a set of them, those that are likely."""
 
 from __future__ import annotations
 
 from ipaddress import ip_network
 
 from segc.space.intervals import Interval, Intervals, normalize, subtract
+from segc.space.protocols import PORT_NUMBERS
+from segc.space.services import ServiceSet
+
+TCP, SMB = 6, 445  # what moves sideways most
 
 # This network, loopback, link-local, multicast and the rest (RFC 6890): they cross no gateway.
 RESERVED = {
@@ -27,3 +31,16 @@ def typical(ranges: Intervals, family: int) -> Interval:
     if last - first < HOSTS - 1:
         return first, last
     return first + (first % 256 == 0), last - (last % 256 == 255)
+
+
+def typical_service(services: ServiceSet) -> tuple[int, int]:
+    """Protocol and value of a set that is not empty, of TCP where it has any."""
+    tcp = services.values(TCP)
+    return (TCP, typical_value(TCP, *tcp[0])) if tcp else services.first()
+
+
+def typical_value(protocol: int, first: int, last: int) -> int:
+    """A value of a stretch: not port 0, which no program asks for, if there is another."""
+    if protocol not in PORT_NUMBERS or first:
+        return first
+    return SMB if last >= SMB else min(last, 1)

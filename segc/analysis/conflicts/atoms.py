@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
 from segc.space.services import ANY_SERVICE, ServiceSet, domain, union
+from segc.space.typical import TCP, typical_value
 
 NOT_IN = {4: ServiceSet(((58, domain(58)),)), 6: ServiceSet(((1, domain(1)),))}  # ICMP of the other family
 MASKS_KEPT = 64 << 20  # bytes
@@ -87,9 +88,14 @@ class Services:
                 yield from (ServiceSet(((protocol, (pair,)),)) for pair in values)
 
     def first(self, mask: int) -> tuple[int, int]:
-        """Protocol and value of the lowest atom of a mask."""
-        edge = self._edges[low_bit(mask)]
-        return edge >> 16, edge & 0xFFFF
+        """Protocol and value of the lowest atom of a mask, of TCP where it has any."""
+        at = low_bit(mask & self._tcp or mask)
+        protocol, value = divmod(self._edges[at], 1 << 16)
+        return protocol, typical_value(protocol, value, (self._edges[at + 1] - 1) & 0xFFFF)
+
+    @cached_property
+    def _tcp(self) -> int:
+        return self._make(ServiceSet(((TCP, domain(TCP)),)))
 
     def of_mask(self, mask: int) -> ServiceSet:
         """The set that a mask stands for."""

@@ -21,6 +21,7 @@ from segc.analysis.conflicts.atoms import low_bit
 from segc.analysis.conflicts.moments import Times
 from segc.analysis.conflicts.people import NO_SUBJECTS, Person
 from segc.analysis.conflicts.survey import Clause, Guard, Region, Survey
+from segc.space.typical import typical_service
 
 Wanted = Callable[[Clause], bool]
 KEPT = 1 << 20  # expressions near others that are remembered, some 80 bytes each
@@ -113,7 +114,7 @@ class Cover:
             return None, []
         source, destination, services = pair
         if not any(map(wanted, self.index.at(source, destination))):
-            gap = self._anyone(source, destination, services.first(), clause.guard)
+            gap = self._anyone(source, destination, typical_service(services), clause.guard)
             return gap, []
         return self.of_region(self.survey.region(clause), wanted)
 

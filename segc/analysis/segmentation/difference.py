@@ -16,8 +16,7 @@ from segc.analysis.conflicts.wording import Witness, Wording
 from segc.policy.model import Flow, Policy, Zone
 from segc.space.intervals import contains
 from segc.space.prefixes import EMPTY, PrefixSet
-
-TCP, SMB = 6, 445  # what moves sideways most
+from segc.space.typical import SMB, TCP
 
 
 @dataclass(frozen=True, slots=True)
