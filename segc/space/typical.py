@@ -34,9 +34,9 @@ def typical(ranges: Intervals, family: int) -> Interval:
 
 
 def typical_service(services: ServiceSet) -> tuple[int, int]:
-    """Protocol and value of a set that is not empty, of TCP where it has any."""
-    tcp = services.values(TCP)
-    return (TCP, typical_value(TCP, *tcp[0])) if tcp else services.first()
+    """Protocol and value of a set that is not empty, of TCP where it has any but port 0."""
+    tcp = next((each for each in services.values(TCP) if each[1]), None)
+    return (TCP, typical_value(TCP, *tcp)) if tcp else services.first()
 
 
 def typical_value(protocol: int, first: int, last: int) -> int:

@@ -88,14 +88,15 @@ class Services:
                 yield from (ServiceSet(((protocol, (pair,)),)) for pair in values)
 
     def first(self, mask: int) -> tuple[int, int]:
-        """Protocol and value of the lowest atom of a mask, of TCP where it has any."""
+        """Protocol and value of the lowest atom of a mask, of TCP where it has any but port 0."""
         at = low_bit(mask & self._tcp or mask)
         protocol, value = divmod(self._edges[at], 1 << 16)
         return protocol, typical_value(protocol, value, (self._edges[at + 1] - 1) & 0xFFFF)
 
     @cached_property
     def _tcp(self) -> int:
-        return self._make(ServiceSet(((TCP, domain(TCP)),)))
+        mask = self._make(ServiceSet(((TCP, domain(TCP)),)))
+        return mask & mask - 1 if TCP << 16 | 1 in self._edges else mask  # without port 0 where it is an atom
 
     def of_mask(self, mask: int) -> ServiceSet:
         """The set that a mask stands for."""
