@@ -41,16 +41,20 @@ CHECKS = (
 def check_segmentation(policy: Policy) -> Iterator[Diagnostic]:
     """`SEG401` to `SEG412`: warnings and notes."""
     outline = Outline(policy)
-    same = list(same_zones(outline))
-    yield from map(told, same)
-    yield from check_near(outline, {merged.second.name for merged in same})
+    taken: set[str] = set()
+    for merged in same_zones(outline):  # each holds a survey, so none is kept
+        taken.add(merged.second.name)
+        yield told(merged)
+    yield from check_near(outline, taken)
     for check in CHECKS:
         yield from check(outline)
 
 
 def suggestions(outline: Outline) -> Iterator[tuple[str, Merger]]:
     """The zones of `SEG401` and `SEG402`, each pair with what tells them apart."""
-    same = list(same_zones(outline))
-    yield from (("the same", merged) for merged in same)
-    for merged, statements in nearly_same(outline, {each.second.name for each in same}):
+    taken: set[str] = set()
+    for merged in same_zones(outline):
+        taken.add(merged.second.name)
+        yield "the same", merged
+    for merged, statements in nearly_same(outline, taken):
         yield f"nearly the same, {statements} said of one only", merged
