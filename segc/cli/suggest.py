@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import click
 
+from segc.analysis.reach.exposure import Exposure
 from segc.analysis.segmentation import suggestions
 from segc.analysis.segmentation.alike import merge
 from segc.analysis.segmentation.edits import Files, apply, deletions, merged
 from segc.analysis.segmentation.outline import Outline
 from segc.analysis.segmentation.proof import prove
-from segc.analysis.segmentation.reach import Reach
 from segc.analysis.segmentation.wording import certificate, some
 from segc.cli import options
 from segc.cli.file import replace_file
@@ -96,7 +96,7 @@ def exposure(paths: tuple[str, ...], color: str) -> None:
     zones that stay out of reach, on average: 100 means that nothing leads anywhere.
     """
     _, policy = _read(paths, color)
-    say(_exposure(Outline(policy)))
+    say(_exposure(Exposure(policy)))
 
 
 def _read(paths: tuple[str, ...], color: str) -> tuple[Reading, Policy]:
@@ -116,14 +116,13 @@ def _overview(outline: Outline) -> str:
     return "".join(f"{line}\n" for line in lines or ["no two zones are the same to the policy, or nearly"])
 
 
-def _exposure(outline: Outline) -> str:
-    reach = Reach(outline)
+def _exposure(exposure: Exposure) -> str:
     rows: list[tuple[str, ...]] = [("", "one hop", "two", "any number")]
-    for zone in outline.inner:
-        counts = (len(reach.zones(cells, but=zone)) for cells in reach.of_zone(zone))
-        rows.append((outline.zones[zone].name, *map(str, counts)))
-    for name in outline.policy.groups:
-        counts = (len(reach.zones(cells)) for cells in reach.of_group(name))
+    for zone in exposure.inner:
+        counts = (len(exposure.zones(mask, but=zone)) for mask in exposure.of_zone(zone))
+        rows.append((zone, *map(str, counts)))
+    for name in exposure.survey.policy.groups:
+        counts = (len(exposure.zones(mask)) for mask in exposure.of_group(name))
         rows.append((f"group {name}", *map(str, counts)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = (
@@ -132,7 +131,7 @@ def _exposure(outline: Outline) -> str:
         )
         for row in rows
     )
-    score = f"least privilege: {reach.score():.0f} of 100, over {some(len(outline.inner), 'zone')}"
+    score = f"least privilege: {exposure.score():.0f} of 100, over {some(len(exposure.inner), 'zone')}"
     return "".join(f"{line.rstrip()}\n" for line in [*table, "", score])
 
 

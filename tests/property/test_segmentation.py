@@ -14,11 +14,12 @@ from itertools import combinations, product
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from segc.analysis.reach.exposure import Exposure
 from segc.analysis.segmentation.alike import kinds, merge, parted
 from segc.analysis.segmentation.difference import Change, Comparison
 from segc.analysis.segmentation.equivalent import same_zones
+from segc.analysis.segmentation.onehop import OneHop
 from segc.analysis.segmentation.outline import Outline
-from segc.analysis.segmentation.reach import Reach
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile
@@ -314,15 +315,16 @@ def test_reach_is_what_hopping_from_address_to_address_gives(spec: Spec) -> None
     for packet in packets(list(places)):
         if any(verdicts(spec, packet)):
             hops[places[packet[0]]].update(each for each in places if places[each] == places[packet[1]])
-    outline = Outline(policy)
-    reach = Reach(outline)
-    for number, zone in enumerate(outline.zones):
+    exposure, nearby, outline = Exposure(policy), OneHop(Outline(policy)), Outline(policy)
+    for number, zone in enumerate(policy.zones.values()):
         start = {place for place in places if place in zone.space}
         one = set().union(*(hops[places[place]] for place in start))
         two = one | set().union(*(hops[places[place]] for place in one))
         every = two
         while (more := every | set().union(*(hops[places[place]] for place in every))) != every:
             every = more
-        for mask, expected in zip(reach.of_zone(number), (one, two, every), strict=True):
-            space = outline.space_of(mask)
+        for mask, expected in zip(exposure.of_zone(zone.name), (one, two, every), strict=True):
+            space = exposure.survey.space_of(mask)
             assert {place for place in places if place in space} == expected, zone.name
+        space = outline.space_of(nearby.surely(number))
+        assert {place for place in places if place in space} <= one, zone.name

@@ -136,6 +136,9 @@ def _cut(box: Box, denies: list[Clause], survey: Survey) -> list[tuple[Box, tupl
         taken, always = box_of(deny, survey), survey.implies(box.guard, deny.guard)
         cut: list[tuple[Box, tuple[Clause, ...]]] = []
         for piece, partly in pieces:
+            if not (piece.source & taken.source and piece.destination & taken.destination):
+                cut.append((piece, partly))  # most are, and need no services compared
+                continue
             inner = piece & taken
             cut += [(rest, partly) for rest in piece.outside(inner)]
             if inner.source and inner.destination and inner.services and not always:

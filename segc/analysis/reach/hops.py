@@ -92,6 +92,10 @@ class Hops:
             known = self._grants[clause] = tuple(of_clause(clause, self.context))
         return known
 
+    def clauses(self) -> Iterator[Clause]:
+        """All that opens anything."""
+        yield from (each for found in self._by_end[0].values() for each in found)
+
     def _clauses(self, node: int, back: bool) -> Iterator[Clause]:
         """What leads on from a class; with `back`, what leads to it."""
         by_end = self._by_end[back]

@@ -55,16 +55,22 @@ class Matrix:
         yield from (each for each in self.survey.clauses if not isinstance(each.by, Flow))
 
     def _of_groups(self) -> Iterator[tuple[Place, Grant]]:
-        """What flows open to members of each group that they do not open to a mere address."""
-        guards = self.survey.guards
-        personal = [each for each in self._clauses() if guards[each.guard].source.subjects]
         for name in self.context.policy.groups:
-            who = guards[self.guard_of(name)].source
-            box = Box(EVERY, EVERY, ANY_SERVICE, self.guard_of(name))
-            for clause in personal:
-                if speaks_of(who, guards[clause.guard].source, self.context):
-                    for grant in within(box, clause, self.context):
-                        yield Place("group", name), grant
+            yield from ((Place("group", name), grant) for grant in self.of_group(name))
+
+    def of_group(self, name: str) -> Iterator[Grant]:
+        """What flows open to members of a group that they do not open to a mere address."""
+        guards, number = self.survey.guards, self.guard_of(name)
+        box = Box(EVERY, EVERY, ANY_SERVICE, number)
+        for clause in self._personal:
+            if speaks_of(guards[number].source, guards[clause.guard].source, self.context):
+                yield from within(box, clause, self.context)
+
+    @cached_property
+    def _personal(self) -> list[Clause]:
+        """What asks the source for a session."""
+        guards = self.survey.guards
+        return [each for each in self._clauses() if guards[each.guard].source.subjects]
 
     def guard_of(self, group: str) -> int:
         """The number of the guard that asks for members of a group."""

@@ -2,7 +2,7 @@
 
 `Outline` is what the checks share; each is in a file of its own and speaks up beyond a threshold of
 `policy.limits`, with its figure, the cost and the benefit. What a merger of zones would do is computed
-exactly (`merging`, `difference`), and so is what can be reached from where (`reach`).
+exactly (`merging`, `difference`); what can be reached from where is `segc.analysis.reach`'s.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterator
 
+from segc.analysis.segmentation.onehop import OneHop
 from segc.analysis.segmentation.outline import Outline
-from segc.analysis.segmentation.reach import Reach
 from segc.analysis.segmentation.wording import listing
 from segc.diagnostics.model import Diagnostic, finding
 
@@ -19,7 +19,7 @@ def check_blast(outline: Outline) -> Iterator[Diagnostic]:
     others, most = len(outline.inner) - 1, outline.limits["blast-radius"]
     if others + 1 < FEWEST:
         return
-    reach = Reach(outline)
+    reach = OneHop(outline)
     cells = {zone: reach.surely(zone) for zone in outline.inner}
     bounds = sorted((-reach.runs(reached).bit_count(), zone) for zone, reached in cells.items())
     wide: list[tuple[int, int, list[int]]] = []

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from segc.analysis.reach.exposure import Exposure
 from segc.analysis.segmentation import check_segmentation
-from segc.analysis.segmentation.outline import Outline
-from segc.analysis.segmentation.reach import Reach
 from segc.diagnostics.codes import RULES
 from segc.diagnostics.explain import explanation
 from segc.diagnostics.model import Diagnostic
@@ -192,17 +191,17 @@ def test_broad_flows(flow: str, words: str) -> None:
 def test_reach_of_groups_is_what_membership_opens() -> None:
     policy = policy_of("""
     zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } zone c { subnet 10.0.3.0/24 }
-    group g { user "x@x.example" } group other { user "y@x.example" }
+    group g { user "x@x.example" } group other { user "y@x.example" } group both { group g, other }
     allow group g in a -> b : tcp/22
+    allow group both in a -> c : tcp/80 require mfa
     allow b -> c : tcp/22
     deny a -> b : tcp/1-21
     """)
-    outline = Outline(policy)
-    reach = Reach(outline)
-    names = [[outline.zones[zone].name for zone in reach.zones(cells)] for cells in reach.of_group("g")]
-    assert names == [["b"], ["b", "c"], ["b", "c"]]
-    assert reach.of_group("other") == (0, 0, 0)
-    assert round(reach.score()) == 50  # a reaches b and c, b reaches c, c nothing: 3 of 6
+    exposure = Exposure(policy)
+    assert [exposure.zones(mask) for mask in exposure.of_group("g")] == [["b", "c"]] * 3
+    assert [exposure.zones(mask) for mask in exposure.of_group("other")] == [["c"]] * 3
+    assert [exposure.zones(mask) for mask in exposure.of_group("both")] == [["c"]] * 3  # not all are in g
+    assert round(exposure.score()) == 50  # a reaches b and c, b reaches c, c nothing: 3 of 6
 
 
 def test_a_policy_sets_its_own_limits() -> None:
