@@ -30,7 +30,7 @@ class Threshold:
 
 
 NIST_207 = "NIST SP 800-207 (2020), 2.1 and 3.1.2"
-NIST_125B = "NIST SP 800-125B (2016), 2"
+NIST_125B = "NIST SP 800-125B (2016), on network segmentation"
 PCI = "PCI DSS v4.0.1"
 CIS = "CIS Controls v8.1"
 CISCO = "Cisco SD-Access Segmentation Design Guide (2018)"
