@@ -9,6 +9,7 @@ from typing import NamedTuple
 import click
 
 from segc.diagnostics.suggest import did_you_mean
+from segc.identity.names import person
 from segc.policy import calendar
 from segc.policy.claims import Claims
 from segc.policy.model import Policy, Zone
@@ -155,7 +156,7 @@ def session(
             near = did_you_mean(name, known)
             listed = ", ".join(f"`{each}`" for each in known) or "none"
             raise click.UsageError(f"there is no {what} `{name}`: {near or f'the policy has {listed}'}")
-    return Claims(user, groups, mfa, postures)
+    return Claims(None if user is None else person(user), groups, mfa, postures)
 
 
 def moment(policy: Policy, text: str | None) -> int:

@@ -41,8 +41,8 @@ class Listing:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a policy asks of its directories: `groups` by name, by `directory/name` or by id, and `users`;
-    `patterns` of groups to keep besides."""
+    """What a policy asks of its directories: `groups` by name, by `directory/name` or by id, and `users`
+    as `names.person` has them; `patterns` of groups to keep besides."""
 
     groups: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
@@ -78,9 +78,7 @@ def chosen(directory: str, groups: Iterable[Group], wanted: Wanted) -> dict[str,
 
 def directory_of(name: str, kind: str, source: str, listing: Listing, wanted: Wanted) -> Directory:
     """A listing narrowed to what is wanted, with the members of nested groups. DirectoryError."""
-    spelt = {person(user): user for user in wanted.users}
-    named = {user.id: person(user.name) for user in listing.users if readable(user.name)}
-    users = {each: spelt.get(name, name) for each, name in named.items()}
+    users = {user.id: person(user.name) for user in listing.users if readable(user.name)}
     groups = {group.id: group for group in listing.groups}
     kept = {
         label: DirectoryGroup(label, group.id, tuple(sorted(members(group, groups, users))))

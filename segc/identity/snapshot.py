@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any
 
 from segc.diagnostics.model import Diagnostic, finding
+from segc.identity.names import person
 from segc.identity.position import Step, locate
 from segc.source import SourceFile, Span
 
@@ -182,7 +183,7 @@ def _group(name: str, value: Any, users: frozenset[str], path: tuple[Step, ...])
     found = _object(value, ("id", "members"), path)
     members = _names(found["members"], (*path, "members"))
     if not users.issuperset(members):
-        at = next(n for n, each in enumerate(found["members"]) if each not in users)
+        at = next(n for n, each in enumerate(found["members"]) if person(each) not in users)
         stranger = found["members"][at]
         raise _WrongError(f"`{stranger}` is not among the users of the directory", (*path, "members", at))
     return DirectoryGroup(name, _text(found["id"], (*path, "id")), members)
@@ -208,7 +209,7 @@ def _names(value: Any, path: tuple[Step, ...]) -> tuple[str, ...]:
         raise _WrongError("a list of users is expected here", path)
     for number, each in enumerate(value):
         _text(each, (*path, number))
-    return tuple(sorted(set(value)))
+    return tuple(sorted(set(map(person, value))))
 
 
 def _text(value: Any, path: tuple[Step, ...]) -> str:

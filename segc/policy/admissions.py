@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from segc.diagnostics.model import Label
+from segc.identity.names import person
 from segc.policy.model import Admission, Group, Subject, Zone
 from segc.policy.scope import Findings
 from segc.syntax import tree
@@ -35,8 +36,10 @@ def _admissions(
             _no_mac(zone, given, findings)
         yield Admission(zone.name, None, given.span)
     for word in given.names:
-        if given.kind == "user" or word.text in groups:
-            yield Admission(zone.name, Subject(given.kind, word.text), word.span)
+        if given.kind == "user":
+            yield Admission(zone.name, Subject("user", person(word.text)), word.span)
+        elif word.text in groups:
+            yield Admission(zone.name, Subject("group", word.text), word.span)
         else:
             findings.unknown("group", word, groups)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from segc.diagnostics.model import Label
 from segc.diagnostics.suggest import did_you_mean
+from segc.identity.names import person
 from segc.identity.snapshot import FILE, Snapshot
 from segc.policy.model import Group, Posture, PostureFact, SessionRule
 from segc.policy.nesting import nesting, path_text, report_deep
@@ -92,7 +93,7 @@ def _group(
         members |= new
         waiting.extend(new)
     nodes = [definitions[member] for member in members]
-    listed = frozenset(word.text for node in nodes for word in node.users)
+    listed = frozenset(person(word.text) for node in nodes for word in node.users)
     directories = frozenset(node.directory.text for node in nodes if node.directory)
     known = directories & drawn.keys()
     return Group(

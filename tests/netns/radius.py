@@ -90,6 +90,7 @@ def site(folder: Path, written: Mapping[str, str], people: Mapping[str, str]) ->
     _replace(raddb / "radiusd.conf", r"^raddbdir = .*$", f"raddbdir = {raddb}")
     _replace(raddb / "radiusd.conf", r"^(logdir|run_dir) = .*$", rf"\1 = {folder}")
     _replace(raddb / "radiusd.conf", r"reject_delay = 1$", "reject_delay = 0")
+    _replace(raddb / "mods-available/files", r"^(?=\tfilename = )", '\tkey = "%{tolower:%{User-Name}}"\n')
     _replace(raddb / "sites-available/default", r"^(?=\tPost-Auth-Type REJECT)", "\tsegc\n")
     (raddb / "mods-available/eap").write_text(EAP.replace("CERTS", str(folder / "certs")))
     (raddb / "clients.conf").write_text(CLIENTS)

@@ -20,13 +20,14 @@ zone printers {
   vlan 60 subnet 10.10.60.0/24 dot1x mac
   host lobby = 10.10.60.11 { mac 02:00:00:00:60:0b }
 }
-group hr-staff { user "ana@acme.example", "bo@acme.example" }
+group hr-staff { user "Ana@ACME.example", "bo@acme.example" }
 group finance { user "cem@acme.example" }
 group odd { user "o'brien@acme.example", "host/pc7.acme.example", "björn@acme.example", "a$b~c=d+e-f_g" }
 session finance { max 2h }
 """
 ODD = ["o'brien@acme.example", "host/pc7.acme.example", "björn@acme.example", "a$b~c=d+e-f_g"]
 ANA, BO, CEM, MALLORY = (f"{name}@acme.example" for name in ("ana", "bo", "cem", "mallory"))
+TYPED = "aNA@Acme.example"
 LOBBY, STRANGER = "02000000600b", "02000000600c"
 SUBJECTS = {
     "ana": f"/CN={ANA}",
@@ -49,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.fail(f"`{program}` is missing: apt-get install freeradius freeradius-utils eapoltest")
     found = tmp_path_factory.mktemp("radius")
     radius.certificates(found / "certs", SUBJECTS)
-    people = dict.fromkeys((ANA, BO, CEM, MALLORY, *ODD, LOBBY), "right")
+    people = dict.fromkeys((ANA, TYPED, BO, CEM, MALLORY, *ODD, LOBBY), "right")
     radius.site(found, written(), people)
     return found
 
@@ -82,6 +83,10 @@ def test_people_are_put_into_the_vlan_of_their_zone(server: Server, name: str, v
     assert server.peap(name, "right").vlan == vlan
     assert server.ttls(name, "right").vlan == vlan
     assert not server.peap(name, "wrong").accepted
+
+
+def test_names_have_no_case(server: Server) -> None:
+    assert server.peap(TYPED, "right").vlan == "10"
 
 
 def test_the_switch_asks_again_when_a_session_may_last_no_longer(server: Server) -> None:

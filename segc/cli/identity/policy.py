@@ -15,6 +15,7 @@ from segc.identity.ask import Answer, ask
 from segc.identity.directories import KINDS
 from segc.identity.errors import DirectoryError
 from segc.identity.listing import Wanted
+from segc.identity.names import person
 from segc.identity.settings import Settings, read_settings
 from segc.identity.snapshot import FILE, Snapshot
 from segc.policy.model import Policy
@@ -92,10 +93,14 @@ def _users(files: Sequence[AnyFile]) -> Iterator[str]:
     for file in files:
         for statement in file.rest:
             if isinstance(statement, tree.GroupDef):
-                yield from (word.text for word in statement.users)
+                yield from (person(word.text) for word in statement.users)
+            elif isinstance(statement, tree.ZoneDef):
+                taken_in = (given.names for given in statement.dot1x if given.kind == "user")
+                yield from (person(word.text) for names in taken_in for word in names)
         for flow in file.flows:
-            terms = (*flow.source.terms, *flow.source.excepted, *flow.destination.terms)
-            yield from (term.name.text for term in terms if isinstance(term, tree.UserTerm))
+            ends = (flow.source, flow.destination)
+            terms = (term for end in ends for term in (*end.terms, *end.excepted))
+            yield from (person(term.name.text) for term in terms if isinstance(term, tree.UserTerm))
 
 
 def beside(path: str, name: str) -> Path:

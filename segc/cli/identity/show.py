@@ -9,7 +9,8 @@ import click
 from segc.cli.identity.policy import drawn, lock_of, policy_option
 from segc.cli.terminal import emit, say
 from segc.diagnostics.measure import printable
-from segc.identity.snapshot import Directory, Snapshot, key, snapshot_text
+from segc.identity.names import person
+from segc.identity.snapshot import Directory, Snapshot, snapshot_text
 
 
 @click.command("show")
@@ -44,10 +45,10 @@ def _about(name: str, snapshot: Snapshot) -> Iterator[str]:
         yield f"{group.name}  {group.id}  {_counted(len(group.members))}"
         yield from (f"  {each}" for each in group.members)
     for directory in snapshot.directories:
-        person = next((user for user in directory.users if key(user) == key(name)), None)
-        if person:
-            groups = [group.name for group in directory.groups if person in group.members]
-            yield f"{person}  {directory.name}  {', '.join(groups) or 'in no group'}"
+        user = person(name)
+        if user in directory.users:
+            groups = [group.name for group in directory.groups if user in group.members]
+            yield f"{user}  {directory.name}  {', '.join(groups) or 'in no group'}"
 
 
 def _counted(number: int) -> str:

@@ -74,7 +74,7 @@ def test_every_condition_that_fails_is_told(ask):
         "posture managed is missing",
         "it is outside its hours",
     ]
-    met = ["--user", "ana@acme.example", "--mfa", "--posture", "managed", *WORKDAY]
+    met = ["--user", "Ana@Acme.example", "--mfa", "--posture", "managed", *WORKDAY]
     assert ask("vpn", "finance", "https", *met)["verdict"] == "allow"
     assert ask("vpn", "finance", "https", "--group", "staff", *met[2:])["verdict"] == "allow"
     for left_out in (0, 2, 3, 5):

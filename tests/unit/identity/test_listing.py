@@ -62,12 +62,12 @@ def test_only_what_is_wanted_is_kept() -> None:
     users = tuple(User(str(number), name) for number, name in enumerate(names, 1))
     groups = (Group("g1", "Sales", ("1", "4", "5")), Group("g2", "Other", ("2",)), Group("g3", "sg-x", ()))
     listing = Listing(users, groups)
-    found = made(listing, groups=frozenset({"corp/SALES", "G2"}), users=frozenset({"Cy", "nobody"}))
+    found = made(listing, groups=frozenset({"corp/SALES", "G2"}), users=frozenset({"cy", "nobody"}))
     assert [(each.name, each.id, each.members) for each in found.groups] == [
         ("Sales", "g1", ("ana@x.example",)),
         ("g2", "g2", ("bo",)),
     ]
-    assert found.users == ("Cy", "ana@x.example", "bo")
+    assert found.users == ("ana@x.example", "bo", "cy")
     kept = directory_of("corp", "export", "x", listing, Wanted(patterns=("SG-*",)))
     assert [each.name for each in kept.groups] == ["sg-x"]
 
@@ -82,13 +82,13 @@ def test_only_what_is_wanted_is_kept() -> None:
         ("J\u030can@x", "\u01f0an@x", True),
     ],
 )
-def test_a_person_is_called_as_the_policy_does_only_where_sessions_are(
+def test_a_person_is_whom_the_policy_names_only_where_sessions_are(
     theirs: str, policy: str, one: bool
 ) -> None:
     listing = Listing((User("1", theirs),), (Group("g", "g", ("1",)),))
-    found = made(listing, groups=frozenset({"g"}), users=frozenset({policy}))
-    assert (person(theirs) == person(policy)) == one
-    assert found.members("g") == {policy if one else theirs}
+    found = made(listing, groups=frozenset({"g"}), users=frozenset({person(policy)}))
+    assert found.members("g") == {person(theirs)}
+    assert (found.members("g") == {person(policy)}) == one
 
 
 def test_a_name_of_a_name_is_the_same_name() -> None:
