@@ -34,6 +34,7 @@ PACKETS = 20000
 
 def main(arguments: Sequence[str] = ()) -> None:
     """`scale` takes the analyses alone, `sessions` those, `quick` a tenth of either; else all is measured."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # where segc is installed, its modules are compiled once
     quick, chosen = "quick" in arguments, set(arguments) & {"scale", "sessions"}
     if not chosen and not quick:
         _compiling()
