@@ -31,6 +31,7 @@ from segc.policy.resolve import resolve
 from segc.source import SourceFile
 from segc.syntax.parse import parse
 from segc.trace import Decision, trace
+from tests.property.atoms import ATOMS, EXISTS, SERVICES
 from tests.property.ends import EndText, end_texts
 
 EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "300"))
@@ -42,12 +43,6 @@ PLACES = (
     ("c", "six", 6), ("c", "", 4), ("c", "", 6), (GATEWAY, "", 4), (GATEWAY, "", 6),
 )  # fmt: skip
 TAGGED = {("a", "h"), ("b", "h"), ("b", "")}
-SERVICES = {
-    "tcp/1": "p", "tcp/2": "q", "tcp/1-2": "pq", "tcp/1, udp/3": "pu", "udp": "u", "any": "pqui6",
-    "icmp/echo-request": "i", "icmpv6/echo-request": "6", "tcp/2, icmp/echo-request": "qi",
-}  # fmt: skip
-EXISTS = {4: "pqui", 6: "pqu6"}
-ATOMS = "pqui6"
 USERS = (None, "u1", "u2", "u3")
 SESSIONS = tuple(product(USERS, ((), ("d1",), ("d2",), ("d1", "d2"))))
 INVENTORY = """

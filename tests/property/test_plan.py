@@ -33,6 +33,7 @@ from segc.source import SourceFile
 from segc.space.services import parse_service
 from segc.syntax.parse import parse
 from segc.trace import Decision, Packet, trace
+from tests.property.atoms import ATOMS, EXISTS, PACKETS, SERVICES
 from tests.property.ends import EndText, end_texts
 
 EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "100"))
@@ -51,12 +52,6 @@ PLACES: tuple[Address | str, ...] = (
     )),
     GATEWAY,
 )  # fmt: skip
-SERVICES = {
-    "tcp/1": "p", "tcp/2": "q", "tcp/1-2": "pq", "tcp/1, udp/3": "pu", "udp": "u", "any": "pqui6",
-    "icmp/echo-request": "i", "icmpv6/echo-request": "6", "tcp/2, icmp/echo-request": "qi",
-}  # fmt: skip
-ATOMS = {"p": (6, 1), "q": (6, 2), "u": (17, 3), "i": (1, 8), "6": (58, 128)}
-EXISTS = {4: "pqui", 6: "pqu6"}
 USERS = (None, "u1", "u2")
 SESSIONS = tuple(product(USERS, ((), ("d1",), ("d2",), ("d1", "d2"))))
 FACTS = tuple(product((False, True), repeat=2))  # mfa, posture fit
@@ -93,7 +88,7 @@ SIZE = len(MOMENTS) * len(FACTS)
 def bits_of(atoms: str, moments: frozenset[int], facts: frozenset[int]) -> int:
     """Services x moments x facts, as one number."""
     one = sum(1 << (at * len(FACTS) + fact) for at in moments for fact in facts)
-    return sum(one << (list(ATOMS).index(atom) * SIZE) for atom in atoms)
+    return sum(one << (ATOMS.index(atom) * SIZE) for atom in atoms)
 
 
 network = cache(ip_network)
@@ -427,7 +422,7 @@ def told_by(
         for source, destination, services in rectangles:
             sources, destinations = holding(difference, source), holding(difference, destination)
             held = difference.service_set(services)
-            bits = guard_bits(cause.guard, "".join(n for n, atom in ATOMS.items() if held.contains(*atom)))
+            bits = guard_bits(cause.guard, "".join(n for n, atom in PACKETS.items() if held.contains(*atom)))
             for number, (a, b) in enumerate(PAIRS):
                 if a in sources and b in destinations:
                     for index in inside:

@@ -23,17 +23,15 @@ from segc.policy.resolve import resolve
 from segc.source import SourceFile
 from segc.space.prefixes import parse_prefixes
 from segc.syntax.parse import parse
+from tests.property.atoms import ATOMS, EXISTS, PACKETS, SERVICES
 from tests.property.test_conflicts import (
-    ATOMS,
     COMMON,
     EXAMPLES,
-    EXISTS,
     FACTS,
     GATEWAY,
     INVENTORY,
     MOMENTS,
     PLACES,
-    SERVICES,
     SESSIONS,
     Oracle,
     Part,
@@ -51,7 +49,6 @@ ADDRESSES = {
     ("b", "", 4): "10.0.2.1", ("b", "", 6): "2001:db8:2::1",
     ("c", "six", 6): "2001:db8:3::2", ("c", "", 4): "10.0.3.1", ("c", "", 6): "2001:db8:3::1",
 }  # fmt: skip
-PACKETS = {"p": (6, 1), "q": (6, 2), "u": (17, 3), "i": (1, 8), "6": (58, 128)}
 FEWER = settings(COMMON, max_examples=max(1, EXAMPLES // 4))
 EVERYTHING = Part(("any", GATEWAY))
 Triple = tuple[int, int, str]  # place, place, atom
