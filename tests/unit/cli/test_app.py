@@ -98,7 +98,10 @@ def once_it_is_read(fifo):
 def test_an_interrupt_is_quiet(tmp_path):
     fifo = tmp_path / "slow.seg"
     os.mkfifo(fifo)
-    running = subprocess.Popen([*SEGC, "check", fifo], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    listening = ["env", "--default-signal=INT"]  # jobs in the background begin deaf to it
+    running = subprocess.Popen(
+        [*listening, *SEGC, "check", fifo], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     writer = once_it_is_read(fifo)
     time.sleep(0.2)  # it waits for words
     assert running.poll() is None
