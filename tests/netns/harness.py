@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from itertools import count
 from types import TracebackType
 from typing import NamedTuple
 
@@ -118,7 +120,8 @@ class Gateway:
         self._taps = {name: self._open_tap(name) for name in self.links}
         self._sentinels = self.outside.call(lambda: (sockets.tap(SENTINEL_OUT), sockets.tap(SENTINEL_IN)))
         self._sentinels[1].setblocking(True)
-        self._sentinels[1].settimeout(60)
+        self._sentinels[1].settimeout(1)
+        self._frames = count()
         self._listeners: dict[tuple[int, int], socket.socket] = {}
         families = {4: socket.AF_INET, 6: socket.AF_INET6}
         self._emitters = self.namespace.call(lambda: {v: sockets.emitter(f) for v, f in families.items()})
@@ -246,10 +249,19 @@ class Gateway:
 
     def _settle(self) -> None:
         """Return once every packet sent so far is where it ends. Three rounds: two links and one answer."""
-        frame = b"\x02" + bytes(11) + b"\x88\xb5" + bytes(46)
         for _ in range(3):
+            self._pass_by(next(self._frames).to_bytes(46, "big"))
+
+    def _pass_by(self, content: bytes) -> None:
+        """Send a frame after all others until it has come; a machine under load may lose one."""
+        frame = b"\x02" + bytes(11) + b"\x88\xb5" + content
+        for _ in range(60):
             self._sentinels[0].send(frame)
-            self._sentinels[1].recv(2048)
+            with suppress(TimeoutError):
+                while not self._sentinels[1].recv(2048).startswith(frame):
+                    pass
+                return
+        raise TimeoutError("no frame gets through")
 
     def _listen(self, wanted: Iterable[tuple[int, int]]) -> None:
         always = {(4, wire.ICMP), (6, wire.ICMPV6), (4, wire.TCP), (6, wire.TCP)}
