@@ -21,6 +21,7 @@ from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.source import SourceFile, Span
 from segc.space.words import system_reason
 from segc.syntax import grammar, store
+from segc.syntax.hidden import check_hidden
 from segc.syntax.imports import cycles
 from segc.syntax.store import AnyFile, StoredFile
 from segc.syntax.tree import File, Flow, Import
@@ -155,6 +156,8 @@ class _Reader:
         self.diagnostics += found
         if not found:
             self.keys[source.path] = "" if source.path in self.keys else key  # names may be alike as shown
+        if posixpath.basename(source.path) != SNAPSHOT:
+            self.diagnostics += check_hidden(source)
         self.loaded[real] = (source, file)
         return file
 

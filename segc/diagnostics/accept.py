@@ -8,7 +8,7 @@ addresses, and what a target cannot express cannot be accepted: no policy is lef
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from segc.diagnostics.suggest import Guesses
 from segc.source import SourceFile, Span
 
 MARK = "segc:"
+IN_COMMENTS = frozenset({"SEG007"})
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|#.*')
 FORM = re.compile(r"accept\s+(?P<codes>[^\s,]+(?:\s*,\s*[^\s,]+)*)\s+--\s*(?P<reason>\S.*)")
 EXAMPLE = "`# segc: accept SEG301 -- why it is right here`"
@@ -57,7 +58,8 @@ def apply_acceptances(report: Report) -> Report:
                 accepted.setdefault((source.path, result.line, result.code), result)
     if not accepted and not malformed:
         return report
-    keys = {id(diagnostic): _key(diagnostic) for diagnostic in report.diagnostics}
+    sources = {source.path: source for source in report.sources}
+    keys = {id(diagnostic): _key(diagnostic, sources) for diagnostic in report.diagnostics}
     kept = [diagnostic for diagnostic in report.diagnostics if keys[id(diagnostic)] not in accepted]
     used = set(keys.values())
     stopped = any(RULES[d.code].severity == "error" and not _acceptable(d.code) for d in kept)
@@ -65,14 +67,21 @@ def apply_acceptances(report: Report) -> Report:
     return replace(report, diagnostics=(*kept, *malformed, *idle)).sorted()
 
 
-def _key(diagnostic: Diagnostic) -> tuple[str, int, str] | None:
+def _key(diagnostic: Diagnostic, sources: Mapping[str, SourceFile]) -> tuple[str, int, str] | None:
+    """What accepts it; one in a comment of its own counts as one of the line below, as acceptances do."""
     if diagnostic.primary is None:
         return None
-    return diagnostic.primary.span.path, diagnostic.primary.span.line, diagnostic.code
+    path, start, _, line = diagnostic.primary.span
+    if diagnostic.code in IN_COMMENTS and path in sources:
+        text, column = sources[path].line_text(line), sources[path].position(start)[1]
+        if MARK in text[: column - 1]:
+            return None  # an acceptance does not speak for itself
+        line = _below(sources[path], line) if text.lstrip().startswith("#") else line
+    return path, line, diagnostic.code
 
 
 def _acceptable(code: str) -> bool:
-    return code[3] in "34" or (code[3] != "0" and RULES[code].severity != "error")
+    return code[3] in "34" or (code != "SEG004" and RULES[code].severity != "error")
 
 
 def _acceptances(source: SourceFile, guesses: Guesses) -> Iterator[Acceptance | Diagnostic]:

@@ -24,6 +24,7 @@ RULES: dict[str, Rule] = {
     "SEG004": Rule("unmatched-acceptance", "warning"),
     "SEG005": Rule("malformed-acceptance", "error"),
     "SEG006": Rule("too-deep", "error"),
+    "SEG007": Rule("misleading-character", "warning"),
     "SEG101": Rule("unknown-name", "error"),
     "SEG102": Rule("duplicate-name", "error"),
     "SEG103": Rule("circular-definition", "error"),

@@ -6,6 +6,7 @@ import pytest
 
 from segc.diagnostics.model import Diagnostic
 from segc.source import SourceFile
+from segc.syntax.hidden import check_hidden
 from segc.syntax.parse import parse
 from tests.diagnostics.runner import check, read
 
@@ -13,7 +14,7 @@ CORPUS = sorted((Path(__file__).parent / "syntax").glob("*.seg"))
 
 
 def diagnose(source: SourceFile) -> tuple[Diagnostic, ...]:
-    return parse(source)[1]
+    return (*parse(source)[1], *check_hidden(source))
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

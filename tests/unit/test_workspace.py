@@ -280,3 +280,10 @@ def test_damaged_entries_are_ignored(write: Write, monkeypatch: pytest.MonkeyPat
     for entry in (tmp_path / "cache/segc").iterdir():
         entry.write_bytes(entry.read_bytes()[:-3])
     assert load(["x.seg"]) == first
+
+
+def test_a_misleading_character_is_told_of_when_the_file_is_in_the_cache_as_well(tmp_path):
+    path = tmp_path / "p.seg"
+    path.write_text('zone hr { about "a\u202e" }\n')
+    for _ in range(2):
+        assert [each.code for each in load([str(path)]).diagnostics] == ["SEG007"]

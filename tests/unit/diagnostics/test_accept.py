@@ -5,6 +5,7 @@ import pytest
 from segc.diagnostics.accept import apply_acceptances
 from segc.diagnostics.model import Report, finding
 from segc.source import SourceFile
+from segc.syntax.hidden import check_hidden
 
 
 def accepted(text, *codes, on=None):
@@ -123,3 +124,26 @@ def test_many_marks_on_one_line_cost_one_look():
         "SEG005"
     ]
     assert time.process_time() - started < 1
+
+
+def hidden(text):
+    source = SourceFile("a.seg", text)
+    return [d.code for d in apply_acceptances(Report(tuple(check_hidden(source)), (source,))).diagnostics]
+
+
+def test_a_misleading_character_is_accepted_in_comments_too():
+    accepting = "# segc: accept SEG007 -- Hebrew\n"
+    assert hidden(f'{accepting}zone hr {{ about "a\u200f" }}\n') == []
+    assert hidden(f"{accepting}# a\u200f\nzone hr {{}}\n") == []
+    assert hidden('zone hr { about "a\u200f" }  # segc: accept SEG007 -- Hebrew\n') == []
+    assert hidden("# a\u200f\n\nzone hr {}\n") == ["SEG007"]
+
+
+def test_an_acceptance_does_not_speak_for_itself():
+    assert hidden("zone hr {}  # segc: accept SEG007 -- a\u202e\n") == ["SEG004", "SEG007"]
+    assert hidden("# segc: accept SEG007 -- a\u202e\nzone hr {}\n") == ["SEG004", "SEG007"]
+
+
+def test_a_carriage_return_is_no_end_of_a_comment():
+    assert hidden("# a\rdeny hr -> it : ssh\n") == ["SEG007"]
+    assert hidden("# a\r\n# b\r\r\nzone hr {}\rzone it {}\r\n# c\r") == []
