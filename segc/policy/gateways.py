@@ -78,7 +78,9 @@ class GatewayReader:
     def _interface(self, node: tree.Interface) -> Interface:
         for again in node.zones[1:]:
             self.findings.repeated("`zone`", again, node.zones[0].span)
-        addresses = [word for word in node.addresses if word.text != "dhcp"]
+        words = [word for word in node.addresses if word.text != "dhcp"]
+        zone = self.ports.zone(node.zones[0]) if node.zones else None
+        addresses = tuple(self._addresses_in(words, self.zones.get(zone or "")))
         bridge = node.bridge or bool(node.ports)
         if not (node.zones or node.trunk or bridge):
             self._nothing_on(node)
@@ -86,12 +88,12 @@ class GatewayReader:
             self._loopback(node.name)
         return Interface(
             name=node.name.text,
-            zone=self.ports.zone(node.zones[0]) if node.zones else None,
+            zone=zone,
             trunk=self.ports.trunk(node.trunk),
             bridge=bridge,
             ports=self._bridge_ports(node.ports),
-            dhcp=len(addresses) < len(node.addresses),
-            addresses=tuple(filter(None, map(self._interface_address, addresses))),
+            dhcp=len(words) < len(node.addresses),
+            addresses=addresses,
             masquerade=node.masquerade,
             span=node.name.span,
         )
@@ -159,14 +161,18 @@ class GatewayReader:
                 continue
             if name not in attached:
                 self._not_attached(node, given.zone)
-            for word in given.addresses:
-                address = self._interface_address(word)
-                if address is None:
-                    continue
-                if address.ip not in self.zones[name].space:
-                    self._outside(word, self.zones[name])
-                found.setdefault(name, []).append(address)
+            found.setdefault(name, []).extend(self._addresses_in(given.addresses, self.zones[name]))
         return {name: tuple(dict.fromkeys(found[name])) for name in sorted(found)}
+
+    def _addresses_in(self, words: Iterable[tree.Word], zone: Zone | None) -> Iterable[InterfaceAddress]:
+        """Those that can be read, each held to the subnets of the zone that it is given in."""
+        for word in words:
+            address = self._interface_address(word)
+            if address is None:
+                continue
+            if zone is not None and address.ip not in zone.space and not _link_local(address):
+                self._outside(word, zone)
+            yield address
 
     def _not_attached(self, node: tree.GatewayDef, word: tree.Word) -> None:
         self.findings.add(
@@ -219,6 +225,11 @@ class GatewayReader:
             help="write the bits that segc may use as `0xffff0000`",
         )
         return ALL_MARK_BITS
+
+
+def _link_local(address: InterfaceAddress) -> bool:
+    """Whether it is one that every IPv6 link has beside its subnets."""
+    return address.version == 6 and address.ip.is_link_local
 
 
 def _names_device(text: str) -> bool:
