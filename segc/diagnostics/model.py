@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from segc.diagnostics.codes import RULES
 from segc.source import SourceFile, Span
+
+LONGEST = 60  # characters of a word; paths are told in full
+_WORD = re.compile(rf"[^\s`/]{{{LONGEST + 1},}}")
 
 
 class Severity(Enum):
@@ -60,9 +64,14 @@ def finding(
     notes: tuple[str, ...] = (),
     help: str = "",
 ) -> Diagnostic:
-    """A diagnostic in one call: `span` is underlined with `label` behind it."""
-    primary = None if span is None else Label(span, label)
-    return Diagnostic(code, message, primary, also, notes, help)
+    """A diagnostic in one call: `span` is underlined with `label` behind it. Too long words are cut."""
+    primary = None if span is None else Label(span, _cut(label))
+    also = tuple(Label(each.span, _cut(each.text)) for each in also)
+    return Diagnostic(code, _cut(message), primary, also, tuple(map(_cut, notes)), _cut(help))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else _WORD.sub(lambda match: f"{match[0][: LONGEST - 1]}…", text)
 
 
 @dataclass(frozen=True, slots=True)

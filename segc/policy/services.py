@@ -12,29 +12,67 @@ from segc.space.services import ANY_SERVICE, ServiceSet, parse_service, union
 from segc.syntax import tree
 
 WELL_KNOWN = {
+    "amqp": "tcp/5672",
+    "amqps": "tcp/5671",
+    "bacnet": "udp/47808",
+    "bgp": "tcp/179",
+    "dhcp": "udp/67",
     "dns": "tcp/53, udp/53",
     "ftp": "tcp/21",
     "http": "tcp/80",
     "https": "tcp/443",
+    "ike": "udp/500, udp/4500",
+    "imap": "tcp/143",
     "imaps": "tcp/993",
     "ipp": "tcp/631",
+    "ipsec": "udp/500, udp/4500, esp",
+    "iscsi": "tcp/3260",
+    "jetdirect": "tcp/9100",
     "kerberos": "tcp/88, udp/88",
+    "kpasswd": "tcp/464, udp/464",
     "ldap": "tcp/389",
     "ldaps": "tcp/636",
+    "mariadb": "tcp/3306",
+    "mdns": "udp/5353",
+    "modbus": "tcp/502",
+    "mongodb": "tcp/27017",
+    "mqtt": "tcp/1883",
+    "mqtts": "tcp/8883",
     "mssql": "tcp/1433",
     "mysql": "tcp/3306",
+    "netconf": "tcp/830",
+    "nfs": "tcp/2049",
     "ntp": "udp/123",
+    "opcua": "tcp/4840",
+    "openvpn": "udp/1194",
+    "oracle": "tcp/1521",
     "ping": "icmp/echo-request, icmpv6/echo-request",
+    "pop3": "tcp/110",
+    "pop3s": "tcp/995",
     "postgres": "tcp/5432",
+    "postgresql": "tcp/5432",
+    "radius": "udp/1812-1813",
     "rdp": "tcp/3389",
+    "redis": "tcp/6379",
+    "rpcbind": "tcp/111, udp/111",
+    "rsync": "tcp/873",
+    "rtsp": "tcp/554",
+    "sftp": "tcp/22",
+    "sip": "tcp/5060, udp/5060",
+    "sips": "tcp/5061",
     "smb": "tcp/445",
     "smtp": "tcp/25",
     "snmp": "udp/161",
+    "snmptrap": "udp/162",
     "ssh": "tcp/22",
+    "submission": "tcp/587",
     "syslog": "udp/514",
+    "tacacs": "tcp/49",
     "telnet": "tcp/23",
+    "tftp": "udp/69",
     "vnc": "tcp/5900",
     "web": "tcp/80, tcp/443",
+    "winrm": "tcp/5985-5986",
     "wireguard": "udp/51820",
 }
 
@@ -86,8 +124,9 @@ class ServiceTable:
         if service.name in PROTOCOLS or service.name == "proto":
             word = tree.Word(service.name, service.span)
             return self._literal(tree.ServiceLiteral(word, None, service.span))
-        example = WELL_KNOWN.get(service.name)
-        help = f"define it: `service {service.name} = {example or 'tcp/443'}`"
+        known = WELL_KNOWN.get(service.name.lower())
+        filling = "" if known else ", with its protocol and port for PORT"
+        help = f"define it: `service {service.name} = {known or 'tcp/PORT'}`{filling}"
         self.findings.unknown("service", tree.Word(service.name, service.span), self.definitions, help)
         return ServiceSet()
 

@@ -150,6 +150,8 @@ def _read_prefix(text: str) -> tuple[int, Interval]:
     bits = BITS[family]
     if not length:
         raise ValueError(f"{quote(text)} is not a prefix: its length of 0 to {bits} is missing")
+    if family == 4 and "." in length and (mask := _mask_length(length)) is not None:
+        raise ValueError(f"{quote(text)} is not a prefix: for this mask write `{base}/{mask}`")
     if not is_decimal(length) or (length[0] == "0" and length != "0"):
         raise ValueError(f"{quote(text)} is not a prefix: {quote(length)} is not a length of 0 to {bits}")
     if len(length) > 3 or int(length) > bits:
@@ -161,6 +163,19 @@ def _read_prefix(text: str) -> tuple[int, Interval]:
         network = f"{address_text(value & ~host, family)}/{length}"
         raise ValueError(f"{quote(text)} has host bits set: write `{network}` or {quote(base)}")
     return family, (value, value | host)
+
+
+def _mask_length(text: str) -> int | None:
+    """The prefix length that `255.255.255.0`, or `0.0.0.255` as in access lists, stands for."""
+    try:
+        _, mask = read_address(text)
+    except ValueError:
+        return None
+    inverted = mask ^ 0xFFFFFFFF
+    for ones, zeros in ((mask, inverted), (inverted, mask)):
+        if ":" not in text and zeros & (zeros + 1) == 0:
+            return ones.bit_count()
+    return None
 
 
 def _read_range(text: str) -> tuple[int, Interval]:

@@ -167,7 +167,9 @@ def _read_types(protocol: str, argument: str) -> Interval:
     if argument[:1].isdigit():
         return _read_numbers(protocol, argument, "type", 0, 255)
     other = "icmp" if protocol == "icmpv6" else "icmpv6"
-    if argument in TYPES[ICMP_PROTOCOLS[other]]:
+    if argument in ("echo", "ping"):
+        near = f"did you mean `{protocol}/echo-request`?"
+    elif argument in TYPES[ICMP_PROTOCOLS[other]]:
         near = f"did you mean `{other}/{argument}`?"
     else:
         near = did_you_mean(f"{protocol}/{argument}", [f"{protocol}/{name}" for name in names])

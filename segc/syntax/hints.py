@@ -16,6 +16,10 @@ from segc.syntax.recover import STATEMENTS
 
 RESERVED = frozenset({"any", "group", "user", "tag", "gateway", "as", "in"})
 _STRING = re.compile(r'"[^"\\\x00-\x08\x0a-\x1f\x7f]*+(?:\\["\\][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+"')
+_SPAN = re.compile(
+    r"(?P<h1>\d{1,2})(?::(?P<m1>\d\d))?[ \t]*(?P<half1>[AaPp][Mm])?[ \t]*(?:-|–|to)[ \t]*"
+    r"(?P<h2>\d{1,2})(?::(?P<m2>\d\d))?[ \t]*(?P<half2>[AaPp][Mm])?(?!\w)"
+)
 _NO_KEYWORDS = frozenset(
     {
         "NAME",
@@ -190,6 +194,23 @@ def _hours_alone(problem: Problem) -> Advice | None:
     )
 
 
+def _hours_by_halves(problem: Problem) -> Advice | None:
+    """`8am-6pm`, `9 to 17` and the like behind days."""
+    if "HOURS" not in problem.accepted or not problem.found[0].isdigit():
+        return None
+    match = _SPAN.match(problem.source.text, problem.at)
+    if match is None:
+        return Advice("write hours as `08:00-18:00`")
+    span = problem.source.span(problem.at, match.end())
+    hours = [_clock(*match.group(f"h{n}", f"m{n}", f"half{n}")) for n in (1, 2)]
+    return Advice(f"write hours as `{'-'.join(hours)}`", "hours are those of a day of 24, with minutes", span)
+
+
+def _clock(hour: str, minute: str | None, half: str | None) -> str:
+    late = 12 * (half is not None and half.lower() == "pm")
+    return f"{int(hour) % 12 + late if half else int(hour):02}:{minute or '00'}"
+
+
 def _bad_name(problem: Problem) -> Advice | None:
     if (
         not problem.found[0].isdigit()
@@ -253,6 +274,7 @@ HINTS: tuple[Hint, ...] = (
     missing_service,
     _reserved,
     _hours_alone,
+    _hours_by_halves,
     _bad_name,
     _kind_of_source,
     _misspelt,

@@ -43,7 +43,7 @@ def test_neighbours_one_by_one() -> None:
         ("10.0.0.0/08", "`10.0.0.0/08` is not a prefix: `08` is not a length of 0 to 32"),
         (
             "10.0.0.0/255.0.0.0",
-            "`10.0.0.0/255.0.0.0` is not a prefix: `255.0.0.0` is not a length of 0 to 32",
+            "`10.0.0.0/255.0.0.0` is not a prefix: for this mask write `10.0.0.0/8`",
         ),
         ("10.0.0.9-10.0.0.3", "the range ends before it starts: write `10.0.0.3-10.0.0.9`"),
         ("10.0.0.9-2001:db8::", "the range `10.0.0.9-2001:db8::` mixes IPv4 and IPv6"),

@@ -1,5 +1,6 @@
 import pytest
 
+from segc.policy.services import WELL_KNOWN
 from segc.space import services
 from segc.space.protocols import PROTOCOLS, TYPE_NAMES, TYPES
 from segc.space.services import ANY_SERVICE, EMPTY, ServiceSet, domain, parse_service, union
@@ -128,3 +129,10 @@ def test_witness_and_key() -> None:
     assert {read("tcp/1-2"): "x"}[read("tcp/2", "tcp/1")] == "x"
     with pytest.raises(LookupError):
         services.EMPTY.first()
+
+
+def test_every_service_that_is_proposed_can_be_written():
+    for text in WELL_KNOWN.values():
+        for part in text.split(", "):
+            protocol, _, argument = part.partition("/")
+            assert parse_service(protocol, argument or None)
