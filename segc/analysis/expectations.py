@@ -62,9 +62,34 @@ def _moments(boxes: list[Box], policy: Policy) -> Sequence[int | None]:
 
 
 def check_tests(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG303`, and `SEG319` and `SEG320` for tests that say nothing or cannot be told apart."""
+    yield from _unclear(policy)
     for outcome in run_tests(policy):
         if outcome.wrong:
             yield failure(outcome, policy)
+
+
+def _unclear(policy: Policy) -> Iterator[Diagnostic]:
+    titles: dict[str, Test] = {}
+    for test in policy.tests:
+        if not test.expectations:
+            yield finding(
+                "SEG319",
+                f"the test `{test.title}` has no line, so it passes whatever the policy says",
+                test.span,
+                "tests nothing",
+                help="write what must get which verdict, as in `deny guests -> servers : any`, or delete it",
+            )
+        first = titles.setdefault(test.title, test)
+        if first is not test:
+            yield finding(
+                "SEG320",
+                f"two tests are called `{test.title}`",
+                test.span,
+                "again here",
+                also=(Label(first.span, "first here"),),
+                help="give each its own title: reports of tests tell them apart by nothing else",
+            )
 
 
 def failure(outcome: Outcome, policy: Policy) -> Diagnostic:

@@ -83,7 +83,16 @@ def hop_box(hop: Hop) -> Box:
 
 
 def check_workflows(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG305`: what of a step no session and no time could open."""
+    """`SEG305`: what of a step no session and no time could open; `SEG319` where there is no step."""
+    for workflow in policy.workflows:
+        if not workflow.steps:
+            yield finding(
+                "SEG319",
+                f"the workflow `{workflow.name}` has no step, so it holds whatever the policy says",
+                workflow.span,
+                "needs nothing",
+                help="write its steps, as in `hr -> app.portal : https`, or delete it",
+            )
     steps = [(workflow, step) for workflow in policy.workflows for step in workflow.steps]
     questions = [question(step.source, step.destination, step.services, step.span) for _, step in steps]
     if not questions:

@@ -76,6 +76,8 @@ RULES: dict[str, Rule] = {
     "SEG316": Rule("session-bounds-nobody", "warning"),
     "SEG317": Rule("impossible-posture", "error"),
     "SEG318": Rule("expired-flow", "note"),
+    "SEG319": Rule("empty-block", "warning"),
+    "SEG320": Rule("shared-title", "warning"),
     "SEG401": Rule("equivalent-zones", "warning"),
     "SEG402": Rule("nearly-equivalent-zones", "note"),
     "SEG403": Rule("zone-for-one-host", "note"),

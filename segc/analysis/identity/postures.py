@@ -1,4 +1,4 @@
-"""Postures that no device can have: facts that contradict each other (`SEG317`)."""
+"""Postures that no device can have (`SEG317`), as facts contradict, or that every one has (`SEG319`)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 def check_postures(policy: Policy) -> Iterator[Diagnostic]:
     broken = set()
     for name, posture in policy.postures.items():
+        if not posture.facts:
+            yield finding(
+                "SEG319",
+                f"the posture `{name}` asks for no fact, so every device has it",
+                posture.span,
+                "asks for nothing",
+                help="write what must hold, as in `disk_encrypted = true`, or delete it",
+            )
         if found := contradiction(posture.facts):
             broken.add(name)
             yield finding(
