@@ -74,11 +74,11 @@ def layout(places: Places, granted: int) -> MarkLayout | None:
     """The layout at the top of the longest run of granted bits; None where it does not fit."""
     zone_bits, class_bits = places.zone_bits, places.class_bits
     needed = 2 * (zone_bits + class_bits)
-    top, length = _longest_run(granted)
+    top, length = longest_run(granted)
     return MarkLayout(zone_bits, class_bits, top + 1 - needed) if needed <= length else None
 
 
-def _longest_run(mask: int) -> tuple[int, int]:
+def longest_run(mask: int) -> tuple[int, int]:
     """The highest bit and the length of the longest run of ones, the higher of equal ones."""
     best = (-1, 0)
     length = 0

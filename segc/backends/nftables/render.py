@@ -14,7 +14,7 @@ from segc.backends.nftables.conditions import FAMILIES, grant_name, season_eleme
 from segc.backends.nftables.document import NAME_LENGTH, Table, plain
 from segc.backends.nftables.hooks import HookWriter
 from segc.backends.nftables.labels import Labels
-from segc.backends.nftables.marks import MarkLayout, layout
+from segc.backends.nftables.marks import MarkLayout, layout, longest_run
 from segc.backends.nftables.nat import write_nat
 from segc.backends.nftables.verdicts import VerdictWriter
 from segc.diagnostics.model import Diagnostic, finding
@@ -111,12 +111,13 @@ def _check_length(kind: str, name: str, span: Span | None, limit: int) -> Iterat
 
 def _mark_too_narrow(program: Program) -> Diagnostic:
     places, gateway = program.places, program.position.gateway
-    needed = 2 * (places.zone_bits + places.class_bits)
+    needed, given = 2 * (places.zone_bits + places.class_bits), longest_run(gateway.mark)[1]
     return finding(
         "SEG502",
-        f"gateway `{gateway.name}` needs {needed} bits of the packet mark",
+        f"gateway `{gateway.name}` needs {needed} neighbouring bits of the packet mark, "
+        f"and its `mark` 0x{gateway.mark:08x} has {given} in a row",
         gateway.span,
         f"{len(places.areas)} zones, up to {2**places.class_bits - 1} classes of addresses within one",
         notes=("the ruleset holds the source and the destination of a packet in its mark while it decides",),
-        help="let hosts share sets, enforce fewer zones on one gateway, or widen its `mark`",
+        help="widen its `mark`, in one piece; or let hosts share sets, or enforce fewer zones on one gateway",
     )
