@@ -39,6 +39,7 @@ def _zone(node: tree.ZoneDef, findings: Findings) -> Zone:
     before = len(findings.diagnostics)
     space = addresses(subnets(node), findings)
     readable = len(findings.diagnostics) == before
+    _check_lengths(subnets(node), findings)
     external = "external" in given
     if external and space:
         findings.add(
@@ -128,6 +129,30 @@ def addresses(words: Iterable[tree.Word], findings: Findings) -> PrefixSet:
         except ValueError as error:
             findings.add("SEG104", str(error), word.span, "not an address, prefix or range")
     return union(found)
+
+
+def _check_lengths(words: Iterable[tree.Word], findings: Findings) -> None:
+    """`SEG222` for what looks like a network and is one address, as its length was left out."""
+    for word in words:
+        length, whole = _usual_length(word.text), 128 if ":" in word.text else 32
+        if length is not None:
+            findings.add(
+                "SEG222",
+                f"`{word.text}` has no prefix length, so it is one address",
+                word.span,
+                "looks like a network",
+                help=f"write `{word.text}/{length}`, or `{word.text}/{whole}` if one address is meant",
+            )
+
+
+def _usual_length(text: str) -> int | None:
+    """What is usually written behind the address of a network: none that a host is given ends in zeros."""
+    if text.endswith("::") and text != "::":
+        return 64
+    numbers = text.split(".")
+    if len(numbers) != 4 or numbers[-1] != "0" or numbers[0] == "0":
+        return None
+    return 24 if numbers[2] != "0" else 16 if numbers[1] != "0" else 8
 
 
 def _hosts(node: tree.ZoneDef, space: PrefixSet, findings: Findings) -> tuple[Host, ...]:
