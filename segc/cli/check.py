@@ -68,10 +68,11 @@ def _means_something(report: Report) -> bool:
 
 def _fixed(paths: tuple[str, ...], reading: Reading, tell: Callable[[str], None]) -> Reading:
     """The policy as read again after all edits."""
-    while (found := fixes(reading))[0]:
-        write_texts(reading.workspace.files, found[0], complain)
-        complain("".join(f"{each}; proved to change no verdict\n" for each in found[1]))
+    while (found := fixes(reading)).texts:
+        write_texts(reading.workspace.files, found.texts, complain)
+        complain("".join(f"{each}; proved to change no verdict\n" for each in found.done))
         reading = read(paths, tell)
+    complain("".join(f"{each}\n" for each in found.refused))
     return reading
 
 

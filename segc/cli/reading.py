@@ -42,7 +42,11 @@ class Reading:
 def read(paths: Sequence[str], progress: Callable[[str], None], checks: bool = True) -> Reading:
     """Read, resolve and, with `checks`, check a policy."""
     progress("reading")
-    found = workspace.load(paths or ["."])
+    return understand(workspace.load(paths or ["."]), progress, checks)
+
+
+def understand(found: Workspace, progress: Callable[[str], None], checks: bool = True) -> Reading:
+    """The same for a policy whose files have been read."""
     if any(each.severity is Severity.ERROR for each in found.diagnostics):
         return Reading(found, None, (*found.diagnostics, *_besides(found)))
     if checks:

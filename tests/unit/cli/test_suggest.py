@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from segc.cli.fix import fixes
+from segc.cli.reading import read
+
 ROOT = Path(__file__).parents[3]
 POLICY = """\
 zone desks { vlan 41; subnet 10.0.41.0/24 }
@@ -215,3 +218,20 @@ def test_the_guide_shows_what_is_printed(tmp_path: Path) -> None:
         elif line not in ("", "…"):
             assert line in printed.splitlines()
     assert segc("suggest", "exposure", cwd=tmp_path).returncode == 0
+
+
+def test_fix_makes_no_edit_that_makes_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "p.seg"
+    zones = "zone a { subnet 10.0.0.0/24 }\nzone b { subnet 10.0.1.0/24 }\n"
+    file.write_text(f"{zones}set idle = a\nallow a -> b : tcp/22\n")
+    reading = read([str(tmp_path)], lambda stage: None)
+    assert fixes(reading).done == ["deleted set `idle`"]
+    for wrong, message in (
+        ('test "t" { deny a -> b : tcp/22 }\n', "the test `t` fails"),
+        ("zone {\n", "expected a name after `zone`"),
+    ):
+        edited = {str(file): file.read_text() + wrong}
+        monkeypatch.setattr("segc.cli.fix.apply", lambda files, edits, edited=edited: edited)
+        texts, done, refused = fixes(reading)
+        assert (texts, done) == ({}, [])
+        assert refused[0].startswith(f"not deleted set `idle`, which would make an error: {message}")
