@@ -111,6 +111,8 @@ class State:
             if isinstance(error, FileNotFoundError) and not folder.is_dir():
                 raise ApplyError(f"there is no generation {number}: see `segc history`") from None
             broken = ["meta.json"]
+        if not broken and not _made_for(folder, meta):
+            broken = ["meta.json"]
         if broken:
             words = f"generation {number} in `{self.root}` is damaged, see `{broken[0]}`"
             raise ApplyError(f"{words}: `segc apply` the policy again, or `segc rollback N` to another one")
@@ -225,6 +227,17 @@ def _meta(text: str, number: int) -> Meta:
     if not whole or meta.number != number:
         raise ValueError(number)
     return meta
+
+
+def _made_for(folder: Path, meta: Meta) -> bool:
+    """Whether its build, where that says so, is of the node and the policy that it is said to be of."""
+    try:
+        built = json.loads((folder / "build/manifest.json").read_text("utf-8"))
+        return (built["node"], built["policy"]) == (meta.node, meta.policy)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def _size(content: str | Path) -> int:

@@ -46,6 +46,9 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "meta.json of another type": lambda folder: (folder / "meta.json").write_text(
         json.dumps(json.loads((folder / "meta.json").read_text()) | {"when": "yesterday"})
     ),
+    "meta.json of another node": lambda folder: (folder / "meta.json").write_text(
+        json.dumps(json.loads((folder / "meta.json").read_text()) | {"node": "gx"})
+    ),
     "ruleset.nft": cut("build/ruleset.nft"),
     "links.json": emptied("build/links.json"),
     "the policy": emptied("policy/policy.seg"),
