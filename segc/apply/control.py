@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segc.apply import host, timer
+from segc.apply import host, live, timer
 from segc.apply.errors import ApplyError, RolledBackError
 from segc.apply.saga import revert, revert_script, settle
 from segc.apply.state import Generation, State
@@ -61,7 +61,8 @@ def _undo(state: State, number: int, why: str, words: str) -> str:
 
 
 def confirm(state: State) -> Generation:
-    """Let the pending generation stand. RolledBackError where it was undone, ApplyError if there is none."""
+    """Let the pending generation stand. RolledBackError where it was undone, ApplyError if there is none, or
+    the kernel holds something else: nobody has tried what would be confirmed then."""
     told = recover(state)
     generation = state.at("pending")
     if generation is None:
@@ -70,11 +71,22 @@ def confirm(state: State) -> Generation:
         if told or ended:
             raise RolledBackError(told or f"generation {last} does not stand any more: {ended}")
         raise ApplyError("nothing waits to be confirmed")
+    _refuse_unless_held(generation)
     state.point("confirmed", generation.number)
     timer.disarm(state)
     state.point("pending", None)
     state.prune()
     return generation
+
+
+def _refuse_unless_held(generation: Generation) -> None:
+    found = live.held()
+    if found.present and found.markers == (generation.number,):
+        return
+    raise ApplyError(
+        f"the kernel does not hold generation {generation.number} any more: {live.described(found)}; nothing "
+        "was confirmed: `segc verify --heal` and look again, or `segc rollback`"
+    )
 
 
 def refuse_while_pending(state: State) -> None:

@@ -67,6 +67,16 @@ def absence() -> str:
     return "`table inet segc` is dormant" if dormant() else "there is no `table inet segc`"
 
 
+def described(found: Held) -> str:
+    """What decides, in words."""
+    if not found.present:
+        return absence()
+    if not found.markers:
+        return "its `table inet segc` names no generation"
+    several = "s" * (len(found.markers) != 1)
+    return f"it holds generation{several} {' and '.join(map(str, sorted(found.markers)))}"
+
+
 def transactions() -> int:
     """How many transactions nf_tables has seen in this namespace; whatever changes a table raises it."""
     with open_netlink() as netlink:

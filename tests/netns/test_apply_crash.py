@@ -299,6 +299,28 @@ def test_a_revert_brings_no_ended_session_back(host: Host) -> None:
     host.check("a.5 -> b.7 : tcp/22 no\na.6 -> b.7 : tcp/22 yes\nb.5 -> c.7 : tcp/445 no")
 
 
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("delete table inet segc", "there is no `table inet segc`"),
+        ("add table inet segc { flags dormant; }", "`table inet segc` is dormant"),
+        ("add chain inet segc generation_1; delete chain inet segc generation_2", "it holds generation 1"),
+        ("add chain inet segc generation_1", "it holds generations 1 and 2"),
+        ("delete chain inet segc generation_2", "its `table inet segc` names no generation"),
+    ],
+)
+def test_what_the_kernel_does_not_hold_is_not_confirmed(host: Host, how: str, words: str) -> None:
+    host.apply(NEW, "--confirm", "1h")
+    host.nft(how)
+    done = host.segc("confirm")
+    assert done.returncode == 1
+    assert f"the kernel does not hold generation 2 any more: {words}; nothing was confirmed" in done.stderr
+    assert host.standing() == (2, 1, 2)
+    assert host.segc("verify", "--heal").returncode == 0
+    assert host.segc("confirm").returncode == 0
+    stands(host, NEW)
+
+
 def test_after_a_reboot_what_nobody_confirmed_is_forgotten(host: Host) -> None:
     host.apply(NEW, "--confirm", "1h")
     meta = host.state.generations / "2/meta.json"
