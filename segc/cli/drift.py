@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segc.cli.standing import at_work, standing
@@ -12,21 +13,27 @@ from segc.diagnostics.measure import printable
 if TYPE_CHECKING:
     from segc.apply.drift import Drift
     from segc.apply.state import Generation, State
+    from segc.sessions.vouching import People
 
 DRIFTED = 3
 SHOWN = 20
 
 
-def verify_host(netns: str, state_dir: str, heal: bool, format_: str) -> int:
+def verify_host(netns: str, state_dir: str, heal: bool, format_: str, agent: Path) -> int:
     """Tell in what the host differs from the generation that stands, and with `heal` put it right; the
-    exit code. ClickException where nothing was applied."""
+    exit code. `agent` is where the session agent listens. ClickException where nothing was applied."""
+    from segc.sessions.vouching import compare, refill
+
     with (at_work if heal else standing)(netns, state_dir) as state:
         generation = _standing(state)
         found = _drift(generation)
+        people = compare(state, generation, agent)
+        found = _with_people(generation, found, people)
         if found and heal:
             _heal(state, generation)
+            refill(state, generation, agent, people.strays)
     if format_ == "json":
-        emit(json.dumps(_document(generation, found, heal), indent=2) + "\n")
+        emit(json.dumps(_document(generation, found, heal, people), indent=2) + "\n")
     else:
         say(_text(generation, found, heal))
     return DRIFTED if found and not heal else 0
@@ -50,6 +57,18 @@ def _drift(generation: Generation) -> Drift:
 
     with IPRoute() as links:
         return drift(generation, policy_of(generation.sources()), links)
+
+
+def _with_people(generation: Generation, found: Drift, people: People) -> Drift:
+    """Where there is no table, nobody counts as anybody: that is said already."""
+    from segc.apply.connections import policy_of
+    from segc.sessions.stray import meaning
+
+    if not people.strays or not found.table:
+        return found
+    told = meaning(people.strays, generation, policy_of(generation.sources()))
+    changes = (*found.changes, *(each.change for each in people.strays))
+    return found._replace(changes=changes, meaning=(*told, *found.meaning))
 
 
 def _heal(state: State, generation: Generation) -> None:
@@ -83,7 +102,7 @@ def _text(generation: Generation, found: Drift, healed: bool) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _document(generation: Generation, found: Drift, healed: bool) -> dict[str, Any]:
+def _document(generation: Generation, found: Drift, healed: bool, people: People) -> dict[str, Any]:
     """See `segc/schemas/verify.schema.json`."""
     return {
         "node": generation.meta.node,
@@ -95,4 +114,5 @@ def _document(generation: Generation, found: Drift, healed: bool) -> dict[str, A
         "changes": [each._asdict() for each in found.changes],
         "links": [{"device": each.device, "step": each.what} for each in found.steps],
         "absent": list(found.absent),
+        "vouched_by": people.by or None,
     }

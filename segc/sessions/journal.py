@@ -65,17 +65,8 @@ class Journal:
 
     def read(self) -> Iterator[Record]:
         """All records in order, and afterwards the journal is open at its end. DamagedError."""
-        numbers = _numbers(self.folder, "journal")
-        start = max(_numbers(self.folder, "snapshot"), default=0)
-        following = [number for number in numbers if number >= start]
-        if start:
-            yield from _records(self.folder / f"snapshot.{start}", whole=True)
-        for number in following:
-            good = yield from _records(self.folder / f"journal.{number}", whole=number != following[-1])
-            if number == following[-1]:
-                self._open(number, good)
-        if not following:
-            self._open(start or 1, 0)
+        number, good = yield from _stored(self.folder)
+        self._open(number, good)
 
     def begin_anew(self, records: Iterable[Record]) -> None:
         """Start over with these, whatever there was."""
@@ -183,6 +174,22 @@ def _allocate(handle: int, offset: int, length: int) -> None:
         number = ctypes.get_errno()
         if number not in (errno.EOPNOTSUPP, errno.ENOSYS):
             raise OSError(number, os.strerror(number))
+
+
+def stored(folder: Path) -> Iterator[Record]:
+    """All records in order, for who only looks. DamagedError, OSError."""
+    yield from _stored(folder)
+
+
+def _stored(folder: Path) -> Generator[Record, None, tuple[int, int]]:
+    """The value is the number of the last journal, and how many bytes of it are records."""
+    start, good = max(_numbers(folder, "snapshot"), default=0), 0
+    following = [number for number in _numbers(folder, "journal") if number >= start]
+    if start:
+        yield from _records(folder / f"snapshot.{start}", whole=True)
+    for number in following:
+        good = yield from _records(folder / f"journal.{number}", whole=number != following[-1])
+    return following[-1] if following else start or 1, good
 
 
 def _numbers(folder: Path, kind: str) -> list[int]:

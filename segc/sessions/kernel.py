@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
+from ipaddress import ip_address
 from itertools import chain
+from math import inf
 from typing import NamedTuple
 
 from segc.apply import conntrack
+from segc.apply.element import EXPIRATION, KEY
 from segc.apply.elements import Add, Delete, Element, Flush, Renew, transact
 from segc.apply.host import RefusedByKernelError
 from segc.apply.netlink import (
@@ -137,13 +140,20 @@ class Kernel:
             for (name, address), until in session.elements():
                 if name in names:
                     (wanted if until > boot + ABOUT else ending).add((name, address.packed))
-        found = {(name, key) for name in names for key in self._keys(name)}
+        found = {(name, key) for name in names for key, _ in self._elements(name)}
         return wanted <= found <= wanted | ending
 
-    def _keys(self, name: str) -> Iterator[bytes]:
+    def held(self, names: Collection[str]) -> dict[Place, float]:
+        """The elements of these sets, each with the seconds that it has left."""
+        return {(name, ip_address(key)): left for name in names for key, left in self._elements(name)}
+
+    def _elements(self, name: str) -> Iterator[tuple[bytes, float]]:
+        """Keys with the seconds that they have left."""
         for body in self._ask(GET_ELEMENTS, DUMP, text(1, "segc") + text(2, name)):
             for _, element in each_attribute(attributes(body[4:]).get(ELEMENT_LIST, b"")):
-                yield attributes(attributes(element)[1])[1]
+                parts = attributes(element)
+                left = parts.get(EXPIRATION)
+                yield attributes(parts[KEY])[1], inf if left is None else int.from_bytes(left, "big") / 1000
 
     def packets(self, places: Iterable[Place]) -> int:
         """How many packets these elements have met that are counted; those that are not there, none."""

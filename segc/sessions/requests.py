@@ -198,6 +198,15 @@ def _sessions(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     return {"sessions": [told(each, now) for each in found]}
 
 
+def _elements(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    """What kernel sets should hold: by set, addresses with the end of each on the boot clock."""
+    found: dict[str, dict[str, float]] = {}
+    for session in upkeep.agent.registry:
+        for (name, address), until in session.elements():
+            found.setdefault(name, {})[str(address)] = until
+    return {"elements": found}
+
+
 def _metrics(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     return {"text": metrics(upkeep)}
 
@@ -243,6 +252,7 @@ REQUESTS: Mapping[str, Callable[[Document, Upkeep, Peer], Document]] = {
     "renew": _renew,
     "facts": _facts,
     "sessions": _sessions,
+    "elements": _elements,
     "revoke": _revoke,
     "admit": _admit,
     "reload": _reload,

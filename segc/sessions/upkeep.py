@@ -18,9 +18,9 @@ from segc.sessions.agent import Agent
 from segc.sessions.book import NOTHING, Book, BookError, read_book
 from segc.sessions.clock import Moment
 from segc.sessions.journal import DamagedError
-from segc.sessions.judge import RefusedError, Situation, judge
+from segc.sessions.judge import Situation
 from segc.sessions.kernel import NO_LAYOUT, Kernel, Layout, end_connections, end_other_connections
-from segc.sessions.session import Change
+from segc.sessions.resuming import resumed
 
 TICK = 0.25  # seconds between looks at the kernel and at the generation that stands
 SHARE = 5  # times as long as it takes to fill large sets, nobody who changes tables has them filled again
@@ -62,21 +62,10 @@ class Upkeep:
         agent.ledger.put_down([records.run(boot)])
         agent.kept = kept
         agent.situation = Situation(self._book(), kept.devices, kept.barred)
-        late = now.wall < kept.newest  # somebody has set the clock back: how long we were gone, nobody knows
-        if late:
-            kept.set_back(now.wall)
-        over = []
-        for session in kept.sessions.values():
-            session = session.set_back(now.wall)
-            try:
-                if late and session.key in kept.carried:
-                    raise RefusedError("the clock has been set back since it was written")
-                session = session.judged(judge(session, agent.situation, now))
-            except RefusedError as error:
-                over.append(Change(session, None, str(error)))
-            else:
-                agent.registry.add(session)
-                agent.watch(session, now)
+        valid, over = resumed(kept, agent.situation, now)
+        for session in valid:
+            agent.registry.add(session)
+            agent.watch(session, now)
         kept.sessions.clear()
         agent.ledger.put_down(list(records.of_changes(over, now)))
         for change in over:
