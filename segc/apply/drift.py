@@ -15,11 +15,12 @@ from pyroute2 import IPRoute
 
 from segc.apply import live
 from segc.apply.edited import Rules, edited, element_line, key, rule_texts
-from segc.apply.links import LinkError, Step, extra_addresses, link_steps, read_plan
-from segc.apply.seen import observe
+from segc.apply.links import LinkError, Step, extras, link_steps, read_plan, strangers
+from segc.apply.seen import Seen, observe
 from segc.apply.state import Generation
 from segc.apply.sysctl import sysctl_steps
 from segc.apply.transaction import MARKER
+from segc.enforcement.layer2 import LinkPlan
 from segc.plan.items import line_changes, table_changes
 from segc.plan.model import Action, Change
 from segc.policy.model import Policy
@@ -49,14 +50,14 @@ class Drift(NamedTuple):
 def drift(generation: Generation, policy: Policy, links: IPRoute) -> Drift:
     """Compare the network namespace that we are in with a generation; changes nothing."""
     found = live.items()
-    steps, absent = _link_drift(generation, links)
+    steps, absent, ways = _link_drift(generation, policy, links)
     if not found:
-        return Drift(False, (), steps, (f"nothing is enforced: {live.absence()}",), absent=absent)
+        return Drift(False, (), steps, (f"nothing is enforced: {live.absence()}", *ways), absent=absent)
     wanted = live.items_of(generation.ruleset)
     changes = table_changes(wanted, found)
     rules = rule_texts(generation.ruleset, wanted, changes) if changes else {}
     meaning = tuple(_meaning(generation, policy, changes, rules)) if changes else ()
-    return Drift(True, (*changes, *_marker_drift(generation)), steps, meaning, rules, absent)
+    return Drift(True, (*changes, *_marker_drift(generation)), steps, (*meaning, *ways), rules, absent)
 
 
 def _marker_drift(generation: Generation) -> Iterator[Change]:
@@ -66,18 +67,31 @@ def _marker_drift(generation: Generation) -> Iterator[Change]:
         yield Change(action, "chain", f"{MARKER}{number}", "", "")
 
 
-def _link_drift(generation: Generation, links: IPRoute) -> tuple[tuple[Step, ...], tuple[str, ...]]:
-    """What would put links and settings right, and the devices that are not there."""
+def _link_drift(
+    generation: Generation, policy: Policy, links: IPRoute
+) -> tuple[tuple[Step, ...], tuple[str, ...], tuple[str, ...]]:
+    """What would put links and settings right, the devices that are not there, and what ports open."""
     settings = sysctl_steps(generation.artifact("sysctl.conf") or "")
     text = generation.artifact("links.json")
     if not text:
-        return tuple(settings), ()
+        return tuple(settings), (), ()
     plan, seen = read_plan(text), observe(links)
     try:
         steps, absent = link_steps(plan, seen)
     except LinkError as error:  # which nobody but who made it can put right
         steps, absent = [Step(str(error), error.device, _refuse, ())], []
-    return (*steps, *extra_addresses(plan, seen), *settings), tuple(absent)
+    steps += [*extras(plan, seen), *settings]
+    return tuple(steps), tuple(absent), tuple(_ways_in(plan, seen, policy))
+
+
+def _ways_in(plan: LinkPlan, seen: Seen, policy: Policy) -> Iterator[str]:
+    """Which zones somebody gets into by ports that the policy does not name."""
+    numbers = {bridge.name: {bridge.pvid, *bridge.tagged} for bridge in plan.bridges}
+    for port, bridge in strangers(plan, seen):
+        carried = seen.vlans.get(port, {}) if seen.links[bridge].filtering else numbers[bridge]
+        zones = [f"`{zone.name}`" for zone in policy.zones.values() if zone.vlan and zone.vlan in carried]
+        leads = f"it leads into {', '.join(zones)}" if zones else "it carries no VLAN of a zone yet"
+        yield f"`{port}` was put into `{bridge}` by hand, and the policy names no such port: {leads}"
 
 
 def _refuse(links: IPRoute) -> None:

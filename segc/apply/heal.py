@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyroute2 import IPRoute
 
 from segc.apply import host, live
-from segc.apply.links import extra_addresses, link_steps, read_plan, take_step
+from segc.apply.links import extras, link_steps, read_plan, take_step
 from segc.apply.seen import observe
 from segc.apply.state import Generation, State
 from segc.apply.sysctl import sysctl_steps
@@ -22,6 +22,6 @@ def heal(state: State, generation: Generation, links: IPRoute) -> None:
     text = generation.artifact("links.json")
     plan = read_plan(text) if text else None
     seen = observe(links)
-    steps = [*link_steps(plan, seen)[0], *extra_addresses(plan, seen)] if plan else []
+    steps = [*link_steps(plan, seen)[0], *extras(plan, seen)] if plan else []
     for step in (*steps, *sysctl_steps(generation.artifact("sysctl.conf") or "")):
         take_step(step, links)

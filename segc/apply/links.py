@@ -2,7 +2,8 @@
 
 What is as it should be is not touched, so a second run changes nothing. Bridges and sub-interfaces that are
 missing are made. The VLANs of a port named in the plan are made exactly the plan's: one that lingers there
-would be a way into a zone. Sub-interfaces and addresses go only if a former plan had them, others' never.
+would be a way into a zone. Ports, sub-interfaces and addresses go only if a former plan had them, but for
+what somebody added by hand to what the plan has (`extras`).
 """
 
 from __future__ import annotations
@@ -261,7 +262,36 @@ def _address(links: IPRoute, verb: str, name: str, address: str) -> None:
     links.addr(verb, index=_index(links, name), address=host, prefixlen=int(length))
 
 
-def extra_addresses(plan: LinkPlan, seen: Seen) -> Iterator[Step]:
+def extras(plan: LinkPlan, seen: Seen) -> Iterator[Step]:
+    """Steps that take away what somebody added to a bridge or a device of the plan."""
+    for port, bridge in strangers(plan, seen):
+        yield _departure(port, bridge, seen)
+    yield from _extra_addresses(plan, seen)
+
+
+def strangers(plan: LinkPlan, seen: Seen) -> Iterator[tuple[str, str]]:
+    """Ports of the plan's bridges that it does not name, each with its bridge. One of which it names none is
+    for others to fill, such as a hypervisor."""
+    named = {bridge.name: {port.name for port in bridge.ports} for bridge in plan.bridges if bridge.ports}
+    for name, link in sorted(seen.links.items()):
+        if link.master in named and name not in named[link.master]:
+            yield name, link.master
+
+
+def _departure(name: str, bridge: str, seen: Seen) -> Step:
+    """Its VLANs and flags go with it."""
+    former = (line for step in _vlan_steps(name, seen.vlans.get(name, {}), {}, MASTER) for line in step.undo)
+    flags = [f"bridge link set dev {quote(name)} isolated on"] if seen.links[name].isolated else []
+    return Step(
+        f"take {name} out of {bridge}",
+        name,
+        lambda links: links.link("set", index=_index(links, name), master=0),
+        (f"ip link set {quote(name)} master {quote(bridge)}", *flags, *former),
+        late=True,
+    )
+
+
+def _extra_addresses(plan: LinkPlan, seen: Seen) -> Iterator[Step]:
     """Steps that take away addresses which somebody gave to a device of the plan. Those that the kernel makes
     itself (RFC 4291 2.5.6) and those of devices that ask by DHCP are nobody's doing."""
     for device in plan.devices:
@@ -287,8 +317,12 @@ def _withdrawal(name: str, address: str) -> Step:
 
 def _former_steps(plan: LinkPlan, former: LinkPlan, seen: Seen) -> Iterator[Step]:
     ports = {port.name for bridge in plan.bridges for port in bridge.ports}
-    for port in (port for bridge in former.bridges for port in bridge.ports if port.name not in ports):
-        yield from _vlan_steps(port.name, seen.vlans.get(port.name, {}), {}, MASTER)
+    strange = dict(strangers(plan, seen))
+    for home, name in ((bridge.name, port.name) for bridge in former.bridges for port in bridge.ports):
+        if strange.get(name) == home:
+            yield _departure(name, home, seen)
+        elif name not in ports:
+            yield from _vlan_steps(name, seen.vlans.get(name, {}), {}, MASTER)
     wanted = {device.name: device for device in plan.devices}
     for device in former.devices:
         present = [each for each in device.addresses if each in seen.addresses.get(device.name, ())]
