@@ -24,12 +24,14 @@ GROUP = "segc"  # whose members may ask the session agent
 
 # No PrivateTmp=: it would hide a segc that lies in a temporary folder, where ProtectSystem= lets none write.
 HARDENED = """\
+UMask=0077
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_NET_ADMIN{more}
 ProtectSystem=strict
 ReadWritePaths={state}
 ProtectHome=read-only
 PrivateDevices=yes
+PrivateMounts=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectControlGroups=yes
@@ -40,9 +42,14 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 SystemCallArchitectures=native
-SystemCallFilter=@system-service @mount
+SystemCallFilter=@system-service
 """
-CLOSER = "ProtectKernelTunables=yes\nRestrictNamespaces=yes\n"
+# Not where others' processes are ended, settings of the kernel made, or namespaces entered and made.
+CLOSER = """\
+ProtectKernelTunables=yes
+ProtectProc=invisible
+RestrictNamespaces=yes
+"""
 LOAD = """\
 [Unit]
 Description=The last confirmed policy of segc
@@ -195,7 +202,7 @@ def install(state: State, policy: Policy, node: str, segc: list[str], heal: bool
     written = {state.root / "boot.sh": script, state.root / "closed.nft": closed(policy, node)}
     command = shlex.join(segc)
     root = state.root.resolve()
-    revoking = revoke_units(policy, root, command, HARDENED.format(state=root, more=""))
+    revoking = revoke_units(policy, root, command, HARDENED.format(state=root, more="") + CLOSER)
     found = units(root, command, heal) | revoking
     timers = [name for name in revoking if name.endswith(".timer")]
     written |= {UNITS / name: text for name, text in found.items()}
