@@ -28,6 +28,7 @@ from segc.sessions.telling import Teller
 from segc.space.addresses import Address
 
 LINGER = 10.0  # seconds for which an ended session's connections stay known, so that they are reset
+NEVER = (-1.0, 0.0)  # the last event of an id that nothing was heard of, and when it came
 LOOKS = 8  # how often in its idle time a session is looked at
 Hook = Callable[[str], None]
 
@@ -203,12 +204,19 @@ class Agent:
             self.kernel.change(changes, now.boot)
         except (RefusedByKernelError, OSError) as error:
             self.stale = True
-            self.ledger.put_down(list(records.of_changes(_reversed(changes), now)))
+            self.ledger.put_down(list(records.of_changes(self._undone(changes), now)))
             if isinstance(error, RefusedByKernelError):
                 raise
             raise RefusedError(f"the kernel does not answer: {(error.strerror or '').lower()}") from None
         self._before("answer")
         self.settle(changes, now)
+
+    def _undone(self, changes: Sequence[Change]) -> Iterator[Change]:
+        """What takes them back. Of what never began nothing newer is known than before."""
+        for before, after, _ in reversed(changes):
+            if before is None and after is not None:
+                after = replace(after, last=self.kept.closed.get(after.key, NEVER)[0])
+            yield Change(after, before, "refused by the kernel")
 
     def carry_out(self, changes: Sequence[Change], now: Moment) -> None:
         """What follows from what is known already, above all what ends: it is so, even if it cannot be
@@ -306,7 +314,3 @@ class Agent:
 
     def refresh(self) -> None:
         """Replaced by whoever knows where the policy is (`upkeep.Upkeep`)."""
-
-
-def _reversed(changes: Sequence[Change]) -> list[Change]:
-    return [Change(after, before, "refused by the kernel") for before, after, _ in reversed(changes)]

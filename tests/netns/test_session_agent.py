@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from segc.apply.host import RefusedByKernelError
 from segc.sessions import journal
 from segc.sessions.agent import Agent
 from segc.sessions.audit import Audit
@@ -554,6 +555,31 @@ def test_a_table_that_goes_while_it_is_looked_at(here: Here, monkeypatch: pytest
     assert here.users() == ["ana@x.example"]
     here.host.apply_here(here.host.wanted(STAFF))
     here.tick()
+    assert here.host.bound() == {here.host.address("a.5", 4)}
+
+
+@pytest.mark.parametrize("before", ["nothing", "an end", "somebody else"])
+def test_what_the_kernel_refused_is_taken_after_a_restart(
+    here: Here, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    now = here.clock().wall
+    if before != "nothing":
+        here.claim("a.6", "bo@x.example", id="1", at=now - 20)
+    if before == "an end":
+        here.ask("unbind", source="vpn", id="1", at=now - 15)
+
+    def refuse(*_: object) -> None:
+        raise RefusedByKernelError("no room for it", errno.ENOMEM)
+
+    monkeypatch.setattr(here.agent.kernel, "change", refuse)
+    claim = {"name": "a.5", "user": "ana@x.example", "id": "1"}
+    assert "no room" in here.claim(**claim, at=now - 10)["error"]
+    here.stop()
+    here.start()
+    assert here.users() == (["bo@x.example"] if before == "somebody else" else [])
+    if before == "an end":
+        assert here.claim(**claim, at=now - 17)["stale"], "what is older than that"
+    assert here.claim(**claim, at=now - 10)["session"]["user"] == "ana@x.example"
     assert here.host.bound() == {here.host.address("a.5", 4)}
 
 
