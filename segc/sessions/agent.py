@@ -141,7 +141,8 @@ class Agent:
         return len(changes)
 
     def close(self, key: Key, at: float) -> None:
-        """Nothing of this id (or, with an empty one, of this source) counts that is not newer."""
+        """Nothing of this id counts that is not newer; of no id of this source with an empty one, and of all
+        that begin with one that ends in `/`."""
         if at > self._newest(key):
             now = self.clock()
             self.kept.closed[key] = at, now.wall
@@ -171,8 +172,10 @@ class Agent:
         return self.rejudge([s for user in barred for s in self.registry.of_user(user)], "admitted again")
 
     def _newest(self, key: Key) -> float:
-        """When the last event that we know of its id was, or of the whole source."""
-        closed = [self.kept.closed.get(each, (-1.0, 0.0))[0] for each in (key, (key[0], ""))]
+        """When the last event that we know of its id was, or of what it is part of."""
+        source, id_ = key
+        parts = ["", *(id_[:end] for end, each in enumerate(id_, 1) if each == "/"), id_]
+        closed = [self.kept.closed.get((source, part), NEVER)[0] for part in parts]
         session = self.registry.get(key)
         return max(*closed, session.last if session else -1.0)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from math import nextafter
 from typing import Any, NamedTuple
 
 from segc import __version__
@@ -97,15 +98,37 @@ def _may_speak_for(source: str, upkeep: Upkeep, peer: Peer) -> None:
 def _unbind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     agent = upkeep.agent
     at = moment_of(document.get("at"), agent.clock().wall)
-    whole = "id" in document or document.get("all") is True
+    whole = document.keys() & {"id", "within"} or document.get("all") is True
     if "source" in document and whole and not document.keys() & PERSONAL:
-        key = name_of(document, "source"), name_of(document, "id") if "id" in document else ""
-        found = [agent.registry.get(key)] if key[1] else agent.registry.of_source(key[0])
-        ended = agent.unbind([each for each in found if each is not None], at, "its source has ended it")
-        agent.close(key, at)
+        ended = _end(document, upkeep, at)
     else:
         ended = agent.unbind(_chosen(document, upkeep), at, f"unbound by {peer.name}")
     return {"ended": ended}
+
+
+def _end(document: Document, upkeep: Upkeep, at: float) -> int:
+    """What a source ends: a session, all that are part of something, or all of its own.
+
+    Clocks have seconds: what begins in the one in which a part starts anew belongs to what comes after.
+    """
+    agent, source = upkeep.agent, name_of(document, "source")
+    if "id" in document:
+        id_, last = name_of(document, "id"), at
+        found = [each] if (each := agent.registry.get((source, id_))) else []
+    else:
+        id_ = _part(document) if "within" in document else ""
+        last = nextafter(at, 0) if id_ else at
+        found = [each for each in agent.registry.of_source(source) if each.claim.id.startswith(id_)]
+    ended = agent.unbind(found, at, "its source has ended it")
+    agent.close((source, id_), last)
+    return ended
+
+
+def _part(document: Document) -> str:
+    part = name_of(document, "within")
+    if not part.endswith("/"):
+        raise ClaimError("`within` must end with `/`")
+    return part
 
 
 def _chosen(document: Document, upkeep: Upkeep) -> list[Session]:
@@ -127,7 +150,9 @@ def _chosen(document: Document, upkeep: Upkeep) -> list[Session]:
         chosen = registry.on_device(device)
         tests.append(lambda session: session.claim.device == device)
     if chosen is None:
-        raise ClaimError("say which sessions: by `user`, `address`, `device`, or `source` with `id` or `all`")
+        raise ClaimError(
+            "say which sessions: by `user`, `address`, `device`, or `source` with `id`, `within` or `all`"
+        )
     if "source" in document:
         source = name_of(document, "source")
         tests.append(lambda session: session.claim.source == source)

@@ -260,6 +260,26 @@ def test_what_comes_twice_or_late_changes_nothing(running: AgentHost) -> None:
     assert running.claimed("a.5", "ana@x.example", **{**first, "id": "9", "at": now - 10})
 
 
+def test_what_is_part_of_something_ends_with_it_and_begins_no_more_late(running: AgentHost) -> None:
+    now = float(int(time.time()))
+
+    def start(name: str, id_: str, at: float) -> dict[str, Any]:
+        return running.claim(name, "ana@x.example", source="wifi", kind="radius", id=id_, at=at)
+
+    for name, id_ in (("a.5", "10.1.0.2/s1"), ("a.6", "10.1.0.20/s1"), ("a.7", "10.1.0.2/x/s2")):
+        assert start(name, id_, now - 60)["session"]
+    assert running.ask("unbind", source="wifi", within="10.1.0.2/", at=now - 20)["ended"] == 2
+    assert running.ask("unbind", source="wifi", within="10.1.0.2/", at=now - 40)["ended"] == 0
+    for _ in ("", "after a restart"):
+        assert start("a.5", "10.1.0.2/s1", now - 21)["stale"]
+        assert start("a.8", "10.1.0.2/unheard/of", now - 21)["stale"]
+        running.kill_agent(signal.SIGKILL)
+        running.start_agent()
+    assert start("a.6", "10.1.0.20/s2", now - 50)["session"]
+    assert start("a.8", "10.1.0.2/s3", now - 20)["session"], "of the same second"
+    assert running.ask("unbind", source="wifi", within="10.1.0.2")["error"] == "`within` must end with `/`"
+
+
 def test_the_stronger_proof_keeps_an_address(running: AgentHost) -> None:
     running.claimed("a.5", "ana@x.example", **VPN, id="1", mfa=True)
     weak = running.claim("a.5", "bo@x.example", source="leases", kind="dhcp", id="2")

@@ -137,6 +137,10 @@ def test_an_access_server_that_starts_again_has_no_sessions(office: Office) -> N
         for status in ("Accounting-Off", "Accounting-On"):
             assert office.account(status, "")
             assert office.firm.bindings() == {EVE: "eve@acme.example"}
+        assert office.account("Start", "s3", "bo", BO, Event_Timestamp=int(time.time()) - 5)
+        assert office.firm.bindings() == {EVE: "eve@acme.example"}, "it began before that and comes late"
+        assert office.account("Start", "s3", "bo", BO, Event_Timestamp=int(time.time()) + 1)
+        assert office.firm.bindings() == {EVE: "eve@acme.example", BO: "bo@acme.example"}
 
 
 def test_forged_recorded_and_late_requests_open_nothing(office: Office, tmp_path: Path) -> None:

@@ -110,8 +110,8 @@ def accounting(pairs: Mapping[str, str], nas: str, options: Options, now: float)
     """A RADIUS Accounting-Request by the names of its attributes (RFC 2866, 2869, 6911).
 
     A session is named by the address `nas` of its access server and its own id, which is unique only there.
-    An access server that starts or stops has no sessions: all that begin with `within` end. ValueError for
-    a number that is none.
+    An access server that starts or stops has no sessions: all that begin with `within` end, and none begins
+    that began before. ValueError for a number that is none.
     """
     status = pairs.get("Acct-Status-Type", "")
     at = float(pairs.get("Event-Timestamp") or now - float(pairs.get("Acct-Delay-Time") or 0))
@@ -242,22 +242,8 @@ def vouched(request: Request, kind: str, source: str, options: Options) -> Reque
 
 def deliver(request: Request, agent: Callable[[Request], Request]) -> str:
     """Ask for it; why the agent refuses, empty where it does not. Fails as `agent` does."""
-    refused = ""
-    for each in _single(request, agent):
-        answer = agent(each)
-        if answer.get("ok") is not True:
-            refused = str(answer.get("error") or "the session agent refused")
-    return refused
-
-
-def _single(request: Request, agent: Callable[[Request], Request]) -> Iterator[Request]:
-    if "within" not in request:
-        yield request
-        return
-    found = agent({"do": "sessions", "source": request["source"]}).get("sessions")
-    for each in found if isinstance(found, list) else ():
-        if str(each["id"]).startswith(str(request["within"])):
-            yield {name: request[name] for name in ("do", "source", "at")} | {"id": each["id"]}
+    answer = agent(request)
+    return "" if answer.get("ok") is True else str(answer.get("error") or "the session agent refused")
 
 
 EVENTS = {"openvpn": ("openvpn", openvpn), "freeradius": ("radius", freeradius), "dnsmasq": ("dhcp", dnsmasq)}
