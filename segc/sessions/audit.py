@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from segc.identity.claim import Claim
 from segc.sessions.clock import iso
+from segc.space.addresses import Address
 
 ECS = "8.11.0"
 JOURNALD, SYSLOG = "/run/systemd/journal/socket", "/dev/log"
@@ -47,13 +48,22 @@ def of_claim(claim: Claim) -> dict[str, Any]:
     """The members that say whose session it is."""
     return {
         "user__name": claim.user,
-        "source__ip": [str(each) for each in claim.addresses],
-        "source__mac": claim.mac and claim.mac.upper().replace(":", "-"),
+        "source__ip": address_words(claim.addresses),
+        "source__mac": claim.mac and mac_words(claim.mac),
         "device__id": claim.device,
         "segc__source": claim.source,
         "segc__session": claim.id,
         "segc__assurance": str(claim.assurance),
     }
+
+
+def address_words(addresses: Iterable[Address]) -> list[str]:
+    return list(map(str, addresses))
+
+
+def mac_words(mac: str) -> str:
+    """As ECS has them."""
+    return mac.upper().replace(":", "-")
 
 
 class Audit:

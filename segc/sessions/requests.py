@@ -32,12 +32,14 @@ from segc.identity.claim import (
 from segc.identity.kinds import KINDS
 from segc.sessions.judge import RefusedError
 from segc.sessions.metrics import Figure, gauge
+from segc.sessions.refusal import WORDS, whose
 from segc.sessions.session import Session
 from segc.sessions.telling import document as told
 from segc.sessions.upkeep import Upkeep
 
 USERS = 100_000  # in one request
 LONGEST = 1 << 20  # bytes of a request
+CHANGING = frozenset(("bind", "unbind", "renew", "facts", "revoke", "admit"))  # whose refusal is told
 PERSONAL = frozenset(("user", "address", "device"))  # what names sessions, whatever their source
 Document = dict[str, Any]
 
@@ -61,10 +63,22 @@ def answer(line: bytes, upkeep: Upkeep, peer: Peer) -> Document:
     work = REQUESTS.get(do) if isinstance(do, str) else None
     if work is None:
         return refused(f"nobody can do `{do}`: ask for {', '.join(REQUESTS)}")
+    renewed = _standing(document, upkeep) if do == "renew" else None
     try:
         return {"ok": True, **work(document, upkeep, peer)}
     except (ClaimError, RefusedError, RefusedByKernelError) as error:
+        if do in CHANGING:
+            who = whose(document, renewed, upkeep.agent.clock().wall)
+            upkeep.agent.teller.refused(str(do), str(error)[:WORDS], peer.name, who)
         return refused(str(error))
+
+
+def _standing(document: Document, upkeep: Upkeep) -> Session | None:
+    """The session that is to be renewed, which may be over once that is refused."""
+    try:
+        return upkeep.agent.registry.get((name_of(document, "source"), name_of(document, "id")))
+    except ClaimError:
+        return None
 
 
 def refused(error: str) -> Document:
@@ -74,12 +88,8 @@ def refused(error: str) -> Document:
 def _bind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     agent, started = upkeep.agent, time.perf_counter()
     claim = claim_of(document, agent.clock().wall)
-    try:
-        _may_speak_for(claim.source, upkeep, peer)
-        session = agent.bind(claim)
-    except RefusedError as error:
-        agent.teller.note("bind", "failure", str(error), claim, peer.name)
-        raise
+    _may_speak_for(claim.source, upkeep, peer)
+    session = agent.bind(claim)
     if session is None:
         return {"stale": True}
     agent.teller.metrics.took(time.perf_counter() - started)

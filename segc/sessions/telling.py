@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from segc.identity.claim import Claim
@@ -31,12 +32,15 @@ class Teller:
         else:
             self.metrics.count("renew", "success")
 
-    def note(
-        self, action: str, outcome: str, reason: str, claim: Claim | None = None, by: str | None = None
-    ) -> None:
+    def refused(self, action: str, reason: str, by: str, whose: Mapping[str, Any]) -> None:
+        self._tell(action, "failure", reason, {"segc__by": by, **whose})
+
+    def note(self, action: str, outcome: str, reason: str, claim: Claim | None = None) -> None:
+        self._tell(action, outcome, reason, of_claim(claim) if claim is not None else {})
+
+    def _tell(self, action: str, outcome: str, reason: str, more: Mapping[str, Any]) -> None:
         self.metrics.count(action, outcome)
-        more = of_claim(claim) if claim is not None else {}
-        self.audit.tell(event(self._clock().wall, action, outcome, reason, self._host, segc__by=by, **more))
+        self.audit.tell(event(self._clock().wall, action, outcome, reason, self._host, **more))
 
 
 def why(session: Session) -> str:

@@ -344,6 +344,46 @@ def test_a_server_speaks_for_sources_and_never_by_hand(host: AgentHost) -> None:
     here.stop()
 
 
+VPN_1 = {"segc.source": "vpn", "segc.session": "1"}
+REFUSALS: list[tuple[str, Peer, dict[str, Any], dict[str, Any]]] = [
+    ("renew", SERVER, {"source": "vpn", "id": "2"}, {"segc.source": "vpn", "segc.session": "2"}),
+    ("renew", SERVER, {"source": "vpn", "id": "1", "addresses": ["10.2.0.5"]},
+     {**VPN_1, "user.name": "cy@x.example", "source.ip": ["10.2.0.5"], "device.id": "laptop"}),
+    ("renew", SERVER, {"source": "vpn", "id": "1", "ttl": 0}, {**VPN_1, "user.name": "cy@x.example"}),
+    ("bind", SERVER, {"source": "vpn", "kind": "openvpn", "id": "1", "user": "bo@x.example",
+              "addresses": ["10.2.0.5"]},
+     {**VPN_1, "user.name": "bo@x.example", "source.ip": ["10.2.0.5"], "segc.assurance": "certificate"}),
+    ("bind", SERVER, {"source": "vpn", "user": "Bo@x.example", "addresses": ["x" * 9999],
+              "mac": "02-00-00-00-00-1e"},
+     {"segc.source": "vpn", "user.name": "bo@x.example", "source.mac": "02-00-00-00-00-1E"}),
+    ("facts", SERVER, {"source": "manual", "device": "laptop", "facts": {}},
+     {"device.id": "laptop", "segc.source": "manual"}),
+    ("facts", SERVER, {"device": "laptop", "facts": 7}, {"device.id": "laptop"}),
+    ("admit", SERVER, {"users": ["cy@x.example"] * 300}, {"user.name": ["cy@x.example"] * 100}),
+    ("revoke", SERVER, {"users": ["cy@x.example"], "groups": 7}, {"user.name": ["cy@x.example"]}),
+    ("revoke", SERVER, {"users": {}}, {}),
+    ("unbind", SERVER, {"device": "laptop", "at": -1}, {"device.id": "laptop"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("do", "peer", "said", "told"), REFUSALS)
+def test_what_is_refused_is_in_the_audit_log(
+    host: AgentHost, do: str, peer: Peer, said: dict[str, Any], told: dict[str, Any]
+) -> None:
+    host.apply_here(host.wanted(f"{STAFF}\nsource vpn openvpn {{ zone a }}"))
+    here = Here(host)
+    here.agent.teller.audit = Audit(str(host.folder / "audit.json"))
+    assert here.claim("a.5", "cy@x.example", id="1", device="laptop")["ok"]
+    answer = here.ask(do, peer, **said)
+    assert answer["ok"] is False
+    here.stop()
+    found = host.audit[-1]
+    assert (found["event.action"], found["event.outcome"], found["segc.by"]) == (do, "failure", "freerad")
+    assert found["event.reason"] == answer["error"][:500]
+    assert told.items() <= found.items()
+    assert len([each for each in host.audit if each["event.outcome"] == "failure"]) == 1
+
+
 def test_who_is_named_twice_is_revoked_and_admitted_once(here: Here) -> None:
     assert here.claim("a.5", "ana@x.example", id="1")["ok"]
     twice = ["ana@x.example", "Ana@X.example"]
