@@ -26,6 +26,7 @@ from segc.sessions.upkeep import TICK, Upkeep
 
 GROUP = "segc"
 CLIENTS, FOR_ROOT = 512, 16  # at once; the latter on top, so that nobody shuts the administrator out
+OF_ONE = 128  # of one user, so that no member of the group shuts out the others; root has all of them
 READERS = 16  # of figures, who are not asked who they are, and take no place from the others
 PATIENCE = 30.0  # seconds for the rest of a line, or for taking an answer
 CHUNK = 1 << 16
@@ -112,7 +113,7 @@ class Server:
             peer = _trusted_peer(connection)
             if peer is None:
                 _dismiss(connection, "only root and members of the group segc may ask")
-            elif self._count(http=False) >= CLIENTS + (FOR_ROOT if peer.uid == 0 else 0):
+            elif not self._has_room(peer):
                 _dismiss(connection, "too many ask at once: try again")
             else:
                 self._add(_Client(connection, peer))
@@ -124,6 +125,12 @@ class Server:
                 connection.close()
             else:
                 self._add(_Client(connection, Peer(-1, "prometheus"), http=True))
+
+    def _has_room(self, peer: Peer) -> bool:
+        if peer.uid == 0:
+            return self._count(http=False) < CLIENTS + FOR_ROOT
+        theirs = sum(client.peer.uid == peer.uid for client in self._clients.values())
+        return theirs < OF_ONE and self._count(http=False) < CLIENTS
 
     def _count(self, http: bool) -> int:
         return sum(client.http == http for client in self._clients.values())

@@ -10,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -28,7 +29,7 @@ from segc.sessions.clock import Moment
 from segc.sessions.journal import Journal
 from segc.sessions.kernel import GET_SET, Kernel
 from segc.sessions.requests import LONGEST, Peer, answer
-from segc.sessions.server import CLIENTS, READERS
+from segc.sessions.server import CLIENTS, FOR_ROOT, OF_ONE, READERS
 from segc.sessions.upkeep import Upkeep
 from tests.netns.agents import AgentHost
 from tests.netns.namespace import run
@@ -218,6 +219,55 @@ def test_idle_connections_do_not_shut_root_out(running: AgentHost) -> None:
             idle = held.enter_context(socket.socket(socket.AF_UNIX))
             idle.connect(str(running.socket))
         assert running.ask("sessions")["ok"]
+
+
+TRUSTING = """
+import os, socket, struct
+from segc.cli import main
+from segc.sessions import server
+from segc.sessions.requests import Peer
+
+def trusted(connection):
+    _, uid, _ = struct.unpack("=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return Peer(uid, str(uid))
+
+server._trusted_peer = trusted  # as if everybody were of the group
+main()
+"""
+HOLDING = """
+import contextlib, os, socket, sys
+os.setgroups([]); os.setgid(65534); os.setuid(int(sys.argv[2]))
+held = []
+for _ in range(int(sys.argv[3])):
+    held.append(socket.socket(socket.AF_UNIX))
+    held[-1].connect(sys.argv[1])
+with contextlib.suppress(OSError):  # who was sent away
+    held[-1].send(b'{"do":"status"}\\n')
+print(held[-1].makefile().readline(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_nobody_holds_the_places_of_others(host: AgentHost) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, ExitStack() as held:
+        path = Path(folder) / "agent.sock"
+        host.start_agent("--socket", str(path), argv=[sys.executable, "-c", TRUSTING])
+        path.parent.chmod(0o755)
+        path.chmod(0o666)
+
+        def answered(user: int, connections: int) -> dict[str, Any]:
+            argv = ["python3", "-c", HOLDING, str(path), str(user), str(connections)]
+            pipe = subprocess.PIPE
+            process = held.enter_context(subprocess.Popen(argv, stdin=pipe, stdout=pipe, cwd="/"))
+            assert process.stdout
+            found: dict[str, Any] = json.loads(process.stdout.readline())
+            return found
+
+        assert answered(65533, OF_ONE)["ok"]
+        assert answered(65533, 1)["error"] == "too many ask at once: try again"
+        assert answered(65532, OF_ONE)["ok"]
+        assert answered(0, CLIENTS - 2 * OF_ONE + FOR_ROOT)["ok"]
+        assert not answered(65532, 1)["ok"]
 
 
 def test_only_root_and_the_group_may_ask(host: AgentHost) -> None:
