@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from segc.sessions.sources import dhcp
+from segc.sessions.sources.link import Link as AgentLink
 from tests.netns.firm import FLOWS, PEOPLE, ZONES, Firm, documented, reaches
 from tests.netns.namespace import Namespace
 from tests.netns.policy import interfaces
@@ -26,6 +28,7 @@ case "$1" in
   deconfig) echo deconfig ;;
 esac
 """
+OTHERS = 20_000  # leases of nobody whom we know
 OTHER = "10.5.0.200"  # of the same machine, and not leased
 
 
@@ -118,6 +121,42 @@ def test_dnsmasqs_lease_file_is_followed(tmp_path: Path) -> None:
                 assert awaited(lambda: net.bindings() == {address: printer().router_mac})
                 assert reaches(host, address, PEOPLE)
             assert awaited(lambda: net.bindings() == {})
+
+
+@needs("dnsmasq")
+def test_a_lease_file_that_is_being_written_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """dnsmasq writes long files for so long that they are read half empty; what is at their end is gone."""
+    mac, path, seen = printer().router_mac, tmp_path / "leases", list[int]()
+    until = int(time.time()) + 3600
+    others = "".join(
+        f"{until} 02:01:00:00:{n >> 8:02x}:{n & 255:02x} 10.6.{n >> 8}.{n & 255} * *\n" for n in range(OTHERS)
+    )
+    path.write_text(f"{until} {mac} 10.5.0.50 * 01:{mac}\n{others}")
+    devices = tmp_path / "devices"
+    devices.write_text(f"{mac} printer\n")
+
+    def read(path: Path) -> dict[str, dhcp.Lease]:
+        found = reading(path)
+        seen.append(len(found))
+        return found
+
+    reading = dhcp.read
+    monkeypatch.setattr(dhcp, "read", read)
+    with firm(tmp_path) as net, dnsmasq(net, f"dhcp-lease-max={2 * OTHERS}"):
+        source = dhcp.Source(AgentLink(net.socket), "lan", {}, path, devices)
+        with leased(net.gateway.attach("dev0", OTHER), tmp_path) as (client, address):
+            assert address == "10.5.0.50"
+            started = time.monotonic()
+            while sum(each <= OTHERS for each in seen) < 3:
+                assert time.monotonic() - started < 60, "it was never read in between"
+                client.process.send_signal(signal.SIGUSR1)
+                source.round(time.time())
+            assert net.bindings() == {address: "printer"}
+            assert net.told("unbind") == []
+        source.round(time.time())
+        assert awaited(lambda: (source.round(time.time()), net.bindings())[1] == {})
 
 
 @needs("kea-dhcp4")

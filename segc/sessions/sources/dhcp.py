@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from segc.sessions.client import UnansweredError
-from segc.sessions.sources.directory import Identity, read_identities
+from segc.sessions.sources.directory import IdentitiesError, Identity, read_identities
 from segc.sessions.sources.hook import Options, Request, lease, mac_address, vouched
 from segc.sessions.sources.link import Link
 
 ASSIGNED = "0"  # Kea's state of a lease that somebody has
 NEVER = float("inf")
+SETTLE = 0.25  # seconds in which a server that writes its file anew is done with it
 
 
 class Lease(NamedTuple):
@@ -113,9 +115,11 @@ class Source:
         self.link.again(lambda: self.round(time.time()))
 
     def round(self, now: float) -> None:
-        leases = read(self.path)
-        who = None if self.mapping is None else read_identities(self.mapping, mac_address)
-        for request, address in list(requests(leases, self._known, who, self.options, now)):
+        leases, who = self._read()
+        found = list(requests(leases, self._known, who, self.options, now))
+        if any(_ends(request) for request, _ in found) and not self._same(leases, who):
+            found = [each for each in found if not _ends(each[0])]
+        for request, address in found:
             try:
                 self.link.deliver(vouched(request, "dhcp", self.source, self.options))
             except UnansweredError as error:
@@ -125,3 +129,19 @@ class Source:
                 self._known.pop(address, None)
             else:
                 self._known[address] = leases[address]
+
+    def _read(self) -> tuple[Leases, Mapping[str, Identity] | None]:
+        who = None if self.mapping is None else read_identities(self.mapping, mac_address)
+        return read(self.path), who
+
+    def _same(self, *former: object) -> bool:
+        """Whether all reads so again. dnsmasq empties its file and fills it, Kea puts others in their place:
+        who looks in between sees leases gone that stand."""
+        time.sleep(SETTLE)
+        with suppress(OSError, IdentitiesError):
+            return self._read() == former
+        return False
+
+
+def _ends(request: Request) -> bool:
+    return request["do"] == "unbind"

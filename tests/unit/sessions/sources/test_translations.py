@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -460,3 +461,78 @@ def test_without_an_agent_nothing_is_taken_for_told(tmp_path: Path) -> None:
     assert len(told) == 1
     assert "is `segc agent` running?" in told[0]
     assert source._known == {}
+
+
+class Told(Link):
+    """An agent that takes everything."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/nonexistent"))
+        self.asked: list[str] = []
+
+    def ask(self, request: Any) -> Any:
+        self.asked.append(request["do"])
+        return {"ok": True}
+
+
+LEASES = f"0 {MAC} 10.5.0.51 * *\n0 02:00:00:00:00:02 10.5.0.52 * *\n"
+HEADED = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state\n"
+ROW = f"10.5.0.51,{MAC},,120,{int(NOW) + 60},1,0,0,,0\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "after", "ended"),
+    [
+        (LEASES, "", LEASES, 0),
+        (LEASES, LEASES[:40], LEASES, 0),
+        (LEASES, "", LEASES[:40], 0),
+        (LEASES, "", None, 0),
+        (LEASES, "", "", 2),
+        (LEASES, LEASES[:40], LEASES[:40], 1),
+        (HEADED + ROW, HEADED, HEADED, 1),
+    ],
+)
+def test_leases_are_gone_when_two_looks_in_a_row_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, seen: str, after: str | None, ended: int
+) -> None:
+    path = file(tmp_path, before)
+    link = Told()
+    source = dhcp.Source(link, "lan", {}, path)
+    source.round(NOW)
+    path.write_text(seen)
+    monkeypatch.setattr(time, "sleep", lambda _: path.unlink() if after is None else path.write_text(after))
+    source.round(NOW)
+    assert link.asked.count("unbind") == ended
+    if not ended:
+        path.write_text(before)
+        source.round(NOW)
+        assert "unbind" not in link.asked
+
+
+def test_keas_file_is_empty_when_it_has_just_put_the_full_one_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file(tmp_path, HEADED + ROW)
+    link = Told()
+    source = dhcp.Source(link, "lan", {}, path)
+    source.round(NOW)
+    path.rename(path.with_name(f"{path.name}.1"))
+    path.touch()
+    monkeypatch.setattr(time, "sleep", lambda _: path.write_text(HEADED))
+    source.round(NOW)
+    source.round(NOW)
+    assert link.asked == ["bind"]
+
+
+def test_devices_are_left_out_when_two_looks_in_a_row_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, devices = file(tmp_path, LEASES), tmp_path / "devices"
+    devices.write_text(f"{MAC} printer\n")
+    link = Told()
+    source = dhcp.Source(link, "lan", {}, path, devices)
+    source.round(NOW)
+    devices.write_text("")
+    monkeypatch.setattr(time, "sleep", lambda _: devices.write_text(f"{MAC} printer\n"))
+    source.round(NOW)
+    assert link.asked == ["bind"]
