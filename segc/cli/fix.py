@@ -60,6 +60,7 @@ def _candidates(policy: Policy, files: Files, told: set[Span]) -> Iterator[tuple
         listed = ", ".join(f"{kind} `{name}`" for kind, name in names)
         yield f"deleted {listed}", apply(files, deletions(files, names))
     for found in same_zones(Outline(policy)):
-        if found.second.span in told and not found.opened:
-            one, other = found.first.name, found.second.name
-            yield f"merged zone `{other}` into `{one}`", merged(files, one, other)
+        if found.others[0].span in told and not any(found.opened):
+            one, *others = (zone.name for zone in found.zones)
+            words = " and ".join(f"`{name}`" for name in others)
+            yield f"merged zone{'s' if others[1:] else ''} {words} into `{one}`", merged(files, one, *others)

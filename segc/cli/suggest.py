@@ -41,18 +41,18 @@ def command() -> None:
 
 
 @command.command("merge")
-@click.argument("zones", nargs=-1, metavar="[ZONE ZONE]")
+@click.argument("zones", nargs=-1, metavar="[ZONE ZONE...]")
 @policy_option
 @write_option
 @options.color
 def merge_zones(zones: tuple[str, ...], paths: tuple[str, ...], write: bool, color: str) -> None:
-    """Make one zone of two: the second goes into the first.
+    """Make one zone of two or more: the others go into the first.
 
     Without names, all zones that are the same to the policy, or nearly, with what merging them would
     expose, open and save.
     """
-    if len(zones) not in (0, 2) or len(set(zones)) != len(zones):
-        raise click.UsageError("name two zones, or none to see which could be merged")
+    if len(zones) == 1 or len(set(zones)) != len(zones):
+        raise click.UsageError("name two zones or more, or none to see which could be merged")
     reading, policy = _read(paths, color)
     outline = Outline(policy)
     if not zones:
@@ -65,7 +65,7 @@ def merge_zones(zones: tuple[str, ...], paths: tuple[str, ...], write: bool, col
             raise click.ClickException(f"there is no zone `{printable(name)}`{near and f': {near}'}")
         if policy.zones[name].external:
             raise click.ClickException(f"`{name}` is the external zone: it is all that no other zone claims")
-    for note in certificate(merge(outline, numbers[zones[0]], numbers[zones[1]])):
+    for note in certificate(merge(outline, *(numbers[name] for name in zones))):
         say(f"# {note}\n")
     files = reading.workspace.files
     _offer(policy, files, merged(files, *zones), write, color)
@@ -111,7 +111,7 @@ def _read(paths: tuple[str, ...], color: str) -> tuple[Reading, Policy]:
 def _overview(outline: Outline) -> str:
     lines: list[str] = []
     for kind, found in suggestions(outline):
-        lines.append(f"{found.first.name} {found.second.name}: {kind}")
+        lines.append(f"{' '.join(zone.name for zone in found.zones)}: {kind}")
         lines += [f"  {note}" for note in certificate(found)]
     return "".join(f"{line}\n" for line in lines or ["no two zones are the same to the policy, or nearly"])
 

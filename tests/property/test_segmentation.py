@@ -214,8 +214,14 @@ def test_a_difference_is_every_packet_that_changes(before: Spec, data: st.DataOb
 # -- mergers ---------------------------------------------------------------------------------------------
 
 
-def merged_by_hand(spec: Spec, one: str, other: str) -> Spec:
-    """The policy as somebody writes it who makes one zone of two."""
+def merged_by_hand(spec: Spec, one: str, *others: str) -> Spec:
+    """The policy as somebody writes it who makes one zone of several."""
+    for other in others:
+        spec = _merged_by_hand(spec, one, other)
+    return spec
+
+
+def _merged_by_hand(spec: Spec, one: str, other: str) -> Spec:
     first, second = (next(z for z in spec.zones if z.name == name) for name in (one, other))
     zone = replace(
         first,
@@ -240,10 +246,10 @@ def merged_by_hand(spec: Spec, one: str, other: str) -> Spec:
     return replace(spec, zones=zones, flows=flows)
 
 
-def same_by_hand(spec: Spec, one: str, other: str) -> bool:
-    after = merged_by_hand(spec, one, other)
+def same_by_hand(spec: Spec, *names: str) -> bool:
+    after = merged_by_hand(spec, *names)
     places = addresses(spec, after)
-    inside = {one, other}
+    inside = set(names)
 
     def within(packet: Packet) -> bool:
         return all(spec.zone_of(end).name in inside for end in packet[:2])  # type: ignore[union-attr]
@@ -281,10 +287,11 @@ def test_zones_that_are_the_same_are_found_and_no_others(spec: Spec) -> None:
     if policy is None or _odd(spec):
         return
     outline = Outline(policy)
-    found = {(m.first.name, m.second.name) for m in same_zones(outline)}
+    classes = [[zone.name for zone in merged.zones] for merged in same_zones(outline)]
+    found = {(first, other) for first, *others in classes for other in others}
     seconds = {second for _, second in found}
-    for one, other in found:
-        assert same_by_hand(spec, one, other)
+    for names in classes:
+        assert same_by_hand(spec, *names)
     for kind in kinds(outline):
         for one, other in combinations(kind, 2):
             names = outline.zones[one].name, outline.zones[other].name

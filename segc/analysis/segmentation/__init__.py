@@ -43,7 +43,7 @@ def check_segmentation(policy: Policy) -> Iterator[Diagnostic]:
     outline = Outline(policy)
     taken: set[str] = set()
     for merged in same_zones(outline):  # each holds a survey, so none is kept
-        taken.add(merged.second.name)
+        taken.update(zone.name for zone in merged.others)
         yield told(merged)
     yield from check_near(outline, taken)
     for check in CHECKS:
@@ -51,10 +51,10 @@ def check_segmentation(policy: Policy) -> Iterator[Diagnostic]:
 
 
 def suggestions(outline: Outline) -> Iterator[tuple[str, Merger]]:
-    """The zones of `SEG401` and `SEG402`, each pair with what tells them apart."""
+    """The zones of `SEG401` and `SEG402`, each class or pair with what tells them apart."""
     taken: set[str] = set()
     for merged in same_zones(outline):
-        taken.add(merged.second.name)
+        taken.update(zone.name for zone in merged.others)
         yield "the same", merged
     for merged, statements in nearly_same(outline, taken):
         yield f"nearly the same, {statements} said of one only", merged

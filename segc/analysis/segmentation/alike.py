@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import chain
 
+from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.segmentation.merging import Merger, Rests, changes_nothing, merger
 from segc.analysis.segmentation.outline import Outline, allows
 from segc.analysis.segmentation.signature import split, union
 from segc.policy.model import End, Flow
 
 
-def merge(outline: Outline, one: int, other: int) -> Merger:
-    flows = outline.speaking_of(one, other)
-    return merger(
-        outline.zones[one], outline.zones[other], flows, outline.policy, _rests(outline, one, other)
-    )
+def merge(outline: Outline, *numbers: int) -> Merger:
+    zones = [outline.zones[each] for each in numbers]
+    return merger(zones, outline.speaking_of(*numbers), outline.policy, _rests(outline, *numbers))
 
 
-def same(outline: Outline, one: int, other: int) -> bool:
-    """Whether nobody outside can tell two zones apart. What others do among themselves does not matter."""
-    first, second = outline.zones[one], outline.zones[other]
-    flows = _concerned(outline, one, other)
+def same(outline: Outline, *numbers: int) -> bool:
+    """Whether nobody outside can tell zones apart. What others do among themselves does not matter."""
+    zones = [outline.zones[each] for each in numbers]
+    flows = _concerned(outline, *numbers)
     # Ends without their text, which may name other zones.
     ends = {end: replace(end, text="") for flow in flows for end in flow.ends}
     nameless = [replace(f, source=ends[f.source], destination=ends[f.destination]) for f in flows]
-    policy = replace(outline.policy, zones={first.name: first, second.name: second})
-    return changes_nothing(first, second, nameless, policy, _rests(outline, one, other))
+    policy = replace(outline.policy, zones={zone.name: zone for zone in zones})
+    return changes_nothing(zones, nameless, policy, _rests(outline, *numbers))
 
 
-def _concerned(outline: Outline, one: int, other: int) -> list[Flow]:
-    """The flows that change when two zones become one, and all that meet one of these afterwards."""
-    both = outline.masks[one] | outline.masks[other]
-    rests = union(1 << cell for zone in (one, other) for cell in outline.rests[zone].values())
-    flows, wide = outline.speaking_of(one, other), outline.wide
-    torn = {end: both for flow in flows for end in flow.ends if _torn(outline, end, rests)}
-    regions = {(both, both)}
+def _concerned(outline: Outline, *zones: int) -> list[Flow]:
+    """The flows that change when zones become one, and all that meet one of these afterwards."""
+    whole = union(outline.masks[each] for each in zones)
+    rests = _cells(outline, zones)
+    flows, wide = outline.speaking_of(*zones), outline.wide
+    ends = dict.fromkeys(chain.from_iterable(flow.ends for flow in flows))
+    torn = {end: whole for end in ends if _torn(outline, end, rests)}
+    regions = {(whole, whole)}
     for flow in flows:
         if flow.source in torn or flow.destination in torn:
             here, there = (wide[end] | torn.get(end, 0) for end in flow.ends)
@@ -44,10 +46,15 @@ def _concerned(outline: Outline, one: int, other: int) -> list[Flow]:
 
 
 def _torn(outline: Outline, end: End, rests: int) -> bool:
-    """Whether an end may hold the rest of one of two zones without that of the other."""
+    """Whether an end may hold the rest of one of the zones without that of another."""
     return any(part.unless for part in end.parts) or any(
         mask & rests not in (0, rests) for mask in outline.by_part(end)
     )
+
+
+def _cells(outline: Outline, zones: Iterable[int]) -> int:
+    """The mask of what is left of each of the zones."""
+    return mask_of([cell for zone in zones for cell in outline.rests[zone].values()])
 
 
 def _rests(outline: Outline, *zones: int) -> Rests:
@@ -87,24 +94,37 @@ def _spoken_of(outline: Outline, zone: int) -> bool:
     )
 
 
-def parted(outline: Outline, one: int, other: int) -> bool:
-    """Whether the policy means the boundary between two zones: by a promise, or by what is allowed across.
+def parted(outline: Outline, *zones: int) -> bool:
+    """Whether the policy means a boundary between any two of these zones: by a promise, or by what is allowed
+    across.
 
     An allow for all of both, at both ends, is none that tells them apart.
     """
-    spaces = [outline.zones[zone].space for zone in (one, other)]
+    spaces = [(zone, outline.zones[zone].space) for zone in zones]
     for never in outline.policy.nevers:
-        ends = never.source.space, never.destination.space
-        if any(a.overlaps(ends[0]) and b.overlaps(ends[1]) for a, b in (spaces, spaces[::-1])):
+        here, there = (
+            {zone for zone, space in spaces if space.overlaps(end.space)}
+            for end in (never.source, never.destination)
+        )
+        if here and there and len(here | there) > 1:
             return True
-    rests = union(1 << cell for zone in (one, other) for cell in outline.rests[zone].values())
-    return _crossed(outline, one, other, rests) or _crossed(outline, other, one, rests)
+    return _crossed(outline, zones)
 
 
-def _crossed(outline: Outline, source: int, destination: int, rests: int) -> bool:
-    wide, there = outline.wide, outline.masks[destination]
-    return any(
-        wide[flow.destination] & there and wide[end] & wide[flow.destination] & rests != rests
-        for end in outline.holding(source)
-        for flow in allows(outline.by_source.get(end, ()))
-    )
+def _crossed(outline: Outline, zones: Sequence[int]) -> bool:
+    """Whether an allow leads from one of the zones to another, and does not hold all of both at both ends."""
+    wide, whole = outline.wide, union(outline.masks[zone] for zone in zones)
+    rests = {zone: _cells(outline, (zone,)) for zone in zones}
+
+    @cache
+    def touched(mask: int) -> frozenset[int]:
+        return frozenset(outline.zone_at[cell] for cell in bits(mask))
+
+    for end in dict.fromkeys(chain.from_iterable(map(outline.holding, zones))):
+        for flow in allows(outline.by_source.get(end, ())):
+            from_, to = (touched(wide[each] & whole) for each in flow.ends)
+            if to and len(from_ | to) > 1:
+                both = wide[end] & wide[flow.destination]
+                if not all(rests[zone] & both == rests[zone] for zone in from_ | to):
+                    return True
+    return False

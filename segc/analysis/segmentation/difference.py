@@ -6,8 +6,9 @@ those of changed statements alone; what unchanged ones decide is only asked afte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from segc.analysis.conflicts.atoms import mask_of
 from segc.analysis.conflicts.cover import Cover, Gap, Index
@@ -17,6 +18,8 @@ from segc.policy.model import Flow, Policy, Zone
 from segc.space.intervals import contains
 from segc.space.prefixes import EMPTY, PrefixSet
 from segc.space.typical import SMB, TCP
+
+Parts = Callable[[Region], Iterable[Region]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,18 @@ class Comparison:
         self.cell = mask_of(list(within))
 
     def gains(self) -> Iterator[Change]:
-        return self._opened(self._before, self._after)
+        return chain(self.gains_beyond(), self.gains_inside())
+
+    def gains_beyond(self) -> Iterator[Change]:
+        """Those with an end without the cell."""
+        return self._opened(self._before, self._after, self._beyond)
+
+    def gains_inside(self) -> Iterator[Change]:
+        """Those with both ends in the cell. Of many zones that become one there are very many."""
+        return self._opened(self._before, self._after, self._within)
 
     def losses(self) -> Iterator[Change]:
-        return self._opened(self._after, self._before)
+        return self._opened(self._after, self._before, lambda r: [*self._beyond(r), *self._within(r)])
 
     def witness(self, change: Change) -> Witness:
         """A packet of a change; TCP if it can be, for any service of a region is as good as another."""
@@ -70,12 +81,12 @@ class Comparison:
         """Whether both ends lie in the cell."""
         return not (change.region.source | change.region.destination) & ~self.cell
 
-    def _opened(self, without: _Side, within: _Side) -> Iterator[Change]:
-        """What `within` opens and `without` does not; disjoint in no particular way."""
+    def _opened(self, without: _Side, within: _Side, parts: Parts) -> Iterator[Change]:
+        """What `within` opens and `without` does not, in parts of regions; disjoint in no particular way."""
         fresh = [clause for clause in within.allows if not without.holds(clause)]
         closed = Uncovered(self.survey, [*without.allows, *within.denies])
         for clause in fresh:
-            for region in self._apart(self.survey.region(clause)):
+            for region in parts(self.survey.region(clause)):
                 yield from closed.of(region)
         lifted = [clause for clause in without.denies if not within.holds(clause)]
         denied = Uncovered(self.survey, within.denies)
@@ -83,14 +94,15 @@ class Comparison:
             region = self.survey.region(deny)
             for allow in within.allows:
                 both = self.survey.meet(region, allow)
-                for part in self._apart(both) if both is not None else ():
+                for part in parts(both) if both is not None else ():
                     yield from denied.of(part)
 
-    def _apart(self, region: Region) -> Iterator[Region]:
-        inner = region._replace(source=region.source & self.cell)
+    def _beyond(self, region: Region) -> Iterator[Region]:
         yield region._replace(source=region.source & ~self.cell)
-        yield inner._replace(destination=region.destination & ~self.cell)
-        yield inner._replace(destination=region.destination & self.cell)
+        yield region._replace(source=region.source & self.cell, destination=region.destination & ~self.cell)
+
+    def _within(self, region: Region) -> Iterator[Region]:
+        yield region._replace(source=region.source & self.cell, destination=region.destination & self.cell)
 
 
 class _Side:

@@ -86,15 +86,18 @@ def deletions(files: Files, names: Iterable[tuple[str, str]]) -> Iterator[Edit]:
                 yield deletion(source, statement.span)
 
 
-def merged(files: Files, kept: str, gone: str) -> dict[str, str]:
-    """New texts in which zone `kept` takes in zone `gone`: its subnets, its hosts, and what is said of it.
+def merged(files: Files, kept: str, *gone: str) -> dict[str, str]:
+    """New texts in which zone `kept` takes in others: their subnets, their hosts, and what is said of them.
 
     The VLAN, the description and the rest of what `kept` says of itself stay. Statements that have become
     the same as others are left out.
     """
-    texts = apply(files, _Merging(files, kept, gone).edits())
-    again = reread(files, texts)
-    return {**texts, **apply(again, _superfluous(again, kept))}
+    texts: dict[str, str] = {}
+    now = files
+    for name in gone:
+        step = apply(now, _Merging(now, kept, name).edits())
+        texts, now = {**texts, **step}, reread(now, step)
+    return {**texts, **apply(now, _superfluous(now, kept))}
 
 
 class _Merging:

@@ -1,36 +1,47 @@
-"""The policy as it would be with two zones made one: what is said of one is then said of the other.
+"""The policy as it would be with zones made one: what is said of one is then said of the others.
 
 Named hosts keep rules of their own. What a statement says of a zone is what it says of its *rest*: the most
 addresses, in each family, that no statement tells apart. A statement that holds the rest of one zone holds
-all of the other as well once they are one; it loses nothing.
+all of the others as well once they are one; it loses nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
+from itertools import chain, compress
 
 from segc.analysis.segmentation.difference import Change, Comparison
 from segc.policy.model import End, Flow, Part, Policy, Zone
-from segc.space.prefixes import PrefixSet
+from segc.space.prefixes import PrefixSet, union
 
 Rests = Mapping[str, PrefixSet]  # of each zone, by name
 
 
 @dataclass(frozen=True, slots=True)
 class Merger:
-    """Two zones as one: `opened` and `closed` are within it, `leaking` and `missing` what is
-    opened and closed between it and others."""
+    """Two zones or more as one: `opened` and `closed` are within it, `leaking` and `missing` what is
+    opened and closed between it and others. `opened` is found anew each time, one by one."""
 
-    first: Zone
-    second: Zone
+    zones: tuple[Zone, ...]
     comparison: Comparison
-    opened: tuple[Change, ...]
     closed: tuple[Change, ...]
     leaking: tuple[Change, ...]
     missing: tuple[Change, ...]
     spared: int  # flows that become the same as others
+
+    @property
+    def first(self) -> Zone:
+        """The one that stays."""
+        return self.zones[0]
+
+    @property
+    def others(self) -> tuple[Zone, ...]:
+        return self.zones[1:]
+
+    @property
+    def opened(self) -> Iterator[Change]:
+        return self.comparison.gains_inside()
 
     @property
     def same(self) -> bool:
@@ -38,38 +49,40 @@ class Merger:
         return not (self.closed or self.leaking or self.missing)
 
 
-def merger(first: Zone, second: Zone, flows: Iterable[Flow], policy: Policy, rests: Rests) -> Merger:
-    """`flows` are all that speak of either zone: no other can change anything."""
-    before, after = _policies(first, second, flows, policy, rests)
-    comparison = Comparison(before, after, first.space | second.space)
-    opened, leaking = _parted(comparison.gains(), comparison)
+def merger(zones: Sequence[Zone], flows: Iterable[Flow], policy: Policy, rests: Rests) -> Merger:
+    """`flows` are all that speak of any of the zones: no other can change anything."""
+    before, after = _policies(zones, flows, policy, rests)
+    comparison = Comparison(before, after, after.zones[zones[0].name].space)
+    leaking = tuple(comparison.gains_beyond())
     closed, missing = _parted(comparison.losses(), comparison)
     spared = len(before.flows) - len({said(flow) for flow in after.flows})
-    return Merger(first, second, comparison, opened, closed, leaking, missing, spared)
+    return Merger(tuple(zones), comparison, closed, leaking, missing, spared)
 
 
-def changes_nothing(first: Zone, second: Zone, flows: Iterable[Flow], policy: Policy, rests: Rests) -> bool:
+def changes_nothing(zones: Sequence[Zone], flows: Iterable[Flow], policy: Policy, rests: Rests) -> bool:
     """`Merger.same`, found out without all that differs. Other zones may be left out of the policy."""
-    comparison = Comparison(*_policies(first, second, flows, policy, rests), first.space | second.space)
-    return all(map(comparison.inside, comparison.gains())) and not any(comparison.losses())
+    before, after = _policies(zones, flows, policy, rests)
+    comparison = Comparison(before, after, after.zones[zones[0].name].space)
+    return not any(comparison.gains_beyond()) and not any(comparison.losses())
 
 
 def _policies(
-    first: Zone, second: Zone, flows: Iterable[Flow], policy: Policy, rests: Rests
+    zones: Sequence[Zone], flows: Iterable[Flow], policy: Policy, rests: Rests
 ) -> tuple[Policy, Policy]:
     before = replace(policy, flows=tuple(flows))
-    others = {name: zone for name, zone in policy.zones.items() if zone not in (first, second)}
-    zones = {**others, first.name: _joined(first, second)}
-    return before, replace(before, flows=_Renaming(first, second, rests).flows(before.flows), zones=zones)
+    gone = {zone.name for zone in zones}
+    others = {name: zone for name, zone in policy.zones.items() if name not in gone}
+    after = {**others, zones[0].name: _joined(zones)}
+    return before, replace(before, flows=_Renaming(zones, rests).flows(before.flows), zones=after)
 
 
-def _joined(first: Zone, second: Zone) -> Zone:
-    """Isolated if either was: a merger must not put hosts in reach that were kept apart on purpose."""
+def _joined(zones: Sequence[Zone]) -> Zone:
+    """Isolated if any was: a merger must not put hosts in reach that were kept apart on purpose."""
     return replace(
-        first,
-        space=first.space | second.space,
-        hosts=(*first.hosts, *second.hosts),
-        isolated=first.isolated or second.isolated,
+        zones[0],
+        space=union(zone.space for zone in zones),
+        hosts=tuple(chain.from_iterable(zone.hosts for zone in zones)),
+        isolated=any(zone.isolated for zone in zones),
     )
 
 
@@ -89,9 +102,11 @@ def _parted(
 
 
 class _Renaming:
-    def __init__(self, first: Zone, second: Zone, rests: Rests) -> None:
-        self.zones = first, second
-        self.rests = rests
+    def __init__(self, zones: Sequence[Zone], rests: Rests) -> None:
+        self._zones = [
+            [(rests[zone.name].only(family), zone.space.only(family)) for zone in zones] for family in (4, 6)
+        ]
+        self._rests = [union(rest for rest, _ in found) for found in self._zones]
         self._ends: dict[End, End] = {}
 
     def flows(self, flows: Iterable[Flow]) -> tuple[Flow, ...]:
@@ -115,9 +130,12 @@ class _Renaming:
         return Part(self._space(part.space), part.subject, unless)
 
     def _space(self, space: PrefixSet) -> PrefixSet:
-        for zone, other in (self.zones, self.zones[::-1]):
-            for family in (4, 6):
-                mine, theirs = (self.rests[each.name].only(family) for each in (zone, other))
-                if mine and theirs and mine <= space and not theirs <= space:
-                    space = space | other.space.only(family)
+        for zones, rests in zip(self._zones, self._rests, strict=True):
+            if space.overlaps(rests) and not rests <= space:
+                held = [bool(rest) and rest <= space for rest, _ in zones]
+                if any(held):
+                    lacking = (
+                        all_ for (rest, all_), has in zip(zones, held, strict=True) if rest and not has
+                    )
+                    space = union((space, *lacking))
         return space

@@ -102,7 +102,7 @@ def _what(flow: Flow) -> object:
 
 
 def _near(merged: Merger, statements: int) -> Diagnostic:
-    one, other = merged.first, merged.second
+    one, other = merged.zones
     apart = f"{statements} statement{'' if statements == 1 else 's'}" if statements else "no more than hosts"
     return finding(
         "SEG402",

@@ -15,9 +15,11 @@ SHOWN = 3
 def certificate(merged: Merger) -> tuple[str, ...]:
     """The cost of a merger, each kind with one packet, and its benefit."""
     comparison = merged.comparison
-    notes = [f"merging them {_exposure(merged)}{_savings(merged)}"]
-    if merged.opened:
-        notes.append(f"for instance: {comparison.witness(merged.opened[0]).text} is denied today")
+    opened = next(merged.opened, None)
+    exposure = "exposes nothing within" if opened is None else _exposure(merged.zones)
+    notes = [f"merging them {exposure}{_savings(merged)}"]
+    if opened is not None:
+        notes.append(f"for instance: {comparison.witness(opened).text} is denied today")
     if merged.leaking:
         notes.append(f"it also opens {listed(merged.leaking, comparison)}, denied today")
     lost = (*merged.missing, *merged.closed)
@@ -38,18 +40,21 @@ def regions(changes: Sequence[Change], comparison: Comparison) -> list[str]:
     return list(dict.fromkeys(comparison.wording.region(change.region) for change in changes))
 
 
-def _exposure(merged: Merger) -> str:
-    if not merged.opened:
-        return "exposes nothing within"
-    one, other = merged.first, merged.second
-    if one.hosts and other.hosts:
-        return f"exposes {len(one.hosts)} x {len(other.hosts)} hosts to each other"
-    return f"exposes {usable(one)} x {usable(other)} addresses to each other"
+def _exposure(zones: Sequence[Zone]) -> str:
+    hosts = all(zone.hosts for zone in zones)
+    counts, word = [len(z.hosts) if hosts else addresses(z) for z in zones], "hosts" if hosts else "addresses"
+    if len(zones) == 2:
+        return f"exposes {many(counts[0])} x {many(counts[1])} {word} to each other"
+    return f"exposes the {many(sum(counts))} {word} of {len(zones):,} zones to each other"
 
 
 def usable(zone: Zone) -> str:
-    """How many addresses a zone has, of IPv4 where it has any."""
-    return many(intervals.count(zone.space.v4) or intervals.count(zone.space.v6))
+    return many(addresses(zone))
+
+
+def addresses(zone: Zone) -> int:
+    """How many a zone has, of IPv4 where it has any."""
+    return intervals.count(zone.space.v4) or intervals.count(zone.space.v6)
 
 
 def many(count: int) -> str:
@@ -72,6 +77,8 @@ def _savings(merged: Merger) -> str:
     saved = []
     if merged.spared:
         saved.append(some(merged.spared, "flow"))
-    if merged.second.vlan is not None:
-        saved.append(f"VLAN {merged.second.vlan}")
-    return f" and removes {' and '.join(saved or ['a zone'])}"
+    vlans = [str(zone.vlan) for zone in merged.others if zone.vlan is not None]
+    if vlans:
+        saved.append(f"VLAN{'' if len(vlans) == 1 else 's'} {listing(vlans)}")
+    count = len(merged.others)
+    return f" and removes {' and '.join(saved or ['a zone' if count == 1 else some(count, 'zone')])}"

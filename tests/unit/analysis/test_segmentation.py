@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from segc.analysis.reach.exposure import Exposure
 from segc.analysis.segmentation import check_segmentation
+from segc.analysis.segmentation.equivalent import same_zones, told
+from segc.analysis.segmentation.outline import Outline
 from segc.diagnostics.codes import RULES
 from segc.diagnostics.explain import explanation
 from segc.diagnostics.model import Diagnostic
@@ -46,6 +50,50 @@ def test_zones_are_the_same_however_it_is_written() -> None:
     assert "exposes 2 x 1 hosts to each other" in finding.notes[0]
     assert "VLAN 3" in finding.notes[0]
     assert finding.notes[1] == "for instance: 10.0.3.1 -> 10.0.2.1 tcp/445 is denied today"
+
+
+def alike(count: int) -> str:
+    """Zones of which each has a host with a rule of its own."""
+    zones = [
+        f"zone z{n} {{ subnet 10.{n // 250}.{n % 250}.0/24; host h = 10.{n // 250}.{n % 250}.5 }}"
+        for n in range(count)
+    ]
+    denies = [f"deny any -> z{n}.h : tcp/{1000 + n} when mon 08:00-09:00" for n in range(count)]
+    return "\n".join([*zones, "allow any -> any : tcp/443", *denies])
+
+
+def test_a_class_of_zones_that_are_the_same_is_one_finding() -> None:
+    (finding,) = found(alike(5), "SEG401")
+    assert finding.message == "zones `z0`, `z1`, `z2` and 2 more are the same to the policy"
+    assert finding.notes[0] == "merging them exposes the 5 hosts of 5 zones to each other and removes 4 zones"
+    assert "is denied today" in finding.notes[1]
+    assert finding.help == "`segc suggest merge z0 z1 z2 z3 z4` writes the edit"
+
+
+def test_many_zones_that_are_the_same_are_found_at_once() -> None:
+    outline = Outline(policy_of(alike(300)))
+    started = time.process_time()
+    (merged,) = same_zones(outline)
+    assert told(merged).notes
+    assert len(merged.zones) == 300
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("odd", [0, 3, 8])
+def test_one_that_is_told_apart_leaves_the_others_together(odd: int) -> None:
+    text = f"{alike(9)}\nzone mail {{ subnet 10.9.0.0/24; tag mail }}\ndeny z{odd} -> mail : tcp/443 when mon"
+    (finding,) = found(text, "SEG401")
+    assert finding.help == (
+        f"`segc suggest merge {' '.join(f'z{n}' for n in range(9) if n != odd)}` writes the edit"
+    )
+
+
+def test_a_promise_between_two_that_are_the_same_as_a_third_makes_two_classes() -> None:
+    helps = [finding.help for finding in found(f"{alike(4)}\nnever z1 -> z3 : tcp/22", "SEG401")]
+    assert helps == [
+        "`segc suggest merge z0 z1` writes the edit",
+        "`segc suggest merge z0 z2 z3` writes the edit",
+    ]
 
 
 def test_zones_whose_people_are_vouched_for_by_others_are_not_the_same() -> None:

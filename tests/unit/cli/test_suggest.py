@@ -69,6 +69,34 @@ def test_a_merger_moves_hosts_and_keeps_comments(policy: Path) -> None:
     assert segc("fmt", "--check", cwd=policy.parent).returncode == 0
 
 
+COPIERS = POLICY.replace(
+    "zone mail {",
+    "zone copiers { vlan 45; subnet 10.0.45.0/24; host a = 10.0.45.10; intra deny }\nzone mail {",
+).replace("allow desks -> printers, scanners : print", "allow desks -> scanners, copiers, printers : print")
+COPIERS += "allow copiers -> mail : tcp/587\n"
+
+
+def test_what_the_finding_of_a_class_says_is_what_makes_it_one(policy: Path) -> None:
+    policy.write_text(COPIERS)
+    (help_,) = re.findall(
+        r"help: `segc (suggest merge .*)` writes the edit", segc("check", cwd=policy.parent).stdout
+    )
+    assert sorted(help_.split()[2:]) == ["copiers", "printers", "scanners"]
+    overview = segc("suggest", "merge", cwd=policy.parent).stdout
+    assert overview.startswith(f"{help_.removeprefix('suggest merge ')}: the same\n")
+    done = segc(*help_.split(), "--write", cwd=policy.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "proved: the edited policy means the same" in done.stdout
+    text = policy.read_text()
+    assert text.count("zone ") == 3
+    assert "SEG401" not in segc("check", cwd=policy.parent).stdout
+    policy.write_text(COPIERS)
+    assert segc("check", "--fix", cwd=policy.parent).returncode == 0
+    assert policy.read_text().replace("service left-over = tcp/1  # not needed\n", "") == text.replace(
+        "service left-over = tcp/1  # not needed\n", ""
+    )
+
+
 def test_a_merger_goes_on_with_ports_and_trunks(policy: Path) -> None:
     policy.write_text(
         f"""{POLICY}
@@ -171,9 +199,9 @@ def test_a_merger_that_changes_something_says_all_of_it(policy: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("merge", "printers"), 2, "name two zones"),
-        (("merge", "printers", "printers"), 2, "name two zones"),
-        (("merge", "printers", "scaners"), 1, "did you mean `scanners`?"),
+        (("merge", "printers"), 2, "name two zones or more"),
+        (("merge", "printers", "printers"), 2, "name two zones or more"),
+        (("merge", "printers", "mail", "scaners"), 1, "did you mean `scanners`?"),
         (("merge", "printers", "x\x1b[31m"), 1, "there is no zone"),
         (("merge", "-p", "missing.seg"), 1, "missing.seg"),
     ],
