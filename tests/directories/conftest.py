@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from tests.directories.site import SECRET, TOKEN, Site
+from tests.directories.site import SECRET, Site
 
 
 @pytest.fixture
@@ -19,6 +19,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
     found.keep(SECRET)
     yield found
     written = found.written()
-    for secret in (SECRET, TOKEN):
+    for secret in found.planted:
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):
             assert form.encode() not in written

@@ -30,14 +30,17 @@ class Done(NamedTuple):
 
 @dataclass
 class Site:
-    """`secrets` are environment variables; whatever a command printed is kept in `said`."""
+    """`secrets` are environment variables; whatever a command printed is kept in `said`, and every secret in
+    `planted`."""
 
     folder: Path
     secrets: dict[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    planted: list[str] = field(default_factory=lambda: [SECRET, TOKEN])
 
     def keep(self, secret: str) -> None:
         (self.folder / "corp.secret").write_text(secret + "\n")
+        self.planted.append(secret)
 
     def refused(self, *words: str) -> None:
         """A sync fails with these words, and the snapshot stays as it is."""

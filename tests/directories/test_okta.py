@@ -41,7 +41,13 @@ def okta(web: list[Web], odd: Callable[[Request], Reply | None]) -> Callable[[Re
         if (found := odd(request)) is not None:
             return found
         if request.headers["authorization"] != f"SSWS {TOKEN}":
-            return Reply({"errorCode": "E0000011", "errorSummary": f"Invalid token {TOKEN}"}, 401)
+            return Reply(
+                {
+                    "errorCode": "E0000011",
+                    "errorSummary": f"Invalid token {request.headers['authorization']}",
+                },
+                401,
+            )
         parts = request.path.split("/")[3:]
         if parts[0] == "users":
             found_one = OTHERS.get(parts[1].replace("%40", "@"))

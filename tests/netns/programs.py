@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 
 import pytest
@@ -93,3 +94,23 @@ class Program:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
+
+
+def process_list() -> bytes:
+    """The arguments of every process, as `ps` shows them to everybody."""
+    return b"\n".join(_read(each) for each in Path("/proc").glob("[0-9]*/cmdline"))
+
+
+def environments(pid: int) -> bytes:
+    """What a process, and all that it has started, began with."""
+    children = b" ".join(_read(each) for each in Path(f"/proc/{pid}/task").glob("*/children"))
+    return b"\n".join(
+        [_read(Path(f"/proc/{pid}/environ")), *(environments(int(each)) for each in children.split())]
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""

@@ -31,7 +31,7 @@ from tests.netns.firm import (
 )
 from tests.netns.namespace import Namespace, run
 from tests.netns.openvpn import Authority, connect, serve
-from tests.netns.programs import Program, awaited, needs
+from tests.netns.programs import Program, awaited, environments, needs, process_list
 from tests.netns.test_language_time import settled_now, span
 
 pytestmark = [pytest.mark.kernel, needs("openvpn", "openssl")]
@@ -333,7 +333,10 @@ def test_the_password_of_the_management_interface_shows_nowhere(tmp_path: Path, 
                 refused.says("it does not take the password")
             with firm.source(*by, str(secret)) as source:
                 server.says("CMD 'status 3'")
-                lines = "".join(
-                    path.read_text() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()
-                )
-            assert "planted" not in lines + refused.said + source.said + agent.said + server.said
+                listed = process_list() + environments(source.process.pid) + environments(agent.process.pid)
+            assert b"--management-password" in listed
+            assert b"planted" not in listed
+            assert "planted" not in refused.said + source.said + agent.said + server.said
+            kept = [path for path in firm.state_dir.rglob("*") if path.is_file()]
+            assert kept
+            assert not any(b"planted" in path.read_bytes() for path in [*kept, firm.folder / "audit"])

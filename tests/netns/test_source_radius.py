@@ -23,7 +23,7 @@ from tests.netns.firm import (
     stream,
 )
 from tests.netns.namespace import Namespace
-from tests.netns.programs import Program, awaited, needs
+from tests.netns.programs import Program, awaited, environments, needs, process_list
 
 pytestmark = [pytest.mark.kernel, needs("freeradius", "radclient")]
 
@@ -214,9 +214,15 @@ def test_secrets_show_nowhere(office: Office) -> None:
     with office.firm.source("radius", "wifi", "--listen", SERVER, **env) as server:
         assert awaited(lambda: office.account("Start", "s1", "ana", ANA), 30)
         replay(office.switch, SWITCH, SERVER, b"\4\0\0\24" + bytes(16))
-        lines = b"".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
-        assert SECRET.encode() not in lines
+        assert SECRET.encode() not in process_list()
         server.says("its authenticator is wrong")
+    assert SECRET not in server.said
+    clients.write_text(f"10.1.0.2 {SECRET}\n")
+    with office.firm.source("radius", "wifi", "--listen", SERVER, "--clients", str(clients)) as server:
+        assert awaited(lambda: office.account("Start", "s2", "bo", BO), 30)
+        listed = process_list() + environments(server.process.pid)
+        assert b"--clients" in listed
+        assert SECRET.encode() not in listed
     assert SECRET not in server.said
     kept = [path for path in office.firm.state_dir.rglob("*") if path.is_file()]
     assert kept
