@@ -14,9 +14,9 @@ from pyroute2 import IPRoute
 
 from segc.apply.connections import at_home, policy_of
 from segc.apply.errors import LockedOutError
-from segc.apply.links import Step
 from segc.apply.seen import Seen, observe
 from segc.apply.state import State
+from segc.apply.step import Step
 from segc.apply.work import Work
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.claims import Situation

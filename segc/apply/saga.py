@@ -23,8 +23,8 @@ from segc import __version__
 from segc.apply import host, timer
 from segc.apply.elements import transact
 from segc.apply.errors import ApplyError, RolledBackError
-from segc.apply.links import Step, take_step
 from segc.apply.state import Generation, Meta, State, unwritable
+from segc.apply.step import Step, take_step
 from segc.apply.tally import transactions
 from segc.apply.transaction import replacement
 from segc.apply.work import Wanted, Work, as_of, mark, plan_work

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyroute2 import IPRoute
 
-from segc.apply.links import Step
+from segc.apply.step import Step
 
 PROC = Path("/proc/sys")
 

@@ -11,8 +11,8 @@ from ipaddress import ip_address
 import pytest
 
 from segc.apply.guard import Login, lockouts, login
-from segc.apply.links import Step
 from segc.apply.seen import Link, Seen
+from segc.apply.step import Step
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile
