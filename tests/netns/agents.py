@@ -93,7 +93,7 @@ class AgentHost(Host):
 
     def members(self, prefix: str = "who") -> dict[str, list[str]]:
         """The elements of the session sets, by set."""
-        listed = json.loads(self.nft("-j", "list", "sets"))["nftables"]
+        listed = json.loads(self.nft("-j", "list", "table", "inet", "segc"))["nftables"]
         found = {}
         for each in listed:
             content = each.get("set")

@@ -162,7 +162,7 @@ def test_figures_for_prometheus(host: AgentHost) -> None:
     text = host.inside(fetched)
     assert "\nsegc_sessions 2\n" in text
     assert 'segc_session_events_total{action="bind",outcome="success"} 2' in text
-    assert 'segc_session_events_total{action="bind",outcome="failure"} 1' in text
+    assert 'segc_session_events_total{action="bind",outcome="failure"} 2' in text
     assert "\nsegc_session_bind_seconds_count 2\n" in text
     assert text == host.ask("metrics")["text"] or "segc_session_journal_bytes" in text
 
@@ -194,6 +194,6 @@ def test_the_audit_log_has_the_field_names_of_ecs(host: AgentHost) -> None:
 def test_names_of_strangers_do_no_harm_where_the_sets_are_listed(host: AgentHost) -> None:
     host.start_agent()
     host.claimed("a.5", "ana@x.example", source='x" } ; flush ruleset', kind="openvpn", id="$(reboot)")
-    assert "ana@x.example by x? ? ; flush ruleset" in host.nft("list", "sets")
+    assert "ana@x.example by x? ? ; flush ruleset" in host.nft("list", "table", "inet", "segc")
     assert "flush ruleset" in segc(host, "sessions")
     assert host.audit[0]["segc.session"] == "$(reboot)"

@@ -190,7 +190,7 @@ def test_an_apply_tells_the_agent_from_others(staff: AgentHost) -> None:
 
 def remaining(host: AgentHost, address: str) -> float:
     """Seconds that the kernel will hold the element for."""
-    listed = host.nft("-j", "list", "sets")
+    listed = host.nft("-j", "list", "table", "inet", "segc")
     found = re.search(rf'"val": "{address}"[^}}]*?"expires": (\d+)', listed)
     assert found, listed
     return int(found[1])
