@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence, Set
+from functools import cache, cached_property, partial
 from typing import Any, NamedTuple
 
-from segc.analysis.conflicts.atoms import bits, low_bit
+from segc.analysis.conflicts.atoms import bits
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.moments import ALWAYS, moment
 from segc.analysis.conflicts.people import Person, Who
@@ -67,40 +67,50 @@ class Wording:
         return f"{' and '.join(map(str, sorted(who.subjects)))} in {place}" if who.subjects else place
 
     def _places(self, mask: int) -> list[str]:
-        """A mask as gateways, zones and their hosts, and what is left of it."""
+        """A mask as gateways, zones and their hosts, and what is left. Masks are long: bits are taken out
+        of one once."""
         texts: list[str] = []
         rest: list[PrefixSet] = []
-        while mask:
-            index = low_bit(mask)
-            zone = self._zone_at(index, mask)
-            part = 1 << index if zone < 0 else mask & self.survey.masks[zone]
-            mask &= ~part
+        held = dict.fromkeys(bits(mask))
+        whole = cache(partial(self._whole, held=held.keys()))
+        told: set[int] = set()
+        for index in held:
+            if index in told:
+                continue
+            zone = self._zone_at(index, whole)
             if index in self.survey.gateways:
                 texts.append(f"gateway {self.survey.gateways[index]}")
             elif zone < 0:
                 rest.append(self.survey.spaces[index])
             else:
+                part = [each for each in self.survey.holders[zone] if each in held and each not in told]
+                told.update(part)
                 named, loose = self._part(zone, part)
                 texts += named
                 rest.append(loose)
         left = union(rest)
         return [*texts, str(left)] if left else texts
 
-    def _zone_at(self, index: int, mask: int) -> int:
-        """The expression of the zone that a class lies in, of several one that the mask holds; -1 without."""
-        masks, names = self.survey.masks, self.survey.zone_names
+    def _whole(self, zone: int, held: Set[int]) -> bool:
+        return held >= set(self.survey.holders[zone])
+
+    def _zone_at(self, index: int, whole: Callable[[int], bool]) -> int:
+        """The expression of the zone that a class lies in, of several one that is held whole; -1 without."""
+        names = self.survey.zone_names
         zones = [each for each in self.survey.members[index] if each in names]
-        return min(zones, key=lambda each: (masks[each] & ~mask != 0, self._order[each]), default=-1)
+        if len(zones) < 2:
+            return zones[0] if zones else -1
+        return min(zones, key=lambda each: (not whole(each), self._order[each]))
 
     @cached_property
     def _order(self) -> dict[int, int]:
         """The place of each zone in the policy, by its expression."""
         return {number: place for place, number in reversed(list(enumerate(self.survey.zones.values())))}
 
-    def _part(self, zone: int, part: int) -> tuple[list[str], PrefixSet]:
-        """What a mask holds of a zone: all of it, hosts, all but hosts, or hosts and other addresses."""
-        survey = self.survey
-        name, outside = survey.zone_names[zone], survey.masks[zone] & ~part
+    def _part(self, zone: int, part: Sequence[int]) -> tuple[list[str], PrefixSet]:
+        """What classes are of a zone: all of it, hosts, all but hosts, or hosts and other addresses."""
+        name, inside = self.survey.zone_names[zone], set(part)
+        outside = [each for each in self.survey.holders[zone] if each not in inside]
         if not outside:
             return [name], PrefixSet()
         hosts, loose = self._hosts_of(part)
@@ -110,11 +120,11 @@ class Wording:
                 return [f"{name} except {', '.join(without)}"], PrefixSet()
         return hosts, loose
 
-    def _hosts_of(self, mask: int) -> tuple[list[str], PrefixSet]:
-        """The hosts that are classes of a mask, and the other addresses."""
+    def _hosts_of(self, classes: Iterable[int]) -> tuple[list[str], PrefixSet]:
+        """The hosts among classes, and the other addresses."""
         names: list[str] = []
         rest: list[PrefixSet] = []
-        for space in (self.survey.spaces[index] for index in bits(mask)):
+        for space in (self.survey.spaces[index] for index in classes):
             if space in self._hosts:
                 names.append(self._hosts[space])
             else:
