@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from segc.analysis.conflicts.atoms import bits
@@ -72,7 +72,7 @@ class Wording:
         texts: list[str] = []
         rest: list[PrefixSet] = []
         held = dict.fromkeys(bits(mask))
-        whole = cache(partial(self._whole, held=held.keys()))
+        whole = partial(self._whole, held=held.keys())
         told: set[int] = set()
         for index in held:
             if index in told:
@@ -109,13 +109,12 @@ class Wording:
 
     def _part(self, zone: int, part: Sequence[int]) -> tuple[list[str], PrefixSet]:
         """What classes are of a zone: all of it, hosts, all but hosts, or hosts and other addresses."""
-        name, inside = self.survey.zone_names[zone], set(part)
-        outside = [each for each in self.survey.holders[zone] if each not in inside]
-        if not outside:
+        name, holders = self.survey.zone_names[zone], self.survey.holders[zone]
+        if len(part) == len(holders):
             return [name], PrefixSet()
         hosts, loose = self._hosts_of(part)
         if loose:
-            without, others = self._hosts_of(outside)
+            without, others = self._hosts_of(sorted(set(holders).difference(part)))
             if not others and len(without) <= NAMED:
                 return [f"{name} except {', '.join(without)}"], PrefixSet()
         return hosts, loose
@@ -129,7 +128,7 @@ class Wording:
                 names.append(self._hosts[space])
             else:
                 rest.append(space)
-        return names, union(rest)
+        return names, union(rest) if rest else PrefixSet()
 
     def witness(self, gap: Gap) -> Witness:
         source, destination = self._addresses(gap)
