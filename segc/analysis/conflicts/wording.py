@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Set
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from segc.analysis.conflicts.atoms import bits
@@ -23,6 +23,7 @@ from segc.trace import Packet
 
 SHOWN = 3
 NAMED = 4
+KEPT = 1024  # masks, of 50 KB each in a policy of 100,000 flows
 
 
 class Witness(NamedTuple):
@@ -66,57 +67,63 @@ class Wording:
         place = ", ".join(texts[:NAMED]) + (f" and {len(texts) - NAMED} more" if len(texts) > NAMED else "")
         return f"{' and '.join(map(str, sorted(who.subjects)))} in {place}" if who.subjects else place
 
-    def _places(self, mask: int) -> list[str]:
+    @cached_property
+    def _places(self) -> Callable[[int], list[str]]:
+        """`_read`, of the masks that came last: ends come again and again."""
+        return lru_cache(KEPT)(self._read)
+
+    def _read(self, mask: int) -> list[str]:
         """A mask as gateways, zones and their hosts, and what is left. Masks are long: bits are taken out
         of one once."""
         texts: list[str] = []
         rest: list[PrefixSet] = []
-        held = dict.fromkeys(bits(mask))
-        whole = partial(self._whole, held=held.keys())
+        held = list(bits(mask))
+        there = set(held)
         told: set[int] = set()
         for index in held:
             if index in told:
                 continue
-            zone = self._zone_at(index, whole)
+            zone = self._zone_at(index, there)
             if index in self.survey.gateways:
                 texts.append(f"gateway {self.survey.gateways[index]}")
             elif zone < 0:
                 rest.append(self.survey.spaces[index])
+            elif self._classes[zone] <= there:
+                told |= self._classes[zone]
+                texts.append(self.survey.zone_names[zone])
             else:
-                part = [each for each in self.survey.holders[zone] if each in held and each not in told]
-                told.update(part)
+                part = (self._classes[zone] & there) - told
+                told |= part
                 named, loose = self._part(zone, part)
                 texts += named
                 rest.append(loose)
         left = union(rest)
         return [*texts, str(left)] if left else texts
 
-    def _whole(self, zone: int, held: Set[int]) -> bool:
-        return held >= set(self.survey.holders[zone])
+    @cached_property
+    def _classes(self) -> dict[int, frozenset[int]]:
+        """Those of each zone, by its expression."""
+        return {zone: frozenset(self.survey.holders[zone]) for zone in self.survey.zone_names}
 
-    def _zone_at(self, index: int, whole: Callable[[int], bool]) -> int:
-        """The expression of the zone that a class lies in, of several one that is held whole; -1 without."""
-        names = self.survey.zone_names
-        zones = [each for each in self.survey.members[index] if each in names]
+    def _zone_at(self, index: int, there: Set[int]) -> int:
+        """The expression of the zone that a class lies in, of several one that is there whole; -1 without."""
+        zones = [each for each in self.survey.members[index] if each in self._classes]
         if len(zones) < 2:
             return zones[0] if zones else -1
-        return min(zones, key=lambda each: (not whole(each), self._order[each]))
+        return min(zones, key=lambda each: (not self._classes[each] <= there, self._order[each]))
 
     @cached_property
     def _order(self) -> dict[int, int]:
         """The place of each zone in the policy, by its expression."""
         return {number: place for place, number in reversed(list(enumerate(self.survey.zones.values())))}
 
-    def _part(self, zone: int, part: Sequence[int]) -> tuple[list[str], PrefixSet]:
-        """What classes are of a zone: all of it, hosts, all but hosts, or hosts and other addresses."""
-        name, holders = self.survey.zone_names[zone], self.survey.holders[zone]
-        if len(part) == len(holders):
-            return [name], PrefixSet()
-        hosts, loose = self._hosts_of(part)
+    def _part(self, zone: int, part: Set[int]) -> tuple[list[str], PrefixSet]:
+        """What some of a zone's classes are: all but hosts, or hosts and other addresses."""
+        hosts, loose = self._hosts_of(sorted(part))
         if loose:
-            without, others = self._hosts_of(sorted(set(holders).difference(part)))
+            without, others = self._hosts_of(sorted(self._classes[zone] - part))
             if not others and len(without) <= NAMED:
-                return [f"{name} except {', '.join(without)}"], PrefixSet()
+                return [f"{self.survey.zone_names[zone]} except {', '.join(without)}"], PrefixSet()
         return hosts, loose
 
     def _hosts_of(self, classes: Iterable[int]) -> tuple[list[str], PrefixSet]:
