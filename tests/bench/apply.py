@@ -11,6 +11,7 @@ best of several rounds counts, of all alike; a change is put in and taken out ag
 from __future__ import annotations
 
 import gc
+import json
 import os
 import resource
 import subprocess
@@ -73,7 +74,7 @@ def _compiled(folder: Path, name: str) -> Wanted:
     texts = {p.relative_to(home).as_posix(): p.read_text() for p in home.rglob("*") if p.is_file()}
     sources = {path.name: path.read_text() for path in (folder / "policy").iterdir()}
     artifacts = texts | {"links.json": NO_LINKS, "sysctl.conf": ""}
-    return Wanted("gw", name, sources, artifacts)
+    return Wanted("gw", json.loads(texts["manifest.json"])["policy"], sources, artifacts)
 
 
 def _measure(state: State, before: Wanted, after: Wanted) -> None:

@@ -123,7 +123,8 @@ def _measured(folder: Path, artifacts: dict[str, str], count: int) -> _Figures:
 
 
 def _apply(state: State, artifacts: dict[str, str]) -> None:
-    meta = Meta(1, None, "gw", "bench", "bench", int(time.time()), "", __version__, host.boot())
+    policy = json.loads(artifacts["manifest.json"])["policy"]
+    meta = Meta(1, None, "gw", policy, "bench", int(time.time()), "", __version__, host.boot())
     state.generations.mkdir(parents=True)
     state.record(meta, {f"build/{name}": text for name, text in artifacts.items()})
     state.point("current", 1)
