@@ -29,7 +29,7 @@ from segc.apply.errors import ApplyError
 from segc.space.words import system_reason
 
 DEFAULT = Path("/var/lib/segc")
-READ_AGAIN = ("build/", "policy/")
+READ_AGAIN, OF_OTHERS = ("build/", "policy/"), "build/networkd/"  # two files a zone, which segc never reads
 KEPT = 20  # generations, beside those that stand
 
 
@@ -104,7 +104,8 @@ class State:
         folder = self.generations / str(number)
         try:
             meta = _meta((folder / "meta.json").read_text("utf-8"), number)
-            broken = [name for name, size in meta.sizes.items() if (folder / name).stat().st_size != size]
+            sizes = {name: (folder / name).stat().st_size for name in meta.sizes}
+            broken = [name for name, size in meta.sizes.items() if sizes[name] != size]
         except PermissionError:
             raise ApplyError(f"generation {number} in `{self.root}` cannot be read without root") from None
         except (OSError, ValueError, TypeError) as error:
@@ -149,7 +150,8 @@ class State:
         shared = {
             name: former / name if _holds(former / name, text) else text for name, text in contents.items()
         }
-        sizes = {name: _size(text) for name, text in contents.items() if name.startswith(READ_AGAIN)}
+        read_again = (name for name in contents if name.startswith(READ_AGAIN))
+        sizes = {name: _size(contents[name]) for name in read_again if not name.startswith(OF_OTHERS)}
         meta = replace(meta, sizes=sizes)
         text = json.dumps(asdict(meta), indent=2) + "\n"
         durable.write_folder(folder, {**shared, "meta.json": text})
