@@ -1,4 +1,4 @@
-"""What a new flow's first packet costs on its way through a gateway, in nanoseconds.
+"""What a packet costs on its way through a gateway, the first of a connection or a later one, in nanoseconds.
 
 Packets of distinct flows are handed to the kernel by `sendmmsg` on the far end of a veth; the kernel
 carries each through conntrack, the forward chain and out of another veth before the call returns, so the
@@ -70,26 +70,53 @@ EMPTY = """table inet floor {
 
 
 def costs(
-    rulesets: dict[str, str], sources: dict[str, list[str]], probes: list[Probe], rounds: int
+    rulesets: dict[str, str],
+    sources: dict[str, list[str]],
+    probes: list[Probe],
+    rounds: int,
+    later: bool = False,
 ) -> dict[str, float]:
     """Nanoseconds a packet for each ruleset, taken in turn so that a drift of the machine meets all alike.
 
     `sources` are the prefixes beyond each interface that packets come from; all else lies beyond `out`.
+    With `later`, of packets whose connections have been answered; they must be UDP's.
     """
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     best: dict[str, list[float]] = {}
     with ExitStack() as stack:
         gateways = {name: stack.enter_context(_gateway(text, sources)) for name, text in rulesets.items()}
         bursts = {name: _bursts(gateway, probes) for name, gateway in gateways.items()}
-        for gateway in gateways.values():
+        for name, gateway in gateways.items():
+            if later:
+                _converse(gateway, bursts[name], probes)
             gateway._taps.pop("out").close()  # nobody listens: the path ends at the far veth
         for _ in range(rounds):
             for name, gateway in gateways.items():
-                gateway.flush_conntrack()
-                taken = [each for i, burst in bursts[name].items() for each in burst.send(gateway._taps[i])]
-                gateway.flush_conntrack()  # the table is one for all namespaces
+                if not later:
+                    gateway.flush_conntrack()
+                taken = _send(gateway, bursts[name])
+                if not later:
+                    gateway.flush_conntrack()  # the table is one for all namespaces
                 best[name] = list(map(min, best.get(name, taken), taken))
     return {name: sum(taken) / len(probes) * 1e9 for name, taken in best.items()}
+
+
+def _converse(gateway: Gateway, bursts: dict[str, Burst], probes: list[Probe]) -> None:
+    """Have every probe answered."""
+    _send(gateway, bursts)
+    answers = [
+        Probe("out", each.dst, each.src, each.protocol, _port(number), source_port=each.value)
+        for number, each in enumerate(probes)
+    ]
+    _send(gateway, _bursts(gateway, answers))
+
+
+def _send(gateway: Gateway, bursts: dict[str, Burst]) -> list[float]:
+    return [each for name, burst in bursts.items() for each in burst.send(gateway._taps[name])]
+
+
+def _port(number: int) -> int:
+    return 20000 + number % 40000
 
 
 @contextmanager
@@ -103,7 +130,7 @@ def _gateway(ruleset: str, sources: dict[str, list[str]]) -> Iterator[Gateway]:
 def _bursts(gateway: Gateway, probes: list[Probe]) -> dict[str, Burst]:
     frames: dict[str, list[bytes]] = {}
     for number, probe in enumerate(probes):
-        packet = wire.build(probe, wire.IDENT + number, 20000 + number % 40000)
+        packet = wire.build(probe, wire.IDENT + number, probe.source_port or _port(number))
         header = gateway.links[probe.interface or ""].header + _ETHERTYPE[packet[0] >> 4]
         frames.setdefault(probe.interface or "", []).append(header + packet)
     return {interface: Burst(built) for interface, built in frames.items()}
