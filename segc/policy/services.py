@@ -109,7 +109,7 @@ class ServiceTable:
         if key in self._memo:
             return self._memo[key]
         before = len(self.findings.diagnostics)
-        result = union(list(map(self.one, services)))
+        result = union(map(self.one, services))
         if len(self.findings.diagnostics) == before:
             self._memo[key] = result
         return result

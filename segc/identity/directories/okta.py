@@ -17,6 +17,7 @@ from urllib.parse import quote
 from segc.identity.directories import Asked
 from segc.identity.errors import DirectoryError
 from segc.identity.listing import Group, Listing, User, chosen
+from segc.identity.names import person
 from segc.identity.settings import Settings
 from segc.identity.web import Service, StatusError, next_link, service
 
@@ -44,9 +45,9 @@ def read(asked: Asked) -> Listing:
         )
         users |= {each.id: each for each in members}
         groups.append(Group(group.id, group.name, tuple(each.id for each in members)))
-    met = {each.name.lower() for each in users.values()}
+    met = {person(each.name) for each in users.values()}
     for name in sorted(asked.wanted.users):
-        if name.lower() not in met:
+        if person(name) not in met:
             users |= {each.id: each for each in _users(_one(site, name), named)}
     return Listing(tuple(users.values()), tuple(groups))
 
