@@ -115,9 +115,19 @@ def _blocks(rest: Stretch) -> Iterator[tuple[str, Stretch]]:
 
 def _first(rest: Stretch, inside: int = 0) -> Stretch:
     """The first block; so many characters are known to be inside it."""
-    start = max(rest.start, rest.start + inside - len(LAST))
-    end = rest.text.find(LAST, start, min(rest.end, rest.tail + len(LAST)))
+    start, limit = max(rest.start, rest.start + inside - len(LAST)), min(rest.end, rest.tail + len(LAST))
+    last = _last_brace if _head(rest) else str.find
+    end = last(rest.text, LAST, start, limit)
     return rest._replace(end=end + len(END)) if end >= 0 else rest
+
+
+def _last_brace(text: str, end: str, start: int, limit: int) -> int:
+    """As `str.find` of `end`, ten times as fast where braces are few, as among elements."""
+    before = end.index("}")
+    at = text.find("}", start + before, limit)
+    while at >= 0 and not (text.startswith(end, at - before) and at - before + len(end) <= limit):
+        at = text.find("}", at + 1, limit)
+    return at - before if at >= 0 else -1
 
 
 def _head(rest: Stretch) -> str:
