@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import click
@@ -22,6 +22,7 @@ from segc.workspace import Workspace
 
 PATH = "the question"  # no file is called so: names of files that are read end in `.seg`
 SIDES = ("from", "to")
+NOTHING_IN_COMMON = "SEG206"  # between IPv4 and IPv6
 
 
 class Asked(NamedTuple):
@@ -59,8 +60,11 @@ def asked(words: Sequence[str], services: Sequence[str]) -> Asked | None:
     return Asked(texts.get("from", ""), texts.get("to", ""), ", ".join(services) or "any")
 
 
-def put(question: Asked, policy: Policy, read: Workspace) -> tuple[Context, Question]:
-    """The policy surveyed with the question; click.UsageError where it makes no sense."""
+def put(question: Asked, policy: Policy, read: Workspace, chains: bool = False) -> tuple[Context, Question]:
+    """The policy surveyed with the question; click.UsageError where it makes no sense.
+
+    With `chains` the ends need no address family in common: a host on the way may have both.
+    """
     anything = ", ".join(["any", *(f"gateway {name}" for name in policy.gateways)])
     ends = question.source or anything, question.destination or anything
     text = f"staged allow {ends[0]} -> {ends[1]} : {question.services}"
@@ -71,7 +75,7 @@ def put(question: Asked, policy: Policy, read: Workspace) -> tuple[Context, Ques
         words = quote(printable(str(question)))
         raise click.UsageError(f"{words} is no question: write ends as flows have them, such as `to hr`")
     resolved, diagnostics = resolve([*(each for _, each in read.files), file], read.memo)
-    _refuse(diagnostics)
+    _refuse(each for each in diagnostics if not (chains and each.code == NOTHING_IN_COMMON))
     flow = next(each for each in resolved.flows if each.span.path == PATH)
     context = Context(resolved)
     personal = [
@@ -84,7 +88,7 @@ def put(question: Asked, policy: Policy, read: Workspace) -> tuple[Context, Ques
     )
 
 
-def _refuse(diagnostics: Sequence[Diagnostic]) -> None:
+def _refuse(diagnostics: Iterable[Diagnostic]) -> None:
     for each in diagnostics:
         if each.severity is Severity.ERROR and each.primary and each.primary.span.path == PATH:
             raise click.UsageError(f"{each.message}{f': {each.help}' if each.help else ''}")

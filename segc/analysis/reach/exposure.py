@@ -89,4 +89,5 @@ class Exposure:
         return found
 
     def _entered(self, node: int, grant: Grant) -> int:
-        return grant.box.destination & self.hops.beside(node, grant.box.services) & ~self.hops.gateways
+        entered = grant.box.destination & self.hops.beside(node, grant.box.services) & ~self.hops.gateways
+        return self.survey.whole(entered)

@@ -60,9 +60,11 @@ class Hops:
             nonlocal unseen
             new = (grant.box.source if back else grant.box.destination) & unseen
             new = new and new & self.beside(node, grant.box.services)
+            entered, new = new, self.survey.whole(new) & unseen
             unseen &= ~new
             for each in bits(new) if new else ():
-                found[each] = Hop(each, node, grant, nth) if back else Hop(node, each, grant, nth)
+                there = each if entered >> each & 1 else self.survey.alike_in(each, entered)
+                found[each] = Hop(there, node, grant, nth) if back else Hop(node, there, grant, nth)
                 if not self.gateways >> each & 1:
                     waiting.append(each)
 

@@ -101,6 +101,28 @@ def test_chains_are_shown_statement_by_statement(tmp_path):
     assert "no chain" in segc("reach", path, "from", "a", "to", "c", "--any", "--service", "tcp/22").stdout
 
 
+FAMILIES = """\
+zone a { subnet 10.1.0.0/24 }
+zone b { subnet 10.2.0.0/24, 2001:db8:2::/64 }
+zone c { subnet 2001:db8:3::/64 }
+allow a -> b : tcp/22
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [("b", ["b", "b"]), ("10.2.0.0/24, b", ["b (10.2.0.0/24)", "b (2001:db8:2::/64)"])],
+)
+def test_hosts_on_the_way_may_have_both_families(tmp_path, source, parts):
+    """Also where only a list tells their IPv4 from their IPv6 addresses."""
+    path = policy(tmp_path, f"{FAMILIES}allow {source} -> c : tcp/22\n")
+    (far,) = answer(segc("reach", path, "from", "a", "to", "c", "--any", "--format", "json"))["reached"]
+    entered, left = far["chain"]
+    assert [entered["destination"], left["source"]] == parts
+    promised = policy(tmp_path, f"{path.read_text()}never a ~> c : any\n")
+    assert "error[SEG304]" in segc("check", promised).stdout
+
+
 def test_a_wide_policy_becomes_a_list(tmp_path):
     zones = "".join(f"zone z{n} {{ subnet 10.{n}.0.0/24 }}\n" for n in range(40))
     done = segc("reach", policy(tmp_path, zones + "allow z1 -> z2 : tcp/22\n"))
