@@ -80,6 +80,11 @@ class Cell(NamedTuple):
     first: int
     last: int
 
+    @property
+    def exchanged(self) -> Cell:
+        """As an answer is seen."""
+        return self._replace(source=self.destination, destination=self.source)
+
 
 class Level(NamedTuple):
     """How closely a lookup sees each end: 0 not at all, 1 its zone, 2 its class."""
@@ -90,6 +95,11 @@ class Level(NamedTuple):
     @classmethod
     def of(cls, source: Place, destination: Place) -> Level:
         return cls(depth(source), depth(destination))
+
+    @property
+    def exchanged(self) -> Level:
+        """As an answer is seen."""
+        return Level(self.destination, self.source)
 
 
 Cells = Mapping[Cell, tuple[Rule, ...]]

@@ -129,8 +129,8 @@ class HookProof:
         for number, role in enumerate((FRESH[hook]._replace(still=True), REPLY[hook])):
             box: Box = {"state": ESTABLISHED, label: ((1, 1),), "direction": ((number, number),)}
             if self.meaning.fleeting(role):
-                for side in filter(None, (role.source, role.destination)):
-                    yield from self._refused(f"known {side}", UNKNOWN, box)
+                if FRESH[hook].destination:
+                    yield from self._refused("known daddr", UNKNOWN, box)
                 yield box, role
             else:
                 yield box, UNASKED

@@ -65,7 +65,7 @@ class CellWriter:
 
     def _write_elements(self, slot: Slot, found: Found) -> None:
         conditional: list[str] = []
-        still: list[str] = []
+        still: dict[str, list[str]] = {"": [], REPLY: []}
         for cell, unordered in found:
             rules = tuple(sorted(unordered, key=_order))
             comment = self.labels.together(rule.flow for rule in rules)
@@ -74,10 +74,12 @@ class CellWriter:
             fleeting = self._fleeting(slot, rules)
             if fleeting:
                 chain = self._chain(STILL, fleeting)
-                still.extend(f"{each} : jump {chain}" for each in self._keys_both_ways(slot, cell))
+                for way, seen in self._both_ways(slot, cell):
+                    still[way].append(f"{self._key(slot, seen)} : jump {chain}")
         type_ = key_type(slot)
         self._set(map_name(slot, "_if"), f"{type_} : verdict", conditional)
-        self._set(still_name(slot), f"{type_} : verdict", still)
+        for way, elements in still.items():
+            self._set(still_name(slot) + way, f"{type_} : verdict", elements)
 
     def _set(self, name: str, type_: str, elements: Iterable[str]) -> None:
         elements = tuple(elements)
@@ -97,7 +99,7 @@ class CellWriter:
             for rule in self._fleeting(slot, rules):
                 for line in self._lines(STILL, rule):
                     still[""][pair][match + line] = None
-                    still[REPLY][pair][match.replace("dport", "sport") + line] = None
+                    still[REPLY][pair[::-1]][match.replace("dport", "sport") + line] = None
         pairs.write_chains(map_name(slot, "_if"), chains)
         for way, of_pairs in still.items():
             pairs.write_chains(still_name(slot) + way, of_pairs)
@@ -112,15 +114,14 @@ class CellWriter:
         mark = f"0x{self.marks.pair(cell.source, cell.destination):08x}"
         return mark if slot.kind is Kind.ALL else f"{mark} . {cell.first}"
 
-    def _keys_both_ways(self, slot: Slot, cell: Cell) -> Iterator[str]:
-        """Ports of a reply are looked up as the sender's. An echo's reply has a type of its own, and no
+    def _both_ways(self, slot: Slot, cell: Cell) -> Iterator[tuple[str, Cell]]:
+        """The cell as packets of the connection are looked up. An echo's reply has a type of its own, and no
         other type opens a connection."""
         if slot.kind is not Kind.TYPE:
-            yield self._key(slot, cell)
+            yield from (("", cell), (REPLY, cell.exchanged))
         elif (slot.protocol, cell.first) in REPLY_TYPES:
             reply = REPLY_TYPES[slot.protocol, cell.first]
-            yield self._key(slot, cell)
-            yield self._key(slot, cell._replace(first=reply, last=reply))
+            yield from (("", cell), (REPLY, cell.exchanged._replace(first=reply, last=reply)))
 
     def _chain(self, prefix: str, rules: tuple[Rule, ...]) -> str:
         known = self._chains.get((prefix, rules))

@@ -1,7 +1,7 @@
 """Which class an address is of: maps from addresses to chains that write the class into the mark.
 
 `from_X` marks the source of a packet that arrives, and refuses it on a device where X cannot be; `to_X`
-marks the destination; `was_X` marks the source of a connection that stands already.
+marks the destination.
 
 Prefixes of one length are one hash map, and the longest are asked first. Where there are more lengths than
 `MAX_LENGTHS`, one interval map holds each class exactly.
@@ -46,28 +46,17 @@ class ClassWriter:
     def areas(self) -> tuple[Area, ...]:
         return self.program.places.areas
 
-    def write(self, established: bool) -> None:
-        """`established` asks for what judges connections that stand already, too."""
+    def write(self) -> None:
         for direction, key in (("from", "saddr"), ("to", "daddr")):
-            lookups = self._write_maps(direction)
-            self._write_finder(f"find_{direction}", direction, key, lookups)
-            if established and direction == "to":
-                self._write_finder("find_to_reply", direction, "saddr", lookups)
-        if established:
-            lookups = self._write_maps("was")
-            self._write_finder("find_was", "was", "saddr", lookups)
-            self._write_finder("find_was_reply", "was", "daddr", lookups)
+            self._write_finder(direction, key, self._write_maps(direction))
         for area in self.areas:
             for each in self.classes(area):
-                self._write_chains(area, each, established)
+                self._write_chains(area, each)
 
-    def _write_chains(self, area: Area, each: EndpointClass, established: bool) -> None:
+    def _write_chains(self, area: Area, each: EndpointClass) -> None:
         place = (area.number, each.number)
-        source = self.marks.write_source(place)
-        self.table.chain(f"from_{each.name}", [*self._arrivals(area), source])
+        self.table.chain(f"from_{each.name}", [*self._arrivals(area), self.marks.write_source(place)])
         self.table.chain(f"to_{each.name}", [self.marks.write_destination(place)])
-        if established:
-            self.table.chain(f"was_{each.name}", [source])
 
     def _arrivals(self, area: Area) -> Iterator[str]:
         if self.program.position.by_interface:
@@ -75,13 +64,12 @@ class ClassWriter:
             match = devices[0] if len(devices) == 1 else f"{{ {', '.join(devices)} }}"
             yield f"iifname != {match} goto refuse_spoofed"
 
-    def _write_finder(self, chain: str, direction: str, key: str, lookups: Iterable[Lookup]) -> None:
+    def _write_finder(self, direction: str, key: str, lookups: Iterable[Lookup]) -> None:
         protocols = {family: protocol for family, protocol, _ in FAMILIES}
         rules = [f"{protocols[each.family]} {key}{each.mask} vmap @{each.map}" for each in lookups]
         default = next((area for area in self.areas if area.external), None)
-        self.table.chain(
-            chain, [*rules, f"goto {f'{direction}_{self.rest(default).name}' if default else UNKNOWN}"]
-        )
+        last = f"{direction}_{self.rest(default).name}" if default else UNKNOWN
+        self.table.chain(f"find_{direction}", [*rules, f"goto {last}"])
 
     def _write_maps(self, direction: str) -> list[Lookup]:
         found: list[Lookup] = []

@@ -120,27 +120,25 @@ class HookWriter:
         ]
 
     def _write_still(self, hook: Hook) -> None:
-        """Look the opener's packet up again, whichever way this one goes."""
+        """Look the packet up that opened the connection; in an answer, both ends are exchanged."""
         self.table.chain(
-            f"still_{hook}", [f"ct direction original goto still_{hook}_original", f"goto still_{hook}_reply"]
+            f"still_{hook}",
+            [
+                *self._departure(hook),
+                f"ct direction original goto still_{hook}_original",
+                f"goto still_{hook}{REPLY}",
+            ],
         )
-        for direction, opened in (("original", hook), ("reply", ANSWERS[hook])):
-            suffix = "" if direction == "original" else REPLY
-            checks = [self._still_lookup(slot, level, suffix) for slot, level in self._still_levels(opened)]
-            self.table.chain(
-                f"still_{hook}_{direction}", [*self._opened(opened, suffix), *checks, "goto ended"]
-            )
+        for way, opened in (("_original", hook), (REPLY, ANSWERS[hook])):
+            answer = way == REPLY
+            checks = [self._still_lookup(slot, level, answer) for slot, level in self._still_levels(opened)]
+            self.table.chain(f"still_{hook}{way}", [*checks, "goto ended"])
 
-    def _still_lookup(self, slot: Slot, level: Level, suffix: str) -> str:
-        if slot.kind is Kind.RANGE:
-            return f"{range_key(slot, self.marks, level)} vmap @{still_name(slot)}{suffix}"
-        key = lookup_key(slot, self.marks, level, "sport" if suffix else "dport")
-        return f"{key} vmap @{still_name(slot)}"
-
-    def _opened(self, hook: Hook, suffix: str) -> Iterator[str]:
-        own = (self.program.places.own, 0)
-        yield self.marks.write_source(own) if hook is Hook.OUTPUT else f"jump find_was{suffix}"
-        yield self.marks.write_destination(own) if hook is Hook.INPUT else f"jump find_to{suffix}"
+    def _still_lookup(self, slot: Slot, level: Level, answer: bool) -> str:
+        level, port = (level.exchanged, "sport") if answer else (level, "dport")
+        ranges = slot.kind is Kind.RANGE
+        key = range_key(slot, self.marks, level) if ranges else lookup_key(slot, self.marks, level, port)
+        return f"{key} vmap @{still_name(slot)}{REPLY if answer else ''}"
 
 
 def _dhcp(hook: Hook, devices: list[str], serving: bool) -> Iterator[str]:

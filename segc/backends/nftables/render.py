@@ -63,10 +63,9 @@ def build_table(program: Program, marks: MarkLayout, place: Callable[[Span], str
     CellWriter(program, marks, table, Labels(program, place)).write()
     hooks = HookWriter(program, marks, table)
     classes = ClassWriter(program, marks, table)
-    ended = hooks.has_still()
-    classes.write(established=ended)
+    classes.write()
     unknown = bool(classes.unseen) or not any(area.external for area in program.places.areas)
-    VerdictWriter(program, marks, table).write(unknown, ended)
+    VerdictWriter(program, marks, table).write(unknown, hooks.has_still())
     hooks.write()
     write_nat(program.policy, program.position.gateway, table, place)
     return table
