@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 COMMENT_LENGTH = 128  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
 NAME_LENGTH = 200
-LARGE = 128  # elements of a set
+ROOM = 256  # elements that a hash has room for, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,11 @@ class NftSet:
 
     @property
     def size(self) -> int:
-        """How many elements a large hash has room for, at least twice what it holds; 0 where that is open.
+        """How many elements a hash has room for, at least twice what it holds; 0 where that is open.
 
         With a size the kernel takes a table of fixed length, which is faster to ask than one that grows.
         """
-        number = len(self.elements)
-        return 0 if self.flags or number < LARGE else 1 << (2 * number - 1).bit_length()
+        return 0 if self.flags else max(ROOM, 1 << (2 * len(self.elements) - 1).bit_length())
 
     def body(self) -> Iterator[str]:
         yield f"{'typeof' if self.typeof else 'type'} {self.type}"
