@@ -1,0 +1,35 @@
+"""Where blocks of a ruleset end is found faster than by searching for it, and as if by searching."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from segc.apply.differing import LAST, _counters_end, _first_end, _last_end
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+RULESETS = sorted(GOLDEN.rglob("ruleset.nft"))
+
+
+@pytest.mark.parametrize("path", RULESETS, ids=lambda path: "-".join(path.relative_to(GOLDEN).parts[:-1]))
+def test_ends_are_found_as_by_searching(path: Path) -> None:
+    text = path.read_text()
+    start = text.index("table inet segc {\n", text.index("delete table")) + len("table inet segc {\n")
+    counters = text.index(LAST, start) if text.startswith("\tcounter", start) else start
+    for limit in (len(text), len(text) - len(LAST), (start + len(text)) // 2):
+        for at in range(start, limit, 97):
+            found = text.find(LAST, at, limit)
+            assert _first_end(text, at, limit) == found
+            assert at > counters or _counters_end(text, at, limit) == found
+            assert _last_end(text, start, at) == text.rfind(LAST, start, at)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "}", LAST, LAST[1:], LAST[:-1], LAST * 2, f"x{LAST}}}y{LAST}", "=" + LAST]
+)
+def test_odd_texts(text: str) -> None:
+    for start in range(len(text) + 1):
+        for limit in range(start, len(text) + 1):
+            assert _first_end(text, start, limit) == text.find(LAST, start, limit)
+            assert _last_end(text, start, limit) == text.rfind(LAST, start, limit)
