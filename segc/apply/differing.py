@@ -55,10 +55,9 @@ def differing(old: str, new: str) -> tuple[Ruleset, Ruleset]:
     less = {head: _less(head, pair) for head, pair in shared if not _same(pair)}
     sides = [list(_changed(before, after, less, 0)), list(_changed(after, before, less, 1))]
     targets = {name for side in sides for text in side for name in _TARGET.findall(text)}
-    one, other = (
-        read_ruleset("".join((*side, *_chains(table, targets))))
-        for table, side in zip(tables, sides, strict=True)
-    )
+    sides[0] += _chains(targets, tables[0], before, after)
+    sides[1] += _chains(targets, tables[1], after, before)
+    one, other = (read_ruleset("".join(side)) for side in sides)
     return one, other
 
 
@@ -158,11 +157,15 @@ def _head(rest: Stretch) -> str:
     return rest.text[start : rest.text.find("\n", start)] if rest.text.startswith("\n", rest.start) else ""
 
 
-def _chains(table: Stretch, names: Iterable[str]) -> Iterator[str]:
+def _chains(names: Iterable[str], table: Stretch, mine: Blocks, theirs: Blocks) -> Iterator[str]:
     for name in sorted(names):
-        at = table.text.rfind(f"\n\tchain {name} {{\n", table.start, table.end) + 1
-        if at:
-            yield table.text[at : table.text.index(END, at) + len(END)]
+        head = f"\tchain {name} {{"
+        if head in mine:
+            yield mine[head].copy()
+        elif head not in theirs:  # else it is not here, and need not be looked for
+            at = table.text.rfind(f"\n{head}\n", table.start, table.end) + 1
+            if at:
+                yield table.text[at : table.text.index(END, at) + len(END)]
 
 
 def _less(head: str, pair: Pair) -> tuple[str, str]:

@@ -1,4 +1,5 @@
-"""A transaction of the commonest kind without nft: elements of sets, counters, and the generation's marker.
+"""A transaction of the commonest kind without nft: elements of sets, counters, chains of port ranges, and the
+generation's marker.
 
 nft would list all named counters before it adds an element, which takes the kernel quadratic time.
 """
@@ -7,8 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Container, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
 
 from segc.apply.elements import (
     ACCEPT,
@@ -25,42 +25,49 @@ from segc.apply.elements import (
     joined,
     jump,
 )
-from segc.apply.ruleset import TABLE, SetText, element_key
+from segc.apply.rule import Appended, Emptied, Ports
+from segc.apply.ruleset import TABLE, SetText
+from segc.space.protocols import PORT_PROTOCOLS
+
+ADD_RULE = f"add rule {TABLE} "
 
 _COMMAND = re.compile(rf"(?P<verb>\w+) (?P<kind>\w+) {TABLE} (?P<name>\S+)(?: \{{ (?P<body>.*) \}})?")
 _ELEMENTS = re.compile(r'(?:[^",]|"[^"]*")+')
 _ELEMENT = re.compile(r'(?P<key>.*?)(?: comment "(?P<comment>[^"]*)")?(?: : (?P<data>.*))?')
 _COMMENT = re.compile(r'comment "([^"]*)";')
-IN_MEMORY, BY_WEIGHT = "=I", ">I"  # orders of a mark's bytes
-Held = Callable[[str], Container[bytes]]
+_RULE = re.compile(
+    r'(?:(?P<protocol>\w+) dport (?P<first>\d+)(?:-(?P<last>\d+))? counter name "(?P<counter>[^"]+)" )?'
+    r'goto (?P<target>\S+)(?: comment "(?P<comment>[^"]*)")?'
+)
 
 
-def direct(transaction: str, before: Mapping[str, SetText], held: Held) -> tuple[Change, ...]:
+def direct(transaction: str, before: Mapping[str, SetText]) -> tuple[Change, ...]:
     """The same as changes for `elements.transact`, in order; empty where nft is needed for any of it.
 
-    `before` are the sets whose elements change, as they are; `held` tells which keys the kernel has in one
-    (`elements.keys`): how a mark is kept beside ranges is the choice of the nft that loaded the rules.
+    `before` are the sets whose elements change, as they are.
     """
-    keys: dict[str, _Keys] = {}
     try:
-        return tuple(_change(command, before, held, keys) for command in transaction.splitlines())
-    except (ValueError, KeyError, OverflowError, OSError, struct.error):
+        return tuple(_change(command, before) for command in transaction.splitlines())
+    except (ValueError, KeyError, OverflowError, struct.error):
         return ()
 
 
-def _change(command: str, before: Mapping[str, SetText], held: Held, keys: dict[str, _Keys]) -> Change:
+def _change(command: str, before: Mapping[str, SetText]) -> Change:
+    if command.startswith(ADD_RULE):
+        return _rule(*command.removeprefix(ADD_RULE).split(" ", 1))
     match = _COMMAND.fullmatch(command)
     if not match:
         raise ValueError(command)
     name, body = match["name"], match["body"] or ""
     match match["verb"], match["kind"]:
         case "add" | "delete" as verb, "element":
-            if name not in keys:
-                keys[name] = _keys(before[name], lambda: held(name))
-            elements = [_element(each.strip(), keys[name]) for each in _ELEMENTS.findall(body)]
+            types = _types(before[name])
+            elements = [_element(each.strip(), types) for each in _ELEMENTS.findall(body)]
             return Add(name, elements) if verb == "add" else Delete(name, elements)
         case "flush", "set" | "map":
             return Flush(name)
+        case "flush", "chain":
+            return Emptied(name)
         case "add" | "delete" as verb, "counter" if not body:
             return Named(verb == "add", "counter", name)
         case "add" | "delete" as verb, "chain":
@@ -71,45 +78,34 @@ def _change(command: str, before: Mapping[str, SetText], held: Held, keys: dict[
     raise ValueError(command)
 
 
-class _Keys(NamedTuple):
-    """How the keys of a set are written; `ranges` where its last part is one."""
-
-    types: tuple[str, ...]
-    ranges: bool
-    mark: str
-
-    def pair(self, text: str) -> tuple[bytes, bytes]:
-        """The key, and its upper end where there are ranges."""
-        *parts, last = text.split(" . ")
-        first, _, upper = last.partition("-") if self.ranges else (last, "", "")
-        low, high = (self._key([*parts, end]) for end in (first, upper or first))
-        return low, high if self.ranges else b""
-
-    def _key(self, parts: list[str]) -> bytes:
-        written = [self._part(kind, part) for kind, part in zip(self.types, parts, strict=True)]
-        return joined(*written) if len(written) > 1 else written[0]
-
-    def _part(self, kind: str, part: str) -> bytes:
-        return struct.pack(self.mark, int(part, 0)) if kind == "mark" else PARTS[kind](part)
+def _rule(chain: str, rule: str) -> Appended:
+    match = _RULE.fullmatch(rule)
+    if not match or match["protocol"] not in (None, *PORT_PROTOCOLS):
+        raise ValueError(rule)
+    ports = None
+    if match["protocol"]:
+        first = int(match["first"])
+        ports = Ports(match["protocol"], first, int(match["last"] or first), match["counter"])
+    return Appended(chain, ports, match["target"], match["comment"] or "")
 
 
-def _keys(before: SetText, held: Callable[[], Container[bytes]]) -> _Keys:
-    types = tuple(before.definition[0].removeprefix("type ").partition(" : ")[0].split(" . "))
-    found = _Keys(types, bool(before.flags), IN_MEMORY)
-    if not found.ranges:
-        return found
-    if before.flags != {"interval"} or len(types) == 1:
-        raise ValueError(types)
-    there, some = held(), element_key(next(iter(before.elements), ""))
-    (known,) = (each for each in (found, found._replace(mark=BY_WEIGHT)) if each.pair(some)[0] in there)
-    return known
+def _types(before: SetText) -> tuple[str, ...]:
+    """Of the parts of a key. How one is kept beside ranges is the choice of the nft that loaded them."""
+    if before.flags:
+        raise ValueError(before.flags)
+    return tuple(before.definition[0].removeprefix("type ").partition(" : ")[0].split(" . "))
 
 
-def _element(text: str, keys: _Keys) -> Element:
+def _key(text: str, types: tuple[str, ...]) -> bytes:
+    written = [PARTS[kind](part) for kind, part in zip(types, text.split(" . "), strict=True)]
+    return joined(*written) if len(written) > 1 else written[0]
+
+
+def _element(text: str, types: tuple[str, ...]) -> Element:
     match = _ELEMENT.fullmatch(text)
     assert match
-    key, upper = keys.pair(match["key"])
-    return Element(key, comment=match["comment"] or "", upper=upper, data=_data(match["data"] or ""))
+    key = _key(match["key"], types)
+    return Element(key, comment=match["comment"] or "", data=_data(match["data"] or ""))
 
 
 def _data(text: str) -> Verdict | str:
@@ -124,6 +120,7 @@ def _number(length: int) -> Callable[[str], bytes]:
 
 
 PARTS: Mapping[str, Callable[[str], bytes]] = {
+    "mark": lambda text: struct.pack("=I", int(text, 0)),  # as in memory
     "ipv4_addr": address_key,
     "ipv6_addr": address_key,
     "inet_service": _number(2),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from segc.apply.netlink import NESTED, attribute, text
 
-KEY, DATA, FLAGS, TIMEOUT, EXPIRATION, USERDATA, EXPRESSION, OBJECT, KEY_END = 1, 2, 3, 4, 5, 6, 7, 9, 10
+KEY, DATA, TIMEOUT, EXPIRATION, USERDATA, EXPRESSION, OBJECT = 1, 2, 4, 5, 6, 7, 9  # NFTA_SET_ELEM_*
 COMMENT_LENGTH = 127  # bytes, without the zero
 _TIME = struct.Struct(">Q")
 _COUNTER = attribute(NESTED | EXPRESSION, text(1, "counter"))
@@ -36,20 +35,16 @@ def goto(chain: str) -> Verdict:
 class Element(NamedTuple):
     """One element as the kernel has it.
 
-    `key` is in network order, but marks are as in memory where the set has no intervals, and names of
-    devices are sixteen bytes; the parts of a concatenation are padded to four bytes each (`joined`).
-    `timeout` and `expires`, which is what is left of it, are in milliseconds; without `expires` all of it is
-    left. `upper` is the upper end of a concatenation with ranges. `ends` marks the first key behind a plain
-    interval (`interval` makes both). `data` is for maps: a verdict, or the name of a counter or limit. Of a
-    `counted` one the kernel counts packets.
+    `key` is in network order, but marks are as in memory, and names of devices are sixteen bytes; the parts
+    of a concatenation are padded to four bytes each (`joined`). `timeout` and `expires`, which is what is
+    left of it, are in milliseconds; without `expires` all of it is left. `data` is for maps: a verdict, or
+    the name of a counter or limit. Of a `counted` one the kernel counts packets.
     """
 
     key: bytes
     timeout: int | None = None
     expires: int | None = None
     comment: str = ""
-    upper: bytes = b""
-    ends: bool = False
     data: Verdict | str = ""
     counted: bool = False
 
@@ -64,28 +59,18 @@ def joined(*parts: bytes) -> bytes:
     return b"".join(part + b"\0" * (-len(part) % 4) for part in parts)
 
 
-def interval(first: Element, last: bytes) -> Iterator[Element]:
-    """The elements of the plain interval from the key of `first` to `last`, both in it."""
-    yield first
-    if any(byte != 0xFF for byte in last):
-        behind = int.from_bytes(last, "big") + 1
-        yield Element(behind.to_bytes(len(last), "big"), ends=True)
-
-
 def encoded(element: Element) -> bytes:
     """As an entry of NFTA_SET_ELEM_LIST_ELEMENTS."""
-    key, timeout, expires, comment, upper, ends, data, counted = element
+    key, timeout, expires, comment, data, counted = element
     body = attribute(NESTED | KEY, attribute(1, key))
-    if ends:
-        body += attribute(FLAGS, b"\0\0\0\1")
     if timeout is not None:
         body += attribute(TIMEOUT, _TIME.pack(timeout))
     if expires is not None:
         body += attribute(EXPIRATION, _TIME.pack(expires))
-    if upper:
-        body += attribute(NESTED | KEY_END, attribute(1, upper))
     if data:
-        body += text(OBJECT, data) if isinstance(data, str) else attribute(NESTED | DATA, _verdict(data))
+        body += (
+            text(OBJECT, data) if isinstance(data, str) else attribute(NESTED | DATA, encoded_verdict(data))
+        )
     if counted:
         body += _COUNTER
     if comment:
@@ -93,7 +78,7 @@ def encoded(element: Element) -> bytes:
     return attribute(NESTED | 1, body)
 
 
-def _verdict(verdict: Verdict) -> bytes:
+def encoded_verdict(verdict: Verdict) -> bytes:
     target = text(2, verdict.chain) if verdict.chain else b""
     return attribute(NESTED | 2, attribute(1, struct.pack(">i", verdict.code)) + target)
 

@@ -20,41 +20,28 @@ from typing import NamedTuple
 from segc.apply.element import (
     ACCEPT,
     DROP,
-    KEY,
     Element,
     Verdict,
     address_key,
     commented,
     encoded,
     goto,
-    interval,
     joined,
     jump,
     shown,
 )
 from segc.apply.host import RefusedByKernelError
-from segc.apply.netlink import (
-    CREATE,
-    NESTED,
-    NF_TABLES,
-    Message,
-    Refusal,
-    attribute,
-    attributes,
-    dump,
-    each_attribute,
-    send_batch,
-    text,
-)
+from segc.apply.netlink import CREATE, NESTED, Message, Refusal, attribute, send_batch, text
+from segc.apply.rule import Appended, Emptied
 
 __all__ = [
     "ACCEPT", "DROP", "Add", "Change", "Delete", "Element", "Flush", "Named", "Renew", "Verdict",
-    "address_key", "goto", "interval", "joined", "jump", "keys", "transact",
+    "address_key", "goto", "joined", "jump", "transact",
 ]  # fmt: skip
 
 INET = 1  # NFPROTO_INET
 TABLE = text(1, "segc")  # NFTA_*_TABLE
-NEW_ELEMENTS, GET_ELEMENTS, DELETE_ELEMENTS = 12, 13, 14
+NEW_ELEMENTS, DELETE_ELEMENTS = 12, 14
 USERDATA_OF_CHAIN = 12
 AT_ONCE = 60_000  # bytes: the length of a nested attribute has 16 bits
 
@@ -109,13 +96,17 @@ class Named(NamedTuple):
             body += attribute(USERDATA_OF_CHAIN, commented(self.comment))
         return Message(kind if self.add else kind + 2, CREATE if self.add else 0, body)
 
+    def __str__(self) -> str:
+        return f"{'adding' if self.add else 'deleting'} {self.kind} `{self.name}`"
+
 
 # NFT_MSG_NEW*, two before NFT_MSG_DEL*; NFTA_*_NAME; and for a counter NFTA_OBJ_TYPE and NFTA_OBJ_DATA.
 _NAMED = {
     "chain": (3, 3, b""),
     "counter": (18, 2, attribute(3, b"\0\0\0\1") + attribute(NESTED | 4, b"")),
 }
-Change = Add | Delete | Renew | Flush | Named
+Whole = Named | Appended | Emptied  # each one message
+Change = Add | Delete | Renew | Flush | Whole
 
 
 def transact(changes: Iterable[Change], held: socket | None = None) -> None:
@@ -131,14 +122,6 @@ def transact(changes: Iterable[Change], held: socket | None = None) -> None:
     refused = send_batch([part.message() for part in parts], INET, held)
     if refused:
         raise _error(refused, parts)
-
-
-def keys(name: str) -> frozenset[bytes]:
-    """The keys of all elements of a set. OSError where there is none."""
-    body = TABLE + text(2, name)
-    lists = (attributes(answer[4:]).get(3, b"") for answer in dump(NF_TABLES << 8 | GET_ELEMENTS, body, INET))
-    elements = (attributes(each) for found in lists for _, each in each_attribute(found))
-    return frozenset(attributes(each[KEY])[1] for each in elements if KEY in each)
 
 
 class _Part(NamedTuple):
@@ -164,8 +147,8 @@ class _Part(NamedTuple):
         return None
 
 
-def _parts(change: Change) -> Iterator[_Part | Named]:
-    if isinstance(change, Named):
+def _parts(change: Change) -> Iterator[_Part | Whole]:
+    if isinstance(change, Whole):
         yield change
         return
     if isinstance(change, Flush):
@@ -175,7 +158,7 @@ def _parts(change: Change) -> Iterator[_Part | Named]:
     if isinstance(change, Add | Renew) or change.missing_ok:
         yield from _split(NEW_ELEMENTS, change.set, full)
     if isinstance(change, Delete | Renew):
-        gone = [encoded(Element(each.key, upper=each.upper, ends=each.ends)) for each in change.elements]
+        gone = [encoded(Element(each.key)) for each in change.elements]
         yield from _split(DELETE_ELEMENTS, change.set, gone)
     if isinstance(change, Renew):
         yield from _split(NEW_ELEMENTS, change.set, full)
@@ -192,7 +175,7 @@ def _split(kind: int, name: str, elements: Sequence[bytes]) -> Iterator[_Part]:
         yield _Part(kind, name, elements[start:])
 
 
-def _error(refused: Sequence[Refusal], parts: Sequence[_Part | Named]) -> RefusedByKernelError:
+def _error(refused: Sequence[Refusal], parts: Sequence[_Part | Whole]) -> RefusedByKernelError:
     first = next((each for each in refused if each.message is not None), refused[0])
     reason = first.words or os.strerror(first.error).lower()
     if first.message is not None and first.message < len(parts):
@@ -200,10 +183,10 @@ def _error(refused: Sequence[Refusal], parts: Sequence[_Part | Named]) -> Refuse
     return RefusedByKernelError(reason, first.error, "the kernel")
 
 
-def _where(part: _Part | Named, offset: int) -> str:
+def _where(part: _Part | Whole, offset: int) -> str:
     """What a message was to do; with the element where the kernel says which."""
-    if isinstance(part, Named):
-        return f"{'adding' if part.add else 'deleting'} {part.kind} `{part.name}`"
+    if isinstance(part, Whole):
+        return str(part)
     number = part.number(offset)
     if number is None:
         return f"elements of `{part.set}`" if part.elements else f"flushing `{part.set}`"

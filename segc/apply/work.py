@@ -13,7 +13,7 @@ from pyroute2 import IPRoute
 
 from segc.apply import host, live
 from segc.apply.direct import direct
-from segc.apply.elements import Change, keys
+from segc.apply.elements import Change
 from segc.apply.links import link_steps, read_plan
 from segc.apply.ruleset import TABLE, read_ruleset
 from segc.apply.seen import observe
@@ -119,7 +119,7 @@ def _table_work(
     former_mark = mark(current.number, current.meta.policy)
     there = _marked(forward, f"{own_mark}delete chain {TABLE} {MARKER}{current.number}\n")
     back = _marked(change(new, old), f"{former_mark}delete chain {TABLE} {MARKER}{number}\n")
-    changes = direct(there[0], old.sets, keys) if len(there) == 1 else ()
+    changes = direct(there[0], old.sets) if len(there) == 1 else ()
     return _Table(there, changes, back, former, False)
 
 

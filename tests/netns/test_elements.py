@@ -22,7 +22,6 @@ from segc.apply.elements import (
     Flush,
     Renew,
     address_key,
-    interval,
     joined,
     jump,
     transact,
@@ -38,12 +37,8 @@ SETS = """table inet segc {
  set who6 { type ipv6_addr; flags timeout; }
  set small { type ipv4_addr; size 2; flags timeout; }
  set ifs { type ifname; }
- set nets { type ipv4_addr; flags interval; }
- set season { typeof meta time; flags interval; }
  map cells { type mark . inet_service : counter; }
  map ways { type ipv6_addr : verdict; }
- map from4 { type ipv4_addr : verdict; flags interval; }
- map ranges { type mark . inet_service : counter; flags interval; }
 }
 """
 A, B, C = (address_key(f"10.8.0.{number}") for number in (6, 7, 8))
@@ -77,11 +72,6 @@ def mark(number: int, port: int) -> bytes:
     return joined(struct.pack("=I", number), struct.pack(">H", port))
 
 
-def ordered(port: int) -> bytes:
-    """As nft keeps marks beside ranges: so that they can be compared byte by byte."""
-    return joined(struct.pack(">I", 0x40480000), struct.pack(">H", port))
-
-
 EACH: dict[str, tuple[str, str, str, list[Element]]] = {
     "addresses with time and words": (
         "set",
@@ -105,17 +95,6 @@ EACH: dict[str, tuple[str, str, str, list[Element]]] = {
         '"lan0", "tun-0123456789"',
         [Element(b"lan0".ljust(16, b"\0")), Element(b"tun-0123456789".ljust(16, b"\0"))],
     ),
-    "plain intervals": (
-        "set",
-        "nets",
-        "10.0.0.0/8, 192.0.2.7, 198.51.100.3-198.51.100.9, 224.0.0.0/3",
-        [
-            *interval(Element(address_key("10.0.0.0")), address_key("10.255.255.255")),
-            *interval(Element(address_key("192.0.2.7")), address_key("192.0.2.7")),
-            *interval(Element(address_key("198.51.100.3")), address_key("198.51.100.9")),
-            *interval(Element(address_key("224.0.0.0")), address_key("255.255.255.255")),
-        ],
-    ),
     "concatenations that lead to counters": (
         "map",
         "cells",
@@ -123,15 +102,6 @@ EACH: dict[str, tuple[str, str, str, list[Element]]] = {
         [
             Element(mark(0x10A80000, 80), comment="flows.seg:19", data="web"),
             Element(mark(0x10A80000, 443), data="web"),
-        ],
-    ),
-    "concatenations with ranges": (
-        "map",
-        "ranges",
-        '0x40480000 . 8000-8100 comment "flows.seg:8" : "web", 0x40480000 . 9 : "web"',
-        [
-            Element(ordered(8000), upper=ordered(8100), comment="flows.seg:8", data="web"),
-            Element(ordered(9), upper=ordered(9), data="web"),
         ],
     ),
     "verdicts": (
@@ -142,15 +112,6 @@ EACH: dict[str, tuple[str, str, str, list[Element]]] = {
             Element(address_key("2001:db8::1"), data=ACCEPT),
             Element(address_key("2001:db8::2"), data=DROP),
             Element(address_key("2001:db8::3"), data=jump("far")),
-        ],
-    ),
-    "intervals that lead to verdicts": (
-        "map",
-        "from4",
-        "10.1.0.0/16 : jump far, 10.2.0.0/16 : drop",
-        [
-            *interval(Element(address_key("10.1.0.0"), data=jump("far")), address_key("10.1.255.255")),
-            *interval(Element(address_key("10.2.0.0"), data=DROP), address_key("10.2.255.255")),
         ],
     ),
 }
@@ -171,21 +132,6 @@ def test_nft_lists_the_same_as_when_it_adds_them_itself(namespace: Namespace, wh
         assert sorted(map(str, ours)) == sorted(map(str, theirs))
         transact([Delete(name, elements)])
         assert listed(name, kind) == []
-
-    namespace.call(work)
-
-
-def test_what_is_between_intervals_is_not_in_them(namespace: Namespace) -> None:
-    def get(address: str) -> int:
-        argv = ["nft", "get", "element", "inet", "segc", "nets", f"{{ {address} }}"]
-        return subprocess.run(argv, capture_output=True).returncode
-
-    def work() -> None:
-        transact([Add("nets", EACH["plain intervals"][3])])
-        inside = ("10.0.0.0", "10.255.255.255", "192.0.2.7", "198.51.100.9", "255.255.255.255")
-        outside = ("9.255.255.255", "11.0.0.0", "192.0.2.6", "192.0.2.8", "198.51.100.10", "223.255.255.255")
-        assert [get(each) for each in inside] == [0] * len(inside)
-        assert all(get(each) for each in outside)
 
     namespace.call(work)
 
@@ -267,10 +213,10 @@ def test_what_the_kernel_refuses_is_named_and_nothing_is_done(namespace: Namespa
 
 def test_changes_are_carried_out_in_their_order(namespace: Namespace) -> None:
     def work() -> None:
-        transact([Add("nets", list(interval(Element(A), C)))])
+        transact([Add("who4", [Element(A), Element(C)])])
         before = transactions()
-        transact([Flush("nets"), Add("nets", list(interval(Element(B), B)))])
-        assert listed("nets") == ["10.8.0.7"]
+        transact([Flush("who4"), Add("who4", [Element(B)])])
+        assert listed("who4") == ["10.8.0.7"]
         assert transactions() == before + 1
 
     namespace.call(work)

@@ -13,7 +13,7 @@ import pytest
 
 from segc.apply import host, live
 from segc.apply.direct import direct
-from segc.apply.elements import keys, transact
+from segc.apply.elements import transact
 from segc.apply.ruleset import Ruleset, read_ruleset
 from segc.apply.transaction import MARKER, Commands, change, marker, read_both, rebuild, renumbered
 from tests.netns.namespace import Namespace, nft, require_throwaway
@@ -28,6 +28,8 @@ STATEMENTS = {
     "a port more": f"{BASE}\nallow as more a -> b : tcp/80",
     "another range": BASE.replace("1000-2000", "1500-2500"),
     "ranges that touch": BASE.replace("1000-2000", "1000-1499, tcp/1501-2000"),
+    "ranges of more protocols": f"{BASE}\nallow as lots a -> b : udp/1-65535, sctp/5-9, dccp/1-9, tcp/7-9999",
+    "ranges within a zone": f"{BASE}\nallow as inside a -> a : udp/5-9",
     "a class more": f"{BASE}\ndeny as shut a.one -> c : tcp/1200",
     "a rate": f"{BASE}\nallow as slow b -> c : udp/7 limit 5/second",
     "another rate and a class": f"{BASE}\nallow as slow b.one -> c : udp/7 limit 50/second",
@@ -115,6 +117,8 @@ def test_what_both_have_need_not_be_read(before: str, after: str) -> None:
 DIRECT = [
     *permutations(("base", "a port more"), 2),
     *permutations(("base", "another range", "ranges that touch"), 2),
+    ("another range", "ranges of more protocols"),
+    ("ranges of more protocols", "base"),
     *permutations(("no ports", "no ports and more"), 2),
 ]
 NFT = [["nft"], *([str(each)] for each in sorted(ROOT.glob(".cache/nft-*/nft")))]
@@ -133,7 +137,7 @@ def test_what_needs_no_nft_is_what_nft_would_make_of_it(before: str, after: str,
         _run(program, transaction)
 
     def directly() -> None:
-        changes = direct(transaction, old.sets, keys)
+        changes = direct(transaction, old.sets)
         assert changes
         transact(changes)
 
@@ -163,8 +167,11 @@ def _run(program: list[str], text: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        'add element inet segc allow_tcp_range_0 { 0x10000000 . 5-9 : "flow_web" }',
+        "add element inet segc own4 { 10.0.0.1-10.0.0.9 }",
         "add rule inet segc here accept",
+        "add rule inet segc here tcp dport 5 goto accepted",
+        'add rule inet segc here th dport 5-9 counter name "flow_web" goto accepted',
+        'add rule inet segc here tcp dport 5-9 counter name "flow_web" accept',
         "add chain inet segc hooked { type filter hook input priority 0; }",
         "add counter inet segc some { packets 1 bytes 2 }",
         "delete set inet segc own4",
@@ -177,8 +184,8 @@ def _run(program: list[str], text: str) -> None:
 )
 def test_what_is_not_simple_is_left_to_nft(command: str) -> None:
     sets = read_ruleset(ruleset("base")).sets
-    assert direct("flush set inet segc own4", sets, lambda _: ())
-    assert not direct(f"flush set inet segc own4\n{command}", sets, lambda _: ())
+    assert direct("flush set inet segc own4", sets)
+    assert not direct(f"flush set inet segc own4\n{command}", sets)
 
 
 def test_a_change_is_small_where_little_changes() -> None:

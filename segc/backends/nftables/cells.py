@@ -3,7 +3,7 @@
 A cell that one certain flow decides is an element of a counter map: the hit counts for the flow, and the
 rule that looked it up gives the verdict. Where sessions, times, limits or logs come in, it is an element of
 a verdict map that jumps to a chain of conditions; where none of them holds, the chain returns and the next
-look-up goes on. Port ranges with conditions are such a chain, too; certain ones are in interval maps.
+look-up goes on. Port ranges are rules in a chain for each pair of places.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CellWriter:
         for slot in sorted({*self.program.cells, *self.program.plain}):
             found = sorted(self.program.cells.get(slot, {}).items())
             if slot.kind is Kind.RANGE:
-                pairs.add_ranges(slot, plain.ranges(slot))
+                pairs.add_ranges(slot, self.program.plain.get(slot, ()))
                 self._write_ranges(slot, found, pairs)
             else:
                 plain.write_elements(slot)

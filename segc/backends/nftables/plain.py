@@ -5,7 +5,6 @@ Where several plain flows decide one cell, the first by its id counts. O(n log n
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +13,6 @@ from segc.backends.nftables.document import Table
 from segc.backends.nftables.labels import Labels
 from segc.backends.nftables.lookups import key_type, map_name
 from segc.backends.nftables.marks import MarkLayout
-from segc.backends.nftables.pairs import Pair
-from segc.backends.nftables.ranges import PortRange
 from segc.enforcement.program import Kind, Program, Slot
 
 
@@ -53,10 +50,3 @@ class PlainWriter:
                 shared.setdefault(key, {first}).add(flow)
                 found[key] = min(first, flow)
         return found, shared
-
-    def ranges(self, slot: Slot) -> dict[Pair, list[PortRange]]:
-        """The ranges of a slot of ranges, by pair."""
-        found: dict[Pair, list[PortRange]] = defaultdict(list)
-        for source, destination, first, last, flow in self.program.plain.get(slot, ()):
-            found[source, destination].append(PortRange(first, last, flow))
-        return {pair: found[pair] for pair in sorted(found)}
