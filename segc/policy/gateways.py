@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
@@ -21,6 +22,7 @@ from segc.policy.model import (
 from segc.policy.ports import PortReader
 from segc.policy.scope import Findings
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
+from segc.space.words import is_decimal
 from segc.syntax import tree
 
 DEVICE_NAME = 15  # IFNAMSIZ less its terminator
@@ -193,19 +195,19 @@ class GatewayReader:
         )
 
     def _interface_address(self, word: tree.Word) -> InterfaceAddress | None:
-        address, slash, _ = word.text.partition("/")
-        try:
+        address, _, length = word.text.partition("/")
+        parsed: InterfaceAddress | None = None
+        with suppress(ValueError):
             parse_prefixes(address)
-            parsed: InterfaceAddress = ip_interface(word.text)
-        except ValueError:
-            slash = ""
-        if slash:
+            parsed = ip_interface(word.text)
+        if parsed and is_decimal(length):
             return parsed
+        example = f"`{parsed}`" if parsed and length else "`10.10.10.1/24` or `2001:db8:10::1/64`"
         self.findings.add(
             "SEG104",
             f"`{word.text}` is not an address with its prefix length",
             word.span,
-            help="write it as `10.10.10.1/24` or `2001:db8:10::1/64`",
+            help=f"write it as {example}",
         )
         return None
 
