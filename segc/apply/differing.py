@@ -121,7 +121,7 @@ def _first(rest: Stretch, inside: int = 0) -> Stretch:
     return rest._replace(end=end + len(END)) if end >= 0 else rest
 
 
-# These find LAST, faster than str does: where a character is rare, it is found ten times as fast as a string.
+# As `str.find` and `str.rfind` of LAST: one rare character is found ten times as fast as a string.
 
 
 def _first_end(text: str, start: int, limit: int) -> int:
@@ -133,7 +133,7 @@ def _first_end(text: str, start: int, limit: int) -> int:
 
 
 def _last_end(text: str, start: int, limit: int) -> int:
-    """As `rfind`: back from the last brace of an end, which is not far from it but among counters."""
+    """As `rfind`. The last brace is mostly that of an end; where not, as among counters, all is searched."""
     at = text.rfind("}", start + BRACE, limit)
     if at >= 0 and not text.startswith(LAST, at - BRACE, limit):
         return text.rfind(LAST, start, at)
@@ -141,11 +141,10 @@ def _last_end(text: str, start: int, limit: int) -> int:
 
 
 def _counters_end(text: str, start: int, limit: int) -> int:
-    """As `find` from among counters and limits, which have no `=`: back from the first that there is."""
+    """As `find` from among counters and limits: back from the first `=`, as they have none."""
     at = text.find("=", start, limit)
-    while at >= 0:
-        at = text.rfind(LAST, start, at)
-        head = text.rfind("\n", 0, text.rfind("{", 0, max(at, 0))) + 1
+    while at >= 0 and (at := text.rfind(LAST, start, at)) >= 0:
+        head = text.rfind("\n", 0, text.rfind("{", 0, at)) + 1
         if text.startswith(("\tcounter ", "\tlimit "), head):
             return at
     return text.find(LAST, start, limit)

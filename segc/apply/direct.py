@@ -25,11 +25,12 @@ from segc.apply.elements import (
     joined,
     jump,
 )
-from segc.apply.rule import Appended, Emptied, Ports
+from segc.apply.rule import AddRule, FlushChain, Ports
 from segc.apply.ruleset import TABLE, SetText
 from segc.space.protocols import PORT_PROTOCOLS
 
 ADD_RULE = f"add rule {TABLE} "
+LAST_PORT = 0xFFFF
 
 _COMMAND = re.compile(rf"(?P<verb>\w+) (?P<kind>\w+) {TABLE} (?P<name>\S+)(?: \{{ (?P<body>.*) \}})?")
 _ELEMENTS = re.compile(r'(?:[^",]|"[^"]*")+')
@@ -44,7 +45,7 @@ _RULE = re.compile(
 def direct(transaction: str, before: Mapping[str, SetText]) -> tuple[Change, ...]:
     """The same as changes for `elements.transact`, in order; empty where nft is needed for any of it.
 
-    `before` are the sets whose elements change, as they are.
+    `before` are the sets by name, as they are before the transaction.
     """
     try:
         return tuple(_change(command, before) for command in transaction.splitlines())
@@ -67,7 +68,7 @@ def _change(command: str, before: Mapping[str, SetText]) -> Change:
         case "flush", "set" | "map":
             return Flush(name)
         case "flush", "chain":
-            return Emptied(name)
+            return FlushChain(name)
         case "add" | "delete" as verb, "counter" if not body:
             return Named(verb == "add", "counter", name)
         case "add" | "delete" as verb, "chain":
@@ -78,19 +79,22 @@ def _change(command: str, before: Mapping[str, SetText]) -> Change:
     raise ValueError(command)
 
 
-def _rule(chain: str, rule: str) -> Appended:
+def _rule(chain: str, rule: str) -> AddRule:
     match = _RULE.fullmatch(rule)
     if not match or match["protocol"] not in (None, *PORT_PROTOCOLS):
         raise ValueError(rule)
     ports = None
     if match["protocol"]:
         first = int(match["first"])
-        ports = Ports(match["protocol"], first, int(match["last"] or first), match["counter"])
-    return Appended(chain, ports, match["target"], match["comment"] or "")
+        last = int(match["last"] or first)
+        if not 0 <= first <= last <= LAST_PORT:
+            raise ValueError(rule)
+        ports = Ports(match["protocol"], first, last, match["counter"])
+    return AddRule(chain, ports, match["target"], match["comment"] or "")
 
 
 def _types(before: SetText) -> tuple[str, ...]:
-    """Of the parts of a key. How one is kept beside ranges is the choice of the nft that loaded them."""
+    """Those of a key's parts. ValueError for a set with flags: intervals and times are left to nft."""
     if before.flags:
         raise ValueError(before.flags)
     return tuple(before.definition[0].removeprefix("type ").partition(" : ")[0].split(" . "))
@@ -120,7 +124,7 @@ def _number(length: int) -> Callable[[str], bytes]:
 
 
 PARTS: Mapping[str, Callable[[str], bytes]] = {
-    "mark": lambda text: struct.pack("=I", int(text, 0)),  # as in memory
+    "mark": lambda text: struct.pack("=I", int(text, 0)),  # in the machine's order of bytes
     "ipv4_addr": address_key,
     "ipv6_addr": address_key,
     "inet_service": _number(2),

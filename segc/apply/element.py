@@ -9,6 +9,7 @@ from typing import NamedTuple
 from segc.apply.netlink import NESTED, attribute, text
 
 KEY, DATA, TIMEOUT, EXPIRATION, USERDATA, EXPRESSION, OBJECT = 1, 2, 4, 5, 6, 7, 9  # NFTA_SET_ELEM_*
+TABLE = text(1, "segc")  # NFTA_*_TABLE
 COMMENT_LENGTH = 127  # bytes, without the zero
 _TIME = struct.Struct(">Q")
 _COUNTER = attribute(NESTED | EXPRESSION, text(1, "counter"))
@@ -35,9 +36,9 @@ def goto(chain: str) -> Verdict:
 class Element(NamedTuple):
     """One element as the kernel has it.
 
-    `key` is in network order, but marks are as in memory, and names of devices are sixteen bytes; the parts
-    of a concatenation are padded to four bytes each (`joined`). `timeout` and `expires`, which is what is
-    left of it, are in milliseconds; without `expires` all of it is left. `data` is for maps: a verdict, or
+    `key` is in network order, but marks are in the machine's, and names of devices are sixteen bytes; the
+    parts of a concatenation are padded to four bytes each (`joined`). `timeout` and `expires`, which is what
+    is left of it, are in milliseconds; without `expires` all of it is left. `data` is for maps: a verdict, or
     the name of a counter or limit. Of a `counted` one the kernel counts packets.
     """
 
@@ -67,10 +68,10 @@ def encoded(element: Element) -> bytes:
         body += attribute(TIMEOUT, _TIME.pack(timeout))
     if expires is not None:
         body += attribute(EXPIRATION, _TIME.pack(expires))
-    if data:
-        body += (
-            text(OBJECT, data) if isinstance(data, str) else attribute(NESTED | DATA, encoded_verdict(data))
-        )
+    if isinstance(data, Verdict):
+        body += attribute(NESTED | DATA, encoded_verdict(data))
+    elif data:
+        body += text(OBJECT, data)
     if counted:
         body += _COUNTER
     if comment:
@@ -79,6 +80,7 @@ def encoded(element: Element) -> bytes:
 
 
 def encoded_verdict(verdict: Verdict) -> bytes:
+    """As NFTA_DATA_VERDICT, for elements and for rules."""
     target = text(2, verdict.chain) if verdict.chain else b""
     return attribute(NESTED | 2, attribute(1, struct.pack(">i", verdict.code)) + target)
 

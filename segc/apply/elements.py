@@ -1,4 +1,4 @@
-"""Elements of the sets and maps of `table inet segc`, changed by netlink without libnftables.
+"""Changes of `table inet segc` by netlink, without libnftables: of sets and maps, counters, simple rules.
 
     transact([Delete("who4_staff", gone, missing_ok=True), Add("who4_staff", [Element(address_key("10.8.0.6"),
               timeout=3_600_000, comment="ana@acme.example")])])
@@ -20,6 +20,7 @@ from typing import NamedTuple
 from segc.apply.element import (
     ACCEPT,
     DROP,
+    TABLE,
     Element,
     Verdict,
     address_key,
@@ -32,7 +33,7 @@ from segc.apply.element import (
 )
 from segc.apply.host import RefusedByKernelError
 from segc.apply.netlink import CREATE, NESTED, Message, Refusal, attribute, send_batch, text
-from segc.apply.rule import Appended, Emptied
+from segc.apply.rule import AddRule, FlushChain
 
 __all__ = [
     "ACCEPT", "DROP", "Add", "Change", "Delete", "Element", "Flush", "Named", "Renew", "Verdict",
@@ -40,7 +41,6 @@ __all__ = [
 ]  # fmt: skip
 
 INET = 1  # NFPROTO_INET
-TABLE = text(1, "segc")  # NFTA_*_TABLE
 NEW_ELEMENTS, DELETE_ELEMENTS = 12, 14
 USERDATA_OF_CHAIN = 12
 AT_ONCE = 60_000  # bytes: the length of a nested attribute has 16 bits
@@ -105,16 +105,16 @@ _NAMED = {
     "chain": (3, 3, b""),
     "counter": (18, 2, attribute(3, b"\0\0\0\1") + attribute(NESTED | 4, b"")),
 }
-Whole = Named | Appended | Emptied  # each one message
-Change = Add | Delete | Renew | Flush | Whole
+Single = Named | AddRule | FlushChain  # one message each
+Change = Add | Delete | Renew | Flush | Single
 
 
 def transact(changes: Iterable[Change], held: socket | None = None) -> None:
     """Carry out all of it in the network namespace of this thread (or of a netlink socket held), or nothing.
 
-    RefusedByKernelError says which set would not have it and why; its `error` is the errno: ENOENT where the
-    table, the set or an element to delete is not there, ENFILE where the set is full, EPERM without the
-    right to.
+    RefusedByKernelError says what was refused and why; its `error` is the errno: ENOENT where the table, or a
+    set, chain, counter or element that is named, is not there, ENFILE where the set is full, EPERM without
+    the right to.
     """
     parts = list(chain.from_iterable(map(_parts, changes)))
     if not parts:
@@ -147,8 +147,8 @@ class _Part(NamedTuple):
         return None
 
 
-def _parts(change: Change) -> Iterator[_Part | Whole]:
-    if isinstance(change, Whole):
+def _parts(change: Change) -> Iterator[_Part | Single]:
+    if isinstance(change, Single):
         yield change
         return
     if isinstance(change, Flush):
@@ -175,7 +175,7 @@ def _split(kind: int, name: str, elements: Sequence[bytes]) -> Iterator[_Part]:
         yield _Part(kind, name, elements[start:])
 
 
-def _error(refused: Sequence[Refusal], parts: Sequence[_Part | Whole]) -> RefusedByKernelError:
+def _error(refused: Sequence[Refusal], parts: Sequence[_Part | Single]) -> RefusedByKernelError:
     first = next((each for each in refused if each.message is not None), refused[0])
     reason = first.words or os.strerror(first.error).lower()
     if first.message is not None and first.message < len(parts):
@@ -183,9 +183,9 @@ def _error(refused: Sequence[Refusal], parts: Sequence[_Part | Whole]) -> Refuse
     return RefusedByKernelError(reason, first.error, "the kernel")
 
 
-def _where(part: _Part | Whole, offset: int) -> str:
+def _where(part: _Part | Single, offset: int) -> str:
     """What a message was to do; with the element where the kernel says which."""
-    if isinstance(part, Whole):
+    if isinstance(part, Single):
         return str(part)
     number = part.number(offset)
     if number is None:

@@ -243,8 +243,8 @@ def _set_elements(name: str, old: SetText | None, new: SetText) -> Iterator[str]
     before = old.elements if old is not None else {}
     gone = [text for text in before if text not in new.elements]
     come = [element for text, element in new.elements.items() if text not in before]
-    if gone and "interval" in new.flags and " . " not in new.definition[0]:
-        # Deleting plain intervals is slow, and what joins to its neighbours cannot be deleted by itself.
+    if gone and "interval" in new.flags:
+        # Deleting intervals is slow, and what joins to its neighbours cannot be deleted by itself.
         yield f"flush {new.keyword} {TABLE} {name}"
         gone, come = [], list(new.elements.values())
     yield from _in_parts("delete", name, [element_key(text) for text in gone])

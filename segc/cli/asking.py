@@ -22,7 +22,7 @@ from segc.workspace import Workspace
 
 PATH = "the question"  # no file is called so: names of files that are read end in `.seg`
 SIDES = ("from", "to")
-NOTHING_IN_COMMON = "SEG206"  # between IPv4 and IPv6
+MIXED_FAMILIES = "SEG206"
 
 
 class Asked(NamedTuple):
@@ -60,10 +60,12 @@ def asked(words: Sequence[str], services: Sequence[str]) -> Asked | None:
     return Asked(texts.get("from", ""), texts.get("to", ""), ", ".join(services) or "any")
 
 
-def put(question: Asked, policy: Policy, read: Workspace, chains: bool = False) -> tuple[Context, Question]:
+def put(
+    question: Asked, policy: Policy, read: Workspace, *, across_families: bool = False
+) -> tuple[Context, Question]:
     """The policy surveyed with the question; click.UsageError where it makes no sense.
 
-    With `chains` the ends need no address family in common: a host on the way may have both.
+    With `across_families` the ends need none in common: a host on the way may have both.
     """
     anything = ", ".join(["any", *(f"gateway {name}" for name in policy.gateways)])
     ends = question.source or anything, question.destination or anything
@@ -75,7 +77,7 @@ def put(question: Asked, policy: Policy, read: Workspace, chains: bool = False) 
         words = quote(printable(str(question)))
         raise click.UsageError(f"{words} is no question: write ends as flows have them, such as `to hr`")
     resolved, diagnostics = resolve([*(each for _, each in read.files), file], read.memo)
-    _refuse(each for each in diagnostics if not (chains and each.code == NOTHING_IN_COMMON))
+    _refuse(each for each in diagnostics if not across_families or each.code != MIXED_FAMILIES)
     flow = next(each for each in resolved.flows if each.span.path == PATH)
     context = Context(resolved)
     personal = [

@@ -55,7 +55,7 @@ def command(
             if question is None:
                 document = matrix_document(Matrix(reading.policy), sources, format_, width())
             else:
-                context, traffic = put(question, reading.policy, reading.workspace, any_hops)
+                context, traffic = put(question, reading.policy, reading.workspace, across_families=any_hops)
                 answer = chains_document if any_hops else grants_document
                 document = answer(question, traffic, context, sources, format_)
     if document is None:

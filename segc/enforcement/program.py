@@ -82,7 +82,7 @@ class Cell(NamedTuple):
 
     @property
     def exchanged(self) -> Cell:
-        """As an answer is seen."""
+        """With both ends exchanged, as an answer has them."""
         return self._replace(source=self.destination, destination=self.source)
 
 
@@ -98,7 +98,7 @@ class Level(NamedTuple):
 
     @property
     def exchanged(self) -> Level:
-        """As an answer is seen."""
+        """With both ends exchanged, as an answer has them."""
         return Level(self.destination, self.source)
 
 

@@ -6,18 +6,19 @@ sides say the same of every packet. A packet that several flows decide may be co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from segc.policy.model import Flow
-from segc.proof.atoms import Rectangle, members, uncovered
+from segc.proof.atoms import Rectangle, uncovered
 from segc.proof.cover import Cover, Missing
 from segc.proof.duties import RANKS, counter, expected, rank
 from segc.proof.events import Event
 from segc.proof.guards import Guard
 from segc.proof.meaning import Meaning, Product, Role
 from segc.proof.model import Problem
+from segc.proof.near import Near
 from segc.proof.times import Clock
 from segc.proof.witness import worded
 
@@ -92,7 +93,9 @@ class Judge:
             below = [event for number, event in ranked if number < high]
             first = min((event.at for event in above), default=None)
             late = [event for event in below if first is not None and event.at > first]
-            near = _Near(above if late else ())
+            if not late:
+                continue
+            near = Near(above)
             for event in late:
                 early = next((e for e in near.to(event) if e.at < event.at and self._meet(e, event)), None)
                 if early is not None:
@@ -219,30 +222,6 @@ class Judge:
         does = "does not count it" if flow.staged else "ends it" if self.role.still else "decides otherwise"
         message = f"the flow `{flow.id}` is not all there"
         self.problems.append(Problem(message, 0, witness, says, does, flow.id))
-
-
-class _Near:
-    """Events by the places that they are from, lest each is compared with each."""
-
-    FEW = 64  # places; who is from more of them is compared with all
-
-    def __init__(self, events: Sequence[Event]) -> None:
-        self._all = events
-        self._wide = [each for each in events if each.guard.source.bit_count() > self.FEW]
-        self._by_place: dict[int, list[Event]] = {}
-        for event in events:
-            if event.guard.source.bit_count() <= self.FEW:
-                for place in members(event.guard.source):
-                    self._by_place.setdefault(place, []).append(event)
-
-    def to(self, event: Event) -> Iterator[Event]:
-        """All that can be from where this one is from; some more than once."""
-        if event.guard.source.bit_count() > self.FEW:
-            yield from self._all
-            return
-        yield from self._wide
-        for place in members(event.guard.source):
-            yield from self._by_place.get(place, ())
 
 
 def _rest(wanted: Rectangle, products: Iterable[Product]) -> list[Rectangle]:

@@ -28,6 +28,7 @@ from segc.apply.elements import (
 )
 from segc.apply.host import RefusedByKernelError
 from segc.apply.live import transactions
+from segc.apply.rule import AddRule, FlushChain
 from tests.netns.namespace import Namespace, nft
 
 SETS = """table inet segc {
@@ -185,6 +186,8 @@ REFUSED: dict[str, tuple[list[Change], int, str]] = {
     ),
     "no such set": ([Add("who5", [Element(A)])], errno.ENOENT, "`who5`"),
     "no such set to flush": ([Flush("who5")], errno.ENOENT, "`who5`"),
+    "a rule for no chain": ([AddRule("nowhere", None, "far")], errno.ENOENT, "adding a rule to `nowhere`"),
+    "no such chain to empty": ([FlushChain("nowhere")], errno.ENOENT, "flushing chain `nowhere`"),
     "a key of another length": ([Add("who4", [Element(b"abc")])], errno.EINVAL, "`0x616263`"),
     "a chain that is not there": (
         [Add("ways", [Element(address_key("::1"), data=jump("near"))])],

@@ -14,7 +14,7 @@ import pytest
 from segc.apply import host, live
 from segc.apply.direct import direct
 from segc.apply.elements import transact
-from segc.apply.ruleset import Ruleset, read_ruleset
+from segc.apply.ruleset import Ruleset, SetText, read_ruleset
 from segc.apply.transaction import MARKER, Commands, change, marker, read_both, rebuild, renumbered
 from tests.netns.namespace import Namespace, nft, require_throwaway
 from tests.netns.policy import compile_path, compile_text
@@ -127,7 +127,7 @@ NFT = [["nft"], *([str(each)] for each in sorted(ROOT.glob(".cache/nft-*/nft")))
 @pytest.mark.parametrize("program", NFT, ids=lambda argv: argv[0].rpartition(".cache/")[2])
 @pytest.mark.parametrize(("before", "after"), DIRECT, ids=lambda name: name)
 def test_what_needs_no_nft_is_what_nft_would_make_of_it(before: str, after: str, program: list[str]) -> None:
-    """Comments and markers are the same as well. Old versions of nft keep marks beside ranges otherwise."""
+    """Comments and markers are the same as well, by whichever nft lists them."""
     old, new = read_both(ruleset(before), ruleset(after))
     (commands,) = change(old, new)
     swap = marker(2, "segc: 5d0c, see segc history") + f"delete chain inet segc {MARKER}1\n"
@@ -169,6 +169,7 @@ def _run(program: list[str], text: str) -> None:
     [
         "add element inet segc own4 { 10.0.0.1-10.0.0.9 }",
         "add rule inet segc here accept",
+        'add rule inet segc here tcp dport 5-70000 counter name "flow_web" goto accepted',
         "add rule inet segc here tcp dport 5 goto accepted",
         'add rule inet segc here th dport 5-9 counter name "flow_web" goto accepted',
         'add rule inet segc here tcp dport 5-9 counter name "flow_web" accept',
@@ -186,6 +187,13 @@ def test_what_is_not_simple_is_left_to_nft(command: str) -> None:
     sets = read_ruleset(ruleset("base")).sets
     assert direct("flush set inet segc own4", sets)
     assert not direct(f"flush set inet segc own4\n{command}", sets)
+
+
+def test_sets_with_flags_are_left_to_nft() -> None:
+    command = "add element inet segc from4 { 10.0.0.1 : goto from_a }"
+    type_ = "type ipv4_addr : verdict"
+    assert direct(command, {"from4": SetText("map", (type_,))})
+    assert not direct(command, {"from4": SetText("map", (type_, "flags interval"))})
 
 
 def test_a_change_is_small_where_little_changes() -> None:

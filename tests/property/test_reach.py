@@ -9,10 +9,9 @@ from collections import deque
 from functools import cache
 from itertools import product
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from segc.analysis.conflicts.atoms import bits
 from segc.analysis.conflicts.context import Context
 from segc.analysis.promises import check_nevers, check_workflows
 from segc.analysis.reach.grants import Grant, gap_of
@@ -134,23 +133,27 @@ def exists(pair: tuple[int, int]) -> str:
 
 
 class Places:
-    """The class of each place; and by `hosts` one for all that the same hosts may have."""
+    """The class of each place; and by `hosts` one for all that the same hosts may have, as no statement or
+    zone tells them apart."""
 
-    def __init__(self, context: Context) -> None:
-        survey = self.survey = context.survey
+    def __init__(self, context: Context, found: list[Spec]) -> None:
+        survey = context.survey
         self.classes: dict[int, int] = {}
+        self.hosts: dict[int, int] = {}
         for number, place in enumerate(PLACES):
             if place[0] == GATEWAY:
-                found = next((i for i, name in survey.gateways.items() if name == "gw"), None)
+                node = next((i for i, name in survey.gateways.items() if name == "gw"), None)
             else:
                 address = parse_prefixes(ADDRESSES[place])
-                found = next((i for i, space in enumerate(survey.spaces) if address <= space), None)
-            if found is not None:
-                self.classes[number] = found
-        self.hosts = {number: self.host(found) for number, found in self.classes.items()}
-
-    def host(self, node: int) -> int:
-        return next(bits(self.survey.whole(1 << node)))
+                node = next((i for i, space in enumerate(survey.spaces) if address <= space), None)
+            if node is not None:
+                self.classes[number] = node
+        ends = [end for spec in found for end in (spec.source, spec.destination)]
+        first: dict[tuple[object, ...], int] = {}
+        for number, node in self.classes.items():
+            told = (PLACES[number][0], *(number in end.places for end in ends))
+            self.hosts[number] = first.setdefault(told, node)
+        self.host = {node: self.hosts[number] for number, node in self.classes.items()}
 
     def triples(self, grants: list[Grant]) -> set[Triple]:
         found = set()
@@ -172,7 +175,7 @@ class Places:
 def test_one_hop_is_what_trying_finds(found: list[Spec], asked: Spec) -> None:
     policy, flows = read([*found, asked])
     context = Context(policy)
-    brute, places = Brute(found, asked), Places(context)
+    brute, places = Brute(found, asked), Places(context, [*found, asked])
     grants = list(one_hop(context, question_of(context, flows[-1])))
     for index in brute.allows:
         mine = [grant for grant in grants if grant.by is flows[index]]
@@ -252,25 +255,30 @@ def people_with(part: Part, session: Session) -> bool:
 
 
 @FEWER
+@example(  # only the list tells the host's address from others of its zone
+    [Spec("allow", False, Part(("a.h",)), Part(("c.six", "c")), "any")],
+    Spec("allow", True, Part(("a.h",)), EVERYTHING, "any"),
+)
 @given(policies(), questions())
 def test_chains_are_as_short_as_trying_finds(found: list[Spec], asked: Spec) -> None:
     policy, flows = read([*found, asked])
     context = Context(policy)
-    brute, places = Brute(found, asked), Places(context)
+    brute, places = Brute(found, asked), Places(context, [*found, asked])
     question = question_of(context, flows[-1])
     from_all, to_all = asked.source == EVERYTHING, asked.destination == EVERYTHING
     question = question._replace(from_all=from_all, to_all=to_all)
     reached = list(chains(context, question))
     assert len({each.node for each in reached}) == len(reached)
-    lengths = {(places.host(each.node), len(each.chain)) for each in reached}
-    assert lengths == set(expected_lengths(brute, places, asked, from_all, to_all).items())
-    edges = edges_of(brute, places)
+    expected = expected_lengths(brute, places, asked, from_all, to_all)
+    lengths = {each.node: len(each.chain) for each in reached}
+    assert lengths == {node: expected[host] for node, host in places.host.items() if host in expected}
+    edges, host = edges_of(brute, places), places.host
     for each in reached:
         end = each.chain[0].source if from_all and not to_all else each.chain[-1].destination
-        assert places.host(each.node) == places.host(end)
+        assert host[each.node] == host[end]
         for hop, after in zip(each.chain, each.chain[1:], strict=False):
-            assert places.host(hop.destination) == places.host(after.source)
-        assert all(edges[places.host(hop.source), places.host(hop.destination)] for hop in each.chain)
+            assert host[hop.destination] == host[after.source]
+        assert all(edges[host[hop.source], host[hop.destination]] for hop in each.chain)
 
 
 def edges_of(brute: Brute, places: Places) -> dict[tuple[int, int], bool]:
@@ -371,4 +379,6 @@ def test_promises_are_what_trying_finds(found: list[Spec], asked: Spec) -> None:
 
     through = promise(found, f"never {ends.replace('->', '~>', 1)}")
     context = Context(read([*found, asked])[0])
-    assert bool(list(check_nevers(through))) == bool(expected_lengths(brute, Places(context), asked))
+    assert bool(list(check_nevers(through))) == bool(
+        expected_lengths(brute, Places(context, [*found, asked]), asked)
+    )

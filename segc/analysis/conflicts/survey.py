@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from segc.analysis.conflicts.alike import Alike, alike
 from segc.analysis.conflicts.atoms import Services, bits, mask_of
 from segc.analysis.conflicts.listed import listed
 from segc.analysis.conflicts.moments import ALWAYS, Times, moment, times_of, without
@@ -183,29 +184,9 @@ class Survey:
             family: both | mask_of([i for i, space in enumerate(self.spaces) if space.ranges(family)])
             for family in (4, 6)
         }
-        self._alike = self._find_alike()
-        self._listed = mask_of(list(self._alike))
-        self.firsts = {family: [self._first(found, family) for found in holders] for family in (4, 6)}
-
-    def whole(self, mask: int) -> int:
-        """With the classes that are like any of these: the same hosts may have them. Such are addresses that
-        only the list of an end tells from others, as where an IPv4 host stands beside its own zone."""
-        for each in bits(mask & self._listed) if mask & self._listed else ():
-            mask |= mask_of(self._alike[each])
-        return mask
-
-    def alike_in(self, index: int, mask: int) -> int:
-        """One of a mask that is like a class that `whole` added to it."""
-        return next(each for each in self._alike[index] if mask >> each & 1)
-
-    def _find_alike(self) -> dict[int, list[int]]:
         told = {number for clause in self.clauses for number in clause[:2]} | set(self.zones.values())
-        if len(told) == len(self._expressions):
-            return {}
-        found: dict[tuple[int, ...], list[int]] = {}
-        for index, members in enumerate(self.members):
-            found.setdefault(tuple(number for number in members if number in told), []).append(index)
-        return {index: same for same in found.values() if len(same) > 1 for index in same}
+        self.alike = alike(self.members, told) if len(told) < len(self._expressions) else Alike({}, 0)
+        self.firsts = {family: [self._first(found, family) for found in holders] for family in (4, 6)}
 
     def _first(self, holders: list[int], family: int) -> int:
         """The lowest class of an expression that has addresses of a family; -1 if none has."""

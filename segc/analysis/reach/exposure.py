@@ -90,4 +90,4 @@ class Exposure:
 
     def _entered(self, node: int, grant: Grant) -> int:
         entered = grant.box.destination & self.hops.beside(node, grant.box.services) & ~self.hops.gateways
-        return self.survey.whole(entered)
+        return self.survey.alike.with_alike(entered)

@@ -58,13 +58,13 @@ class Hops:
 
         def step(node: int, grant: Grant, nth: int) -> None:
             nonlocal unseen
-            new = (grant.box.source if back else grant.box.destination) & unseen
-            new = new and new & self.beside(node, grant.box.services)
-            entered, new = new, self.survey.whole(new) & unseen
+            entered = (grant.box.source if back else grant.box.destination) & unseen
+            entered = entered and entered & self.beside(node, grant.box.services)
+            new = self.survey.alike.with_alike(entered) & unseen
             unseen &= ~new
             for each in bits(new) if new else ():
-                there = each if entered >> each & 1 else self.survey.alike_in(each, entered)
-                found[each] = Hop(there, node, grant, nth) if back else Hop(node, there, grant, nth)
+                by = self.survey.alike.one_in(entered, each)  # the hop is to what the grant has
+                found[each] = Hop(by, node, grant, nth) if back else Hop(node, by, grant, nth)
                 if not self.gateways >> each & 1:
                     waiting.append(each)
 

@@ -115,8 +115,8 @@ class CellWriter:
         return mark if slot.kind is Kind.ALL else f"{mark} . {cell.first}"
 
     def _both_ways(self, slot: Slot, cell: Cell) -> Iterator[tuple[str, Cell]]:
-        """The cell as packets of the connection are looked up. An echo's reply has a type of its own, and no
-        other type opens a connection."""
+        """The cell as packets of either way find it, each with the ending of its map's name. An echo's reply
+        has a type of its own, and no other type opens a connection."""
         if slot.kind is not Kind.TYPE:
             yield from (("", cell), (REPLY, cell.exchanged))
         elif (slot.protocol, cell.first) in REPLY_TYPES:

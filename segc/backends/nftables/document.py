@@ -27,7 +27,8 @@ class NftSet:
 
     @property
     def size(self) -> int:
-        """How many elements a hash has room for, at least twice what it holds; 0 where that is open.
+        """How many elements a hash has room for, at least twice what it holds; 0 for sets with flags, which
+        are intervals, or hold sessions of which nobody knows how many there will be.
 
         With a size the kernel takes a table of fixed length, which is faster to ask than one that grows.
         """

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from segc.backends.nftables.cells import LABEL, REPLY
 from segc.backends.nftables.classes import FAMILIES
 from segc.backends.nftables.document import Table
-from segc.backends.nftables.lookups import lookup_key, lookups, range_key, still_name
+from segc.backends.nftables.lookups import lookup_key, lookups, still_name
 from segc.backends.nftables.marks import MarkLayout
-from segc.enforcement.program import Hook, Kind, Level, Phase, Program, Slot
+from segc.enforcement.program import Hook, Level, Phase, Program, Slot
 
 ND = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
 MLD = "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report"
@@ -129,16 +129,15 @@ class HookWriter:
                 f"goto still_{hook}{REPLY}",
             ],
         )
-        for way, opened in (("_original", hook), (REPLY, ANSWERS[hook])):
-            answer = way == REPLY
+        for answer, opened in ((False, hook), (True, ANSWERS[hook])):
             checks = [self._still_lookup(slot, level, answer) for slot, level in self._still_levels(opened)]
+            way = REPLY if answer else "_original"
             self.table.chain(f"still_{hook}{way}", [*checks, "goto ended"])
 
     def _still_lookup(self, slot: Slot, level: Level, answer: bool) -> str:
         level, port = (level.exchanged, "sport") if answer else (level, "dport")
-        ranges = slot.kind is Kind.RANGE
-        key = range_key(slot, self.marks, level) if ranges else lookup_key(slot, self.marks, level, port)
-        return f"{key} vmap @{still_name(slot)}{REPLY if answer else ''}"
+        way = REPLY if answer else ""
+        return f"{lookup_key(slot, self.marks, level, port)} vmap @{still_name(slot)}{way}"
 
 
 def _dhcp(hook: Hook, devices: list[str], serving: bool) -> Iterator[str]:

@@ -28,7 +28,7 @@ def map_name(slot: Slot, suffix: str = "") -> str:
 
 
 def pairs_name(phase: Phase) -> str:
-    """The map from two places to the chains of certain ranges between them."""
+    """The map from two places to a chain of the ranges between them, and of zones whose hosts may talk."""
     return f"{phase}_pairs"
 
 
@@ -44,19 +44,14 @@ def _slot_word(slot: Slot) -> str:
 
 def key_type(slot: Slot) -> str:
     match slot.kind:
-        case Kind.PORT | Kind.RANGE:
+        case Kind.PORT:
             return "mark . inet_service"
         case Kind.TYPE:
             return f"mark . {PROTOCOL_NAMES[slot.protocol]}_type"
         case Kind.PROTOCOL:
             return "mark . inet_proto"
-        case Kind.ALL:
+        case Kind.RANGE | Kind.ALL:
             return "mark"
-
-
-def range_key(slot: Slot, marks: MarkLayout, level: Level) -> str:
-    """The two places, behind which chains compare ports."""
-    return f"meta l4proto {slot.protocol} {_mark_key(marks, level)}"
 
 
 def _mark_key(marks: MarkLayout, level: Level) -> str:
@@ -67,8 +62,10 @@ def _mark_key(marks: MarkLayout, level: Level) -> str:
 def lookup_key(slot: Slot, marks: MarkLayout, level: Level, port: str = "dport") -> str:
     mark = _mark_key(marks, level)
     match slot.kind:
-        case Kind.PORT | Kind.RANGE:
+        case Kind.PORT:
             return f"{mark} . {PROTOCOL_NAMES[slot.protocol]} {port}"
+        case Kind.RANGE:  # behind it chains compare ports
+            return f"meta l4proto {slot.protocol} {mark}"
         case Kind.TYPE:
             return f"{mark} . {PROTOCOL_NAMES[slot.protocol]} type"
         case Kind.PROTOCOL:
@@ -87,12 +84,10 @@ def lookups(hook: Hook, program: Program, phase: Phase, marks: MarkLayout) -> It
                 {(not certain, order.index(slot.kind), -slot.protocol, each): slot for each in found}
             )
     for (unsure, _, _, level), slot in sorted(wanted.items(), reverse=True):
-        if slot.kind is Kind.RANGE:
-            yield f"{range_key(slot, marks, level)} vmap @{map_name(slot, '_if')}"
-        elif unsure:
-            yield f"{lookup_key(slot, marks, level)} vmap @{map_name(slot, '_if')}"
+        key = lookup_key(slot, marks, level)
+        if unsure:
+            yield f"{key} vmap @{map_name(slot, '_if')}"
         else:
-            key = lookup_key(slot, marks, level)
             yield f"counter name {key} map @{map_name(slot)} {hit(phase, marks)}"
     for level in _pair_levels(hook, program, phase):
         yield f"{_mark_key(marks, level)} vmap @{pairs_name(phase)}"

@@ -52,8 +52,8 @@ class PairWriter:
         for phase, of_pairs in self._rules.items():
             name = pairs_name(phase)
             leads = (
-                self._lead(name, *each, phase is Phase.ALLOW and each[0] in open_)
-                for each in of_pairs.items()
+                self._lead(name, pair, rules, phase is Phase.ALLOW and pair in open_)
+                for pair, rules in sorted(of_pairs.items())  # so that a new flow moves no chain
             )
             self._write_map(name, leads)
 
@@ -79,4 +79,5 @@ class PairWriter:
 
 
 def _by_flow(cell: PlainCell) -> tuple[int, int]:
-    return cell[4], cell[2]
+    _, _, first, _, flow = cell
+    return flow, first

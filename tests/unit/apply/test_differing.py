@@ -33,3 +33,16 @@ def test_odd_texts(text: str) -> None:
         for limit in range(start, len(text) + 1):
             assert _first_end(text, start, limit) == text.find(LAST, start, limit)
             assert _last_end(text, start, limit) == text.rfind(LAST, start, limit)
+
+
+COUNTERS = "\tcounter flow_a {\n\t}\n\tlimit flow_a {\n\t\trate 5/second\n\t}\n\n"
+EMPTY_SET = "\tset who4 {\n\t\ttype ipv4_addr\n\t}\n\n"
+FULL_SET = "\tset own4 {\n\t\telements = {\n\t\t\t10.0.0.1\n\t\t}\n\t}\n\n"
+
+
+@pytest.mark.parametrize("rest", ["", EMPTY_SET, FULL_SET, EMPTY_SET * 2 + FULL_SET, FULL_SET + EMPTY_SET])
+def test_the_end_of_the_counters(rest: str) -> None:
+    text = COUNTERS + rest
+    for start in range(text.index(LAST) + 1):
+        for limit in range(start, len(text) + 1):
+            assert _counters_end(text, start, limit) == text.find(LAST, start, limit)
