@@ -16,8 +16,8 @@ MIDSTREAM = "tcp midstream"
 
 def beginning(rules: Sequence[Rule], sessions: Collection[str]) -> Iterator[Rule]:
     """The rules of a chain without those that return packets in mid-stream. `sessions` are the fields that
-    session sets are asked for. UnreadableError where such a packet could get past a rule that refuses, or to
-    one that lets in by session."""
+    session sets are asked for. UnreadableError where such a packet does not come to a rule that needs no
+    session, or comes to one that lets in by session."""
     kept: list[frozenset[Match]] = []
     for rule in rules:
         matches = frozenset(item for item in rule.items if isinstance(item, Match))
@@ -29,7 +29,7 @@ def beginning(rules: Sequence[Rule], sessions: Collection[str]) -> Iterator[Rule
             continue
         opens = any(isinstance(item, Effect) and item.kind == "label" for item in rule.items)
         asks = any(each.field.name in sessions and isinstance(each.values, str) for each in matches)
-        if kept and not opens and any(isinstance(item, Verdict) for item in rule.items):
+        if kept and not (opens and asks) and any(isinstance(item, Verdict) for item in rule.items):
             raise UnreadableError("connections in mid-stream do not come to this rule", rule.line)
         if opens and asks and not any(each <= matches for each in kept):
             raise UnreadableError("this lets in connections in mid-stream that others have begun", rule.line)

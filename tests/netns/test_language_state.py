@@ -10,6 +10,7 @@ from itertools import product
 
 import pytest
 
+from segc.proof.findings import differences
 from tests.netns import wire
 from tests.netns.conversation import Conversation, open_tcp, serve_tcp, tcp_connect
 from tests.netns.harness import LOCAL, Gateway
@@ -190,6 +191,25 @@ def test_ranges_are_held_too_whatever_the_zones_are_called(family: int) -> None:
             talks = [begin(site, host, "b.5", family, protocol) for protocol in ("tcp", "udp")]
             site.unbind(host)
             assert not any(map(flows, talks))
+
+
+@FAMILIES
+def test_connections_that_need_no_session_go_on_wherever_ports_of_people_are(family: int) -> None:
+    """A gateway that forgot its connections sees the middle of them."""
+    with Site("""
+        allow group staff in a -> b : tcp/100-200
+        allow a -> b : tcp/150-250 log
+        allow a -> b : tcp/190-300 when daily 00:00-24:00
+    """) as site:
+        assert not differences(site.compiled.policy, site.program.position.gateway, site.compiled.ruleset())
+        site.bind("a.5", "ana@x.example")
+        found = {}
+        for port in (120, 160, 220, 280):
+            talk = site.talk("a.5", "b.5", family, "tcp", port)
+            assert talk.open()
+            site.gateway.flush_conntrack()
+            found[port] = talk.to_server()
+        assert found == {120: False, 160: True, 220: True, 280: True}
 
 
 HOSTS = {"lan0.1": ("10.1.0", "2001:db8:1::"), "lan0.2": ("10.2.0", "2001:db8:2::")}

@@ -30,6 +30,7 @@ REPLY_TYPES = {(1, 8): 0, (1, 13): 14, (1, 15): 16, (1, 17): 18, (58, 128): 129,
 PREFIX_LENGTH = 120  # of a log; the kernel keeps 127 bytes
 REPLY = "_reply"
 Found = Sequence[tuple[Cell, tuple[Rule, ...]]]
+Matched = tuple[str, Rule]  # the ports that a rule is for, where its chain is for more
 
 
 @dataclass
@@ -88,19 +89,18 @@ class CellWriter:
 
     def _write_ranges(self, slot: Slot, found: Found, pairs: PairWriter) -> None:
         """For each pair of places a chain of ranges."""
-        chains: dict[Pair, dict[str, None]] = defaultdict(dict)
+        chains: dict[Pair, list[Matched]] = defaultdict(list)
         still: dict[str, dict[Pair, dict[str, None]]] = {"": defaultdict(dict), REPLY: defaultdict(dict)}
         for cell, unordered in found:
             pair = cell.source, cell.destination
-            rules = sorted(unordered, key=_order)
             match = f"th dport {cell.first}-{cell.last} "
-            lines = self._all_lines(str(slot.phase), rules)
-            chains[pair].update(dict.fromkeys(match + line for line in lines))
-            for rule in self._fleeting(slot, rules):
+            chains[pair] += [(match, rule) for rule in unordered]
+            for rule in self._fleeting(slot, sorted(unordered, key=_order)):
                 for line in self._lines(STILL, rule):
                     still[""][pair][match + line] = None
                     still[REPLY][pair[::-1]][match.replace("dport", "sport") + line] = None
-        pairs.write_chains(map_name(slot, "_if"), chains)
+        lines = {pair: self._all_lines(str(slot.phase), matched) for pair, matched in chains.items()}
+        pairs.write_chains(map_name(slot, "_if"), lines)
         for way, of_pairs in still.items():
             pairs.write_chains(still_name(slot) + way, of_pairs)
 
@@ -127,7 +127,7 @@ class CellWriter:
         known = self._chains.get((prefix, rules))
         if known is None:
             known = self._chains[prefix, rules] = f"{prefix}_if_{self._chain_slug(rules)}"
-            self.table.chain(known, dict.fromkeys(self._all_lines(prefix, rules)))
+            self.table.chain(known, self._all_lines(prefix, [("", rule) for rule in rules]))
         return known
 
     def _chain_slug(self, rules: tuple[Rule, ...]) -> str:
@@ -135,16 +135,18 @@ class CellWriter:
         digest = hashlib.blake2b(repr(meaning).encode(), digest_size=4).hexdigest()
         return f"{self.program.policy.flows[rules[0].flow].id[:NAME_LENGTH]}_{digest}"
 
-    def _all_lines(self, prefix: str, rules: Iterable[Rule]) -> Iterator[str]:
-        """What rests on sessions comes last, and is for connections that begin."""
-        held = [rule for rule in rules if rule.grants] if prefix == str(Phase.ALLOW) else []
-        for rule in rules:
-            if rule not in held:
-                yield from self._lines(prefix, rule)
-        if held:
-            yield MIDSTREAM
-        for rule in held:
-            yield from self._lines(prefix, rule)
+    def _all_lines(self, prefix: str, matched: Iterable[Matched]) -> dict[str, None]:
+        """What rests on sessions comes last, and is for connections that begin: who needs none is let in
+        however little of the connection was seen. Else the first flow by its id counts."""
+        ordered = sorted(matched, key=lambda each: _order(each[1]))
+        held = [each for each in ordered if each[1].grants] if prefix == str(Phase.ALLOW) else []
+        free = [each for each in ordered if not each[1].grants] if held else ordered
+        lines = [*self._matched_lines(prefix, free), *([MIDSTREAM] if held else [])]
+        return dict.fromkeys([*lines, *self._matched_lines(prefix, held)])
+
+    def _matched_lines(self, prefix: str, matched: Iterable[Matched]) -> Iterator[str]:
+        for match, rule in matched:
+            yield from (match + line for line in self._lines(prefix, rule))
 
     def _lines(self, prefix: str, rule: Rule) -> Iterator[str]:
         flow = self.program.policy.flows[rule.flow]

@@ -32,3 +32,18 @@ def test_packets_that_cannot_be_hide_none_that_can():
     allow = ALLOW.search(text)[0]
     late = DENY.sub("", text, count=1).replace(allow, allow + DENY.search(text)[0], 1)
     assert differences(policy, gateway, late)
+
+
+MIDDLE = re.compile(r"\t\ttcp flags .* return .*\n")
+
+
+def test_what_needs_no_session_comes_before_packets_in_mid_stream_return():
+    statements = "allow group staff in a -> b : tcp/1-9  allow a -> b : tcp/5-20 when daily 08:00-10:00"
+    compiled = compile_text(ZONES + GATEWAY % "", statements)
+    policy, gateway, text = compiled.policy, compiled.policy.gateways["gw"], compiled.ruleset()
+    assert not differences(policy, gateway, text)
+    line = MIDDLE.search(text)[0]
+    early = text.replace(line, "").replace("\t\tth dport 5-20 ", line + "\t\tth dport 5-20 ", 1)
+    assert [each.message for each in differences(policy, gateway, early)] == [
+        "connections in mid-stream do not come to this rule"
+    ]
