@@ -5,7 +5,7 @@ The reading is LANGUAGE.md word by word, over single addresses and packets; noth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -243,6 +243,7 @@ def specs(draw: st.DrawFn) -> Spec:
     sets.append(("s2", draw(ends)))
     ends = _ends(st.one_of(terms, terms, st.sampled_from([("set", "s1"), ("set", "s2")])))
     flows = draw(st.lists(_flow(ends), min_size=1, max_size=9))
+    flows += [draw(_sibling(flow)) for flow in flows[: draw(st.sampled_from([0, 0, 1, 2]))]]
     return Spec(zones, tuple(sets), tuple(flows), gateways)
 
 
@@ -309,3 +310,19 @@ def _flow(draw: st.DrawFn, ends: st.SearchStrategy[EndSpec]) -> FlowSpec:
         when=draw(st.sampled_from(["", "", *SPANS])),
         options=draw(st.sampled_from(["", "", "log", "limit 1000000/second"])),
     )
+
+
+@st.composite
+def _sibling(draw: st.DrawFn, flow: FlowSpec) -> FlowSpec:
+    """Between the same places, for nobody in particular: both may be in one chain, where order counts."""
+    terms: list[Term] = []
+    for term in flow.source.terms:
+        places = [("zone", zone) for zone in term[2:]]
+        terms += places if term[0] in ("group", "user") and places else [term]
+    source = EndSpec(tuple(dict.fromkeys(terms)), flow.source.excepted)
+    other = draw(_flow(st.just(source)))
+    ranges = st.lists(
+        st.sampled_from([name for name in sorted(SERVICES) if "-" in name]), max_size=2, unique=True
+    )
+    services = tuple(draw(ranges)) or other.services
+    return replace(other, destination=flow.destination, services=services)
