@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from segc.policy.model import End, Policy
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
@@ -22,7 +23,7 @@ def listed(end: End, policy: Policy) -> Iterator[tuple[str, PrefixSet]]:
 
 
 def _space(term: str, policy: Policy) -> PrefixSet | None:
-    """None for people, gateways and sets with either."""
+    """None for people, gateways and sets with either; and for what is not in this part of a policy."""
     if term in policy.zones:
         return policy.zones[term].space
     if term in policy.sets:
@@ -37,4 +38,6 @@ def _space(term: str, policy: Policy) -> PrefixSet | None:
         zones = [each for each in policy.zones.values() if tag in each.tags]
         hosts = [host for each in policy.zones.values() for host in each.hosts if tag in host.tags]
         return union([*(each.space for each in zones), *(each.space for each in hosts)])
-    return parse_prefixes(term) if re.match(r"[0-9a-fA-F:.]+[-/0-9a-fA-F:.]*$", term) else None
+    with suppress(ValueError):
+        return parse_prefixes(term)
+    return None

@@ -149,6 +149,18 @@ def test_questions_that_make_no_sense(reach, words, told):
     assert "\x1b" not in done.stderr
 
 
+@pytest.mark.parametrize("names", [("a", "b"), ("hr", "it")])
+def test_zones_may_be_called_as_addresses_begin(tmp_path, names):
+    """Of a policy, what a mutant does not touch is left out: its names are nothing then."""
+    one, other = names
+    zones = f"zone {one} {{ subnet 10.0.1.0/24 }}\nzone {other} {{ subnet 10.0.2.0/24; host c = 10.0.2.9 }}\n"
+    flows = f"deny {other} -> {one}, {other} : any\ndeny {one} -> {other}.c, {other} : any\n"
+    path = policy(tmp_path, f"{zones}{flows}workflow w {{ {one} -> {one} : any }}\n")
+    done = segc("test", path, "--mutate")
+    assert "bug" not in done.stderr
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_no_test_would_notice(tmp_path):
     path = policy(tmp_path)
     done = segc("test", path, "--mutate")
