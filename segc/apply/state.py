@@ -105,8 +105,7 @@ class State:
         folder = self.generations / str(number)
         try:
             meta = _meta((folder / "meta.json").read_text("utf-8"), number)
-            sizes = {name: (folder / name).stat().st_size for name in meta.sizes}
-            broken = [name for name, size in meta.sizes.items() if sizes[name] != size]
+            broken = [name for name, size in meta.sizes.items() if (folder / name).stat().st_size != size]
         except PermissionError:
             raise ApplyError(f"generation {number} in `{self.root}` cannot be read without root") from None
         except (OSError, ValueError, TypeError) as error:

@@ -65,7 +65,6 @@ class Ruleset:
         self.limits: set[str] = set()
         self.maps: dict[str, dict[str, str]] = {}
         self.intervals: dict[str, list[tuple[int, int]]] = {}
-        self.keyed: dict[str, dict[str, list[tuple[int, int, str]]]] = {}  # by the fields before the interval
         self.timed: set[str] = set()
         self.hooks: dict[str, str] = {}
         self._rules: dict[str, list[str]] = {}
@@ -124,10 +123,7 @@ class Ruleset:
                 key, value = _element(line.rstrip(","))
                 assert key not in elements, f"{name} holds {key} twice"
                 elements[key] = value
-                before, _, last = key.rpartition(" . ")
-                if interval and before:
-                    self.keyed.setdefault(name, {}).setdefault(before, []).append((*_span(last), value))
-                elif interval:
+                if interval:
                     spans.append(_span(key))
             elif line.startswith("size "):
                 size = int(line.removeprefix("size "))
@@ -137,8 +133,7 @@ class Ruleset:
                 assert re.fullmatch(r'(type|typeof) [a-z0-9_ .:]+|flags interval|comment "[^"]*"', line), line
         assert (kind == "map") == any(elements.values()) or not elements
         assert not size or 2 * len(elements) <= size
-        for group in (spans, *self.keyed.get(name, {}).values()):
-            assert all(a[1] < b[0] for a, b in pairwise(sorted(group))), f"{name} overlaps"
+        assert all(a[1] < b[0] for a, b in pairwise(sorted(spans))), f"{name} overlaps"
         self.maps[name] = elements
         if interval:
             self.intervals[name] = spans
@@ -279,33 +274,18 @@ def _verdict_map(rules: Ruleset, key: str, name: str) -> Step:
 
 
 def _counter_map(rules: Ruleset, key: str, name: str) -> Step:
-    find = _find_in(rules, key, name)
-    assert set(rules.maps[name].values()) <= rules.counters
+    table, read = rules.maps[name], _fields(key)
+    assert name not in rules.intervals
+    assert set(table.values()) <= rules.counters
 
     def step(run: Run) -> object:
-        hit = find(run)
+        hit = table.get(read(run) or "")
         if hit is None:
             return False
         run.hits.append(hit)
         return None
 
     return step
-
-
-def _find_in(rules: Ruleset, key: str, name: str) -> Callable[[Run], str | None]:
-    """The value of a map under a key; where it holds intervals, they are of the last field."""
-    table, keyed, read = rules.maps[name], rules.keyed.get(name), _fields(key)
-    assert name not in rules.intervals or keyed is not None
-
-    def find(run: Run) -> str | None:
-        found = read(run)
-        if found is None or keyed is None:
-            return table.get(found or "")
-        before, _, last = found.rpartition(" . ")
-        hits = (value for a, b, value in keyed.get(before, ()) if a <= int(last) <= b)
-        return next(hits, None)
-
-    return find
 
 
 def _key_in(rules: Ruleset, key: str, name: str) -> Step:

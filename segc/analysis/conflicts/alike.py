@@ -18,7 +18,7 @@ class Alike:
 
     def with_alike(self, mask: int) -> int:
         """The mask with all classes that are like one in it."""
-        for each in bits(mask & self.mask) if mask & self.mask else ():
+        for each in bits(mask & self.mask):
             mask |= mask_of(list(self.classes[each]))
         return mask
 

@@ -138,11 +138,15 @@ class CellWriter:
     def _all_lines(self, prefix: str, matched: Iterable[Matched]) -> dict[str, None]:
         """What rests on sessions comes last, and is for connections that begin: who needs none is let in
         however little of the connection was seen. Else the first flow by its id counts."""
-        ordered = sorted(matched, key=lambda each: _order(each[1]))
-        held = [each for each in ordered if each[1].grants] if prefix == str(Phase.ALLOW) else []
-        free = [each for each in ordered if not each[1].grants] if held else ordered
-        lines = [*self._matched_lines(prefix, free), *([MIDSTREAM] if held else [])]
-        return dict.fromkeys([*lines, *self._matched_lines(prefix, held)])
+        allows = prefix == str(Phase.ALLOW)
+        free: list[Matched] = []
+        held: list[Matched] = []
+        for match, rule in sorted(matched, key=lambda each: _order(each[1])):
+            (held if allows and rule.grants else free).append((match, rule))
+        middle = [MIDSTREAM] if held else []
+        return dict.fromkeys(
+            [*self._matched_lines(prefix, free), *middle, *self._matched_lines(prefix, held)]
+        )
 
     def _matched_lines(self, prefix: str, matched: Iterable[Matched]) -> Iterator[str]:
         for match, rule in matched:
