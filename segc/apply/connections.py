@@ -52,7 +52,7 @@ def cut(policy: Policy) -> int:
 
 def forbidden(policy: Policy, now: int) -> Iterator[Connection]:
     """Judged as if nobody had a session. Whose permission rests on one, or on hours, carries a label: the
-    ruleset asks for it again on every packet, so it is left to that, as long as it can still be given."""
+    ruleset asks for it again every half second, so it is left to that, as long as it can still be given."""
     judge = Judge(policy, Situation(at=now))
     for each in connections():
         if each.source.is_loopback or each.destination.is_loopback:

@@ -13,6 +13,7 @@ from segc.proof.boxes import EVERY, Box, left, meet
 from segc.proof.meaning import FRESH, LABEL, REPLY, Meaning, Role
 from segc.proof.model import ALL_BITS, Effect, Problem
 from segc.proof.numbers import written
+from segc.proof.recent import FIELD
 from segc.proof.walk import Walker
 from segc.proof.ways import Ended, Refusal, State
 from segc.space.addresses import address_text
@@ -78,6 +79,8 @@ class HookProof:
         gateway = self.meaning.gateway
         if hook != "forward":
             yield from self._unclassed(hook, gateway)
+        for role, box in _asked_again(hook):
+            yield {**box, FIELD: ((1, 1),)}, ACCEPT if self.meaning.fleeting(role) else UNASKED
         if hook != "output":
             yield {"family": ((4, 4),), "saddr4": gateway.own.v4}, SPOOFED
             yield {"family": ((6, 6),), "saddr6": gateway.own.v6}, SPOOFED
@@ -125,9 +128,7 @@ class HookProof:
 
     def _standing(self, hook: str) -> Iterator[Row]:
         """Connections that stand, errors that belong to them, and what belongs to none."""
-        label = f"label {LABEL}"
-        for number, role in enumerate((FRESH[hook]._replace(still=True), REPLY[hook])):
-            box: Box = {"state": ESTABLISHED, label: ((1, 1),), "direction": ((number, number),)}
+        for role, box in _asked_again(hook):
             if self.meaning.fleeting(role):
                 if FRESH[hook].destination:
                     yield from self._refused("known daddr", UNKNOWN, box)
@@ -141,6 +142,12 @@ class HookProof:
             ending = any(self.meaning.fleeting(each) for each in FRESH.values())
             yield {"state": RELATED, "protocol": ((6, 6),), "rst": ((1, 1),)}, ACCEPT if ending else UNASKED
         yield {"state": INVALID}, DROP
+
+
+def _asked_again(hook: str) -> Iterator[tuple[Role, Box]]:
+    """Packets of connections whose permission may end, in either direction, and what they are."""
+    for number, role in enumerate((FRESH[hook]._replace(still=True), REPLY[hook])):
+        yield role, {"state": ESTABLISHED, f"label {LABEL}": ((1, 1),), "direction": ((number, number),)}
 
 
 def _types(names: tuple[str, ...]) -> Intervals:

@@ -51,9 +51,10 @@ class Mark(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What a rule does beside deciding: `counter`, `limit`, `rate`, `over`, `log`, `label`.
+    """What a rule does beside deciding: `counter`, `limit`, `rate`, `over`, `log`, `label`, `remember`.
 
     `limit` is one with a name, `rate` one of the rule's own, `over` matches what is beyond the rate.
+    `remember` adds one way of a connection to a set, as in `ip recent4`.
     """
 
     kind: str
@@ -103,7 +104,10 @@ class Element(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A set or map: the types of its key, and what it leads to (`verdict`, `counter` or nothing)."""
+    """A set or map: the types of its key, and what it leads to (`verdict`, `counter` or nothing).
+
+    `timeout` is in milliseconds, of what packets add; 0 where they add nothing.
+    """
 
     name: str
     key: tuple[str, ...]
@@ -111,6 +115,7 @@ class Table:
     flags: frozenset[str]
     elements: tuple[Element, ...]
     line: int
+    timeout: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from segc.proof.model import (
 )
 from segc.proof.nat import prove_nat
 from segc.proof.numbers import Numbers, numbered, written
+from segc.proof.recent import unsound
 from segc.proof.refusals import Refusals
 from segc.proof.still import judge_still
 from segc.proof.times import Clock
@@ -50,6 +51,7 @@ def compare(policy: Policy, gateway: Gateway, rules: Ruleset) -> list[Problem]:
     problems: list[Problem] = []
     try:
         problems += malformed(rules)
+        problems += unsound(rules)
         problems += _Proof(policy, gateway, rules).run()
     except UnreadableError as error:
         problems.append(error.problem)

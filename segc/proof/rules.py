@@ -56,6 +56,9 @@ RESET = re.compile(r"tcp flags & rst == rst")
 MARK = re.compile(
     r"meta mark set (?:(meta mark)(?: & (0x[0-9a-f]{8}))?(?: \| (0x[0-9a-f]{8}))?|(0x[0-9a-f]{8}))"
 )
+WAY = r"iif \. (?P<ip>ip6?) saddr \. (?P=ip) daddr \. meta l4proto \. th sport \. th dport"
+RECENT = re.compile(rf"{WAY} @(?P<set>\S+)")
+REMEMBER = re.compile(rf"add @(?P<set>\S+) \{{ {WAY} \}}")
 EFFECTS = (
     ("counter", re.compile(r'counter name "([^"]+)"')),
     ("limit", re.compile(r'limit name "([^"]+)"')),
@@ -113,6 +116,10 @@ def _item(text: str, at: int, line: int) -> tuple[list[Item] | None, int]:
         return [_mark(match)], match.end()
     if match := LOOKUP.match(text, at):
         return [Lookup(_fields(match[1], line), match[2], False)], match.end()
+    if match := RECENT.match(text, at):
+        return [Match(Field(f"recent {match['ip']}"), match["set"])], match.end()
+    if match := REMEMBER.match(text, at):
+        return [Effect("remember", f"{match['ip']} {match['set']}")], match.end()
     if match := DEVICE.match(text, at):
         return [_device(*match.groups())], match.end()
     if match := MIDSTREAM.match(text, at):

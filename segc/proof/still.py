@@ -12,6 +12,7 @@ from segc.proof.events import Event
 from segc.proof.guards import Service
 from segc.proof.judge import Judge
 from segc.proof.meaning import Product, possible
+from segc.proof.recent import REMEMBER
 from segc.proof.who import Who
 from segc.space.intervals import intersect
 
@@ -26,6 +27,8 @@ def judge_still(judge: Judge) -> None:
     for event in judge.events:
         if event.verdict == "accept" and not event.effects:
             accepting.append(event)
+            _sound(judge, event, by_service.get(event.guard.service, ()), products)
+        elif event.verdict == "continue" and [effect.kind for effect in event.effects] == [REMEMBER]:
             _sound(judge, event, by_service.get(event.guard.service, ()), products)
         elif event.verdict != "ended" or event.effects or not judge.whole(event):
             judge.report("it is not how a connection ends", event)

@@ -21,7 +21,9 @@ OPENING = re.compile(r"\t(counter|limit|set|map|chain) (\S+) \{")
 COMMENT = re.compile(r'comment "[^"]*"')
 LIMIT = re.compile(r"rate (\d+)/(\w+) burst (\d+) packets")
 SIZE = re.compile(r"size (\d+)")
+TIMEOUT = re.compile(r"timeout (\d+)ms")
 TYPES = re.compile(r"(type|typeof) ([a-z0-9_ .]+?)(?: : (verdict|counter))?")
+FLAGS = {"interval", "timeout", "dynamic"}
 Lines = Sequence[tuple[int, str]]
 
 
@@ -118,7 +120,7 @@ def _table(kind: str, name: str, line: int, body: Lines) -> Table:
     types: re.Match[str] | None = None
     flags: frozenset[str] = frozenset()
     elements: Lines = ()
-    size = 0
+    size = timeout = 0
     for at, (number, text) in enumerate(body):
         text = text.strip()
         if types is None:
@@ -129,17 +131,19 @@ def _table(kind: str, name: str, line: int, body: Lines) -> Table:
             flags = frozenset(re.split(", ?", text.removeprefix("flags ")))
         elif match := SIZE.fullmatch(text):
             size = int(match[1])
+        elif (match := TIMEOUT.fullmatch(text)) and "dynamic" in flags:
+            timeout = int(match[1])
         elif text == "elements = {" and body[-1][1] == "\t\t}":
             elements = body[at + 1 : -1]
             break
         elif not COMMENT.fullmatch(text):
             raise _unknown((number, text))
-    if types is None or (kind == "map") != bool(types[3]) or not flags <= {"interval", "timeout"}:
+    if types is None or (kind == "map") != bool(types[3]) or not flags <= FLAGS:
         raise UnreadableError(f"the {kind} {quote(name)} is not understood", line)
-    if size and (size < len(elements) or "timeout" in flags):
+    if size and (size < len(elements) or flags == {"timeout"}):
         raise UnreadableError(f"{quote(name)} has no room for its elements", line)
     key, value = tuple(types[2].split(" . ")), types[3] or ""
-    return Table(name, key, value, flags, tuple(_elements(key, value, elements)), line)
+    return Table(name, key, value, flags, tuple(_elements(key, value, elements)), line, timeout)
 
 
 def _elements(key: tuple[str, ...], value: str, lines: Lines) -> Iterator[Element]:

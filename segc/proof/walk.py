@@ -27,6 +27,7 @@ from segc.proof.model import (
     Verdict,
 )
 from segc.proof.places import target_spaces
+from segc.proof.recent import FIELD
 from segc.proof.ways import End, Ended, Place, Placing, Refusal, State, Way
 from segc.space.intervals import Intervals, intersect, normalize, subtract
 from segc.space.prefixes import PrefixSet
@@ -147,6 +148,9 @@ class Walker:
 
     def _guard(self, match: Match, line: int) -> Box:
         name = match.field.name
+        if name.startswith(FIELD):
+            family = 6 if name.endswith("6") else 4
+            return {"family": ((family, family),), FIELD: ((1, 1),)}
         values = self._values(match, line)
         if name in ADDRESSES:
             family = 6 if name.startswith("ip6") else 4

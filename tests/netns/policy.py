@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -151,12 +152,18 @@ def bind(gateway: Gateway, program: Program, sessions: Sessions, timeout: str = 
 
 
 def unbind(gateway: Gateway, program: Program, *hosts: str) -> None:
-    """End the sessions of these addresses. One that was in no set is an error."""
+    """End the sessions of these addresses, and wait until that shows. One that was in no set is an error."""
     for host in map(ip_address, hosts):
         names = [f"who{host.version}_{grant_name(grant)}" for grant in program.grants]
         held = [name for name in names if str(host) in listed(gateway, "set", name)]
         assert held, f"{host} has no session"
         gateway.load("".join(f"delete element inet segc {name} {{ {host} }}\n" for name in held))
+    wait_a_moment()
+
+
+def wait_a_moment() -> None:
+    """Until the kernel asks again about connections that it has asked about, which is half a second."""
+    time.sleep(0.55)
 
 
 def counter(gateway: Gateway, name: str) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from segc.enforcement.timing import seasons
 from segc.policy.calendar import DAYS, timezone
-from tests.netns.policy import Compiled, interfaces
+from tests.netns.policy import Compiled, interfaces, wait_a_moment
 from tests.netns.site import Site
 
 pytestmark = pytest.mark.kernel
@@ -158,7 +158,8 @@ def test_a_flow_that_expires_takes_its_connections_along(family: int) -> None:
         assert free.open()
         assert all(each.to_server() and each.to_client() for each in [*bounded, tcp, free])
         assert time.time() < end, "too slow a machine for this test"
-        time.sleep(max(0.0, end - time.time()) + 0.05)
+        time.sleep(max(0.0, end - time.time()))
+        wait_a_moment()
         assert not any(each.to_server() or each.to_client() for each in [*bounded, tcp])
         assert free.to_server()
         assert free.to_client()

@@ -127,10 +127,12 @@ class Ruleset:
                     spans.append(_span(key))
             elif line.startswith("size "):
                 size = int(line.removeprefix("size "))
-            elif line == "flags timeout":
+            elif line in ("flags timeout", "flags dynamic,timeout"):
                 self.timed.add(name)
             else:
-                assert re.fullmatch(r'(type|typeof) [a-z0-9_ .:]+|flags interval|comment "[^"]*"', line), line
+                assert re.fullmatch(
+                    r'(type|typeof) [a-z0-9_ .:]+|flags interval|timeout \d+ms|comment "[^"]*"', line
+                ), line
         assert (kind == "map") == any(elements.values()) or not elements
         assert not size or 2 * len(elements) <= size
         assert all(a[1] < b[0] for a, b in pairwise(sorted(spans))), f"{name} overlaps"
@@ -395,6 +397,8 @@ PATTERNS: list[tuple[re.Pattern[str], Callable[..., Step]]] = [
         (r"icmp type redirect", _never),
         (r"ct direction original", _never),
         (r"ct label set \d+", _nothing),
+        (r"iif [a-z0-9 .]+ @\S+", _never),
+        (r"add @\S+ \{ iif [a-z0-9 .]+ \}", _nothing),
         (r"ct status dnat", _nothing),
         (r"ct (?:original|reply) ip6? saddr (?:!= )?@\S+", _never),
         (r"tcp flags & rst == rst", _never),

@@ -35,6 +35,10 @@ WORDS = {
     "over": "",
     "interval": "timeout",
     "timeout": "interval",
+    "500ms": "1001ms",
+    "dynamic": "interval",
+    "add": "update",
+    "iif": "oif",
     "masquerade": "accept",
     "forward": "input",
     "input": "output",
@@ -88,7 +92,7 @@ def _is_rule(line: str) -> bool:
         line.startswith("\t\t")
         and not line.startswith("\t\t\t")
         and line.strip() != "}"
-        and not re.match(r"\t\t(type|flags|size|comment|elements|rate)", line)
+        and not re.match(r"\t\t(type|flags|timeout|size|comment|elements|rate)", line)
     )
 
 

@@ -1,7 +1,7 @@
 """How long somebody who was removed can still send packets, at worst.
 
 Access ends when the first of these ends it: the greatest age of the session, that of the source, and the
-directory that is asked again and again. The packet after that is refused by the kernel, exact to a second.
+directory that is asked again and again. What comes after that is refused by the kernel, exact to a second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from segc.policy.model import Directory, Flow, Group, Part, Policy, Source, Subj
 from segc.source import Span
 from segc.space.words import duration_text
 
-SLACK = 1  # seconds: the kernel counts timeouts in jiffies, the daemon acts once a second
+SLACK = 1  # seconds: the daemon acts once a second; the kernel asks about open connections twice
 
 
 class Cause(NamedTuple):

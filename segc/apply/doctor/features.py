@@ -86,6 +86,16 @@ TRIALS = (
         chain c { ip saddr @s accept; }""",
     ),
     Trial(
+        "recent",
+        "sets that packets fill",
+        "open connections are asked about again every half second, not at every packet",
+        "CONFIG_NF_TABLES",
+        """set s { type iface_index . ipv4_addr . inet_proto . inet_service; flags dynamic,timeout
+            timeout 500ms; size 64; }
+        chain c { iif . ip saddr . meta l4proto . th sport @s accept
+            add @s { iif . ip saddr . meta l4proto . th sport }; }""",
+    ),
+    Trial(
         "hours",
         "hours and days as conditions",
         "flows with `when` or `until` need them",

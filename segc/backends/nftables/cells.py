@@ -20,6 +20,7 @@ from segc.backends.nftables.lookups import STILL, key_type, map_name, still_name
 from segc.backends.nftables.marks import MarkLayout
 from segc.backends.nftables.pairs import Pair, PairWriter
 from segc.backends.nftables.plain import PlainWriter
+from segc.backends.nftables.recent import REMEMBER
 from segc.enforcement.program import Cell, Kind, Phase, Program, Rule, Slot
 from segc.policy.model import Flow
 
@@ -155,7 +156,7 @@ class CellWriter:
     def _lines(self, prefix: str, rule: Rule) -> Iterator[str]:
         flow = self.program.policy.flows[rule.flow]
         established = prefix == STILL
-        action = verdict(Phase.ALLOW) if established else self._action(flow, self._may_end(rule))
+        action = REMEMBER if established else self._action(flow, self._may_end(rule))
         for time in time_matches(flow.conditions):
             for session in grant_matches(rule, established):
                 yield f"{session}{time}{action}{self.labels.comments[rule.flow]}"

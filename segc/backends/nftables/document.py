@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 COMMENT_LENGTH = 128  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
 NAME_LENGTH = 200
@@ -20,6 +21,8 @@ class NftSet:
     elements: tuple[str, ...] = ()
     comment: str = ""
     typeof: bool = False
+    timeout: str = ""  # of every element that packets add
+    room: int = 0  # for elements that packets add
 
     @property
     def keyword(self) -> str:
@@ -27,17 +30,20 @@ class NftSet:
 
     @property
     def size(self) -> int:
-        """How many elements a hash has room for, at least twice what it holds; 0 for sets with flags, which
-        are intervals, or hold sessions of which nobody knows how many there will be.
+        """How many elements a hash has room for, at least twice what it holds. Sets with flags have none, as
+        they are intervals, or hold sessions of which nobody knows how many there will be; but what packets
+        fill has the room that it is given.
 
         With a size the kernel takes a table of fixed length, which is faster to ask than one that grows.
         """
-        return 0 if self.flags else max(ROOM, 1 << (2 * len(self.elements) - 1).bit_length())
+        return self.room if self.flags else max(ROOM, 1 << (2 * len(self.elements) - 1).bit_length())
 
     def body(self) -> Iterator[str]:
         yield f"{'typeof' if self.typeof else 'type'} {self.type}"
         if self.flags:
             yield f"flags {self.flags}"
+        if self.timeout:
+            yield f"timeout {self.timeout}"
         if self.size:
             yield f"size {self.size}"
         if self.comment:
@@ -74,8 +80,8 @@ class Table:
         assert self.chains.setdefault(name, made) == made, f"two chains are called {name}"
         return name
 
-    def set(self, name: str, type: str, elements: Iterable[str] = (), **more: str) -> str:
-        self.sets.append(NftSet(name, type, elements=tuple(elements), **more))  # type: ignore[arg-type]
+    def set(self, name: str, type: str, elements: Iterable[str] = (), **more: Any) -> str:
+        self.sets.append(NftSet(name, type, elements=tuple(elements), **more))
         return name
 
     def object(self, keyword: str, name: str, body: str = "") -> str:

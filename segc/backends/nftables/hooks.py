@@ -10,6 +10,7 @@ from segc.backends.nftables.classes import FAMILIES
 from segc.backends.nftables.document import Table
 from segc.backends.nftables.lookups import lookup_key, lookups, still_name
 from segc.backends.nftables.marks import MarkLayout
+from segc.backends.nftables.recent import remembered, write_recent
 from segc.enforcement.program import Hook, Level, Phase, Program, Slot
 
 ND = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
@@ -32,6 +33,7 @@ class HookWriter:
         for hook in Hook:
             rules = [
                 *self._unclassed(hook),
+                *self._asked_again(hook),
                 *self._arrival(hook),
                 *self._established(hook),
                 *self._departure(hook),
@@ -43,6 +45,8 @@ class HookWriter:
             if self._has_still(hook):
                 self._write_still(hook)
         self.table.chain("standing", self._standing())
+        if self.has_still():
+            write_recent(self.table)
 
     def has_still(self) -> bool:
         """Whether any permission may end before the connections that it opened."""
@@ -65,8 +69,6 @@ class HookWriter:
             yield "jump find_from"
 
     def _established(self, hook: Hook) -> Iterator[str]:
-        if self._has_still(hook):
-            yield f"ct state established ct label {LABEL} goto still_{hook}"
         yield "ct state established,related,invalid jump standing"
         if hook is Hook.OUTPUT and self.has_still():
             yield 'ct state related tcp flags & rst == rst goto accepted comment "what chain ended sends"'
@@ -106,6 +108,10 @@ class HookWriter:
 
     # -- connections whose permission may end ----------------------------------------------------
 
+    def _asked_again(self, hook: Hook) -> Iterator[str]:
+        if self._has_still(hook):
+            yield f"ct state established ct label {LABEL} goto still_{hook}"
+
     def _has_still(self, hook: Hook) -> bool:
         return bool(self._still_levels(hook) or self._still_levels(ANSWERS[hook]))
 
@@ -120,10 +126,13 @@ class HookWriter:
         ]
 
     def _write_still(self, hook: Hook) -> None:
-        """Look the packet up that opened the connection; in an answer, both ends are exchanged."""
+        """Unless that was done a moment ago, look the packet up that opened the connection; in an answer,
+        both ends are exchanged."""
         self.table.chain(
             f"still_{hook}",
             [
+                *remembered(),
+                *self._arrival(hook),
                 *self._departure(hook),
                 f"ct direction original goto still_{hook}_original",
                 f"goto still_{hook}{REPLY}",

@@ -82,7 +82,7 @@ def _write_sessions(program: Program, table: Table) -> None:
     zones = {flow.conditions.schedule.timezone for flow in program.flows() if flow.conditions.schedule}
     for zone in sorted(zones):
         for name, elements in season_elements(zone):
-            table.set(name, "meta time", elements, flags="interval", typeof=True)  # type: ignore[arg-type]
+            table.set(name, "meta time", elements, flags="interval", typeof=True)
 
 
 def _too_long(program: Program) -> Iterator[Diagnostic]:
