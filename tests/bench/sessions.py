@@ -207,18 +207,27 @@ def _nft_loads(count: int) -> float:
 
 
 def _packets(ruleset: str, count: int) -> None:
-    """The first packet of a connection, and a later one, of people all of whom are bound."""
+    """Of people all of whom are bound: the first packets of connections, packets in streams, some of one
+    person after another, some each of somebody else, and packets so far apart that each is asked about."""
     name = next(line.split()[1] for line in ruleset.splitlines() if line.startswith("\tset who4_"))
     addresses = [_address(number) for number in range(count)]
     elements = ", ".join(f"{each} timeout 10h" for each in addresses)
     text = f"{ruleset}\nadd element inet segc {name} {{ {elements} }}\n"
-    step = max(1, count // PACKETS)
-    for which, protocol in (("first", "tcp"), ("later", "udp")):
-        probes = [Probe("a0", each, "10.2.0.7", protocol, 443) for each in addresses[::step][:PACKETS]]
-        rulesets, sources = {"floor": EMPTY, "segc": text}, {"a0": ["10.64.0.0/12"]}
-        best = costs(rulesets, sources, probes, rounds=15, later=which == "later")
+    rulesets, sources = {"floor": EMPTY, "segc": text}, {"a0": ["10.64.0.0/12"]}
+    print("  a packet of a bound person, to an empty chain", flush=True)
+    for what, people, later, pause in (
+        ("first of a connection, one person's", 1, False, 0.0),
+        ("first of a connection, each another's", PACKETS, False, 0.0),
+        ("of a stream, one person's", 1, True, 0.0),
+        ("of a stream, 1000 people in turn", 1000, True, 0.0),
+        ("of a stream, each another's", PACKETS, True, 0.0),
+        ("alone in half a second, each another's", PACKETS, True, 0.6),
+    ):
+        chosen = addresses[:: max(1, count // people)][:people]
+        probes = [Probe("a0", each, "10.2.0.7", "udp" if later else "tcp", 443) for each in chosen]
+        best = costs(rulesets, sources, probes, 15, later, each=PACKETS // len(probes), pause=pause)
         figure = f"{best['segc']:.0f} ns / {best['floor']:.0f} ns = {best['segc'] / best['floor']:.2f} x"
-        say(f"{which} packet of a bound person, to an empty chain", figure, "at most 1.25 x")
+        say(f"  {what}", figure, "at most 1.25 x")
 
 
 if __name__ == "__main__":
