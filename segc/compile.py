@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from segc import __version__
+from segc import __version__, manifest
 from segc.analysis import CHECKS
 from segc.analysis.conflicts.expired import check_expired
 from segc.cache import FORGETFUL, Memo
@@ -163,8 +163,7 @@ def _manifests(artifacts: Sequence[Artifact], policy_digest: str) -> list[Artifa
         hashed = hashlib.sha256(artifact.text.encode()).hexdigest()
         found.setdefault(artifact.node, {})[artifact.name] = hashed
     return [
-        Artifact(node, "manifest.json", _manifest(node, files, policy_digest))
-        for node, files in found.items()
+        Artifact(node, manifest.FILE, _manifest(node, files, policy_digest)) for node, files in found.items()
     ]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segc import cache
+from segc import cache, manifest
 from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic, finding
 from segc.identity.snapshot import FILE as SNAPSHOT
@@ -46,7 +46,8 @@ class Workspace:
 
 
 def load(paths: Sequence[str]) -> Workspace:
-    """Read files, folders (all `*.seg` below, none of them hidden) and what they import. Never raises.
+    """Read files, folders (all `*.seg` below, but none that is hidden or was compiled) and what they import.
+    Never raises.
 
     The snapshot of directories that lies beside a file, or in a folder, belongs to the policy as well.
     """
@@ -58,6 +59,15 @@ def load(paths: Sequence[str]) -> Workspace:
         while reader.pending:
             reader.read(*reader.pending.pop())
     return reader.workspace()
+
+
+def _is_build(folder: Path) -> bool:
+    """Whether a manifest of ours lies there."""
+    path = folder / manifest.FILE
+    try:
+        return path.is_file() and bool(manifest.listed(path.read_text("utf-8")))
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager
@@ -101,8 +111,9 @@ class _Reader:
             return
         found = sorted(self.walk(path))
         if not found:
+            but = ", but for what `segc compile` wrote" * any(map(_is_build, Path(path).glob("*")))
             self.fail(
-                f"the folder `{shown(path)}` holds no policy: no file below it ends in `.seg`",
+                f"the folder `{shown(path)}` holds no policy: no file below it ends in `.seg`{but}",
                 None,
                 "name the folder that holds the policy, or write a first one with `segc init`",
             )
@@ -115,7 +126,8 @@ class _Reader:
             self.pending.append((snapshot, None))
 
     def walk(self, top: str) -> Iterator[str]:
-        """The `.seg` files below a folder; links are followed, no real folder is entered twice."""
+        """The `.seg` files below a folder; links are followed, no real folder is entered twice, nor what
+        `segc compile` wrote: the policy that lies there is a copy."""
         folders, entered = [top], set()
         while folders:
             folder = folders.pop()
@@ -127,6 +139,8 @@ class _Reader:
                 names = sorted(entry.name for entry in Path(folder).iterdir())
             except OSError as error:
                 self.fail(f"the folder `{shown(folder)}` cannot be read: {system_reason(error)}", None)
+                continue
+            if folder != top and manifest.FILE in names and _is_build(Path(folder)):
                 continue
             for name in (name for name in names if not name.startswith(".")):
                 path = posixpath.join(folder, name)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
+from segc import manifest
 from segc.backends.artifact import Artifact
 from segc.cli import options
 from segc.cli.findings import brief, counted, failed, show
-from segc.cli.folder import MANIFEST, RefusedError, replace_folder
+from segc.cli.folder import RefusedError, replace_folder
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.terminal import emit, say
@@ -124,7 +125,7 @@ def _summed(files: Iterable[str]) -> str:
     for name in files:
         folder, slash, _ = name.partition("/")
         counts[folder + slash] = counts.get(folder + slash, 0) + 1
-    counts.pop(MANIFEST, None)
+    counts.pop(manifest.FILE, None)
     return ", ".join(
         f"{name} ({counted(number, 'file')})" if name.endswith("/") else name
         for name, number in counts.items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
-import json
 import os
 import shutil
 import stat
@@ -13,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-MANIFEST = "manifest.json"
+from segc import manifest
+
 EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2)
 HERE = -100  # AT_FDCWD
 
@@ -95,20 +95,19 @@ def _strangers(target: Path) -> Iterator[Path]:
         if node.is_symlink() or not node.is_dir():
             yield node
             continue
-        listed = _listed(node / MANIFEST)
+        files = _listed(node / manifest.FILE)
         for each in sorted(node.rglob("*")):
-            if each.is_symlink() or (not each.is_dir() and each.relative_to(node).as_posix() not in listed):
+            if each.is_symlink() or (not each.is_dir() and each.relative_to(node).as_posix() not in files):
                 yield each
-        if not listed:
+        if not files:
             yield node
 
 
-def _listed(manifest: Path) -> set[str]:
+def _listed(path: Path) -> frozenset[str]:
     try:
-        content = json.loads(manifest.read_text("utf-8"))
-        return {MANIFEST, *content["files"]} if content["segc"] else set()
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        return manifest.listed(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return frozenset()
 
 
 def _write(folder: Path, contents: Contents, former: Path) -> None:

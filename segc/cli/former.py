@@ -11,11 +11,10 @@ from pathlib import Path
 
 import click
 
-from segc import workspace
+from segc import manifest, workspace
 from segc.apply.ruleset import read_ruleset
 from segc.apply.state import State
 from segc.backends.artifact import Artifact
-from segc.cli.folder import MANIFEST
 from segc.compile import POLICY, build
 from segc.diagnostics.model import Severity
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
@@ -62,24 +61,24 @@ def is_folder(name: str) -> bool:
 
 
 def is_build(name: str) -> bool:
-    return is_folder(name) and any(Path(name).glob(f"*/{MANIFEST}"))
+    return is_folder(name) and any(Path(name).glob(f"*/{manifest.FILE}"))
 
 
 def former_build(folder: str, wanted: Files) -> Former:
     """What `segc compile -o` wrote. ClickException where it cannot be read."""
-    found = {path.parent.name: _listed(path) for path in sorted(Path(folder).glob(f"*/{MANIFEST}"))}
+    found = {path.parent.name: _listed(path) for path in sorted(Path(folder).glob(f"*/{manifest.FILE}"))}
     texts = next((held for files in found.values() if (held := _policy(files))), None)
     told = _told(workspace.of_texts(texts), f"the build `{folder}`") if texts else None
     name = sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
     return Former("build", folder, told, name, _nodes(found, wanted))
 
 
-def _listed(manifest: Path) -> dict[str, str]:
+def _listed(path: Path) -> dict[str, str]:
     try:
-        names = json.loads(manifest.read_text("utf-8"))["files"]
-        return {str(name): (manifest.parent / name).read_text("utf-8") for name in names}
+        names = json.loads(path.read_text("utf-8"))["files"]
+        return {str(name): (path.parent / name).read_text("utf-8") for name in names}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise click.ClickException(f"`{manifest.parent}` is not as `segc compile` wrote it") from None
+        raise click.ClickException(f"`{path.parent}` is not as `segc compile` wrote it") from None
 
 
 def _policy(files: Mapping[str, str]) -> dict[str, str]:

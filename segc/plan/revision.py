@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from segc import workspace
+from segc import manifest, workspace
 from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.syntax.tree import Import
 from segc.workspace import Workspace, limit_of, shown
@@ -37,10 +37,14 @@ def read_revision(revision: str, paths: Sequence[str]) -> tuple[str, Workspace]:
     tree = _open(revision, paths[0])
     wanted = [file for path in paths for file in (*tree.below(path), *tree.snapshot(path))]
     texts: dict[str, str] = {}
+    places: dict[str, str] = {}
     while wanted:
-        texts |= {path: tree.text(path) for path in wanted if path not in texts}
-        found = workspace.of_texts(texts)
-        wanted = [target for target in _imports(found) if target not in texts]
+        for path in wanted:
+            place = tree.place(path)
+            if place not in places.values():  # a link leads to what may have been read
+                texts[path] = tree.text(path, place)
+            places[path] = place
+        wanted = [target for target in _imports(workspace.of_texts(texts)) if target not in places]
     return tree.commit, workspace.of_texts(texts)
 
 
@@ -62,19 +66,28 @@ class _Tree:
     entries: dict[str, tuple[str, str]]
 
     def below(self, path: str) -> list[str]:
-        """A file, or the policy files of a folder, none of them hidden."""
+        """A file, or the policy files of a folder, none of them hidden or compiled."""
         inside = self.inside(path)
         if inside in self.entries:
-            return [path]
+            return [posixpath.normpath(path)]
         prefix = "" if inside == "." else f"{inside}/"
         rests = [name[len(prefix) :] for name in self.entries if name.startswith(prefix)]
-        hidden = (rest.startswith(".") or "/." in rest for rest in rests)
+        builds = tuple(f"{posixpath.dirname(rest)}/" for rest in rests if self._is_manifest(prefix, rest))
         found = [
-            r for r, is_hidden in zip(rests, hidden, strict=True) if r.endswith(".seg") and not is_hidden
+            rest
+            for rest in rests
+            if rest.endswith(".seg") and not (rest.startswith((".", *builds)) or "/." in rest)
         ]
         if not found:
             raise RevisionError(f"`{shown(path)}` held no policy in `{self.revision}`")
-        return [posixpath.join(path, rest) for rest in sorted(found)]
+        return [posixpath.normpath(posixpath.join(path, rest)) for rest in sorted(found)]
+
+    def _is_manifest(self, prefix: str, rest: str) -> bool:
+        mode, name = self.entries[prefix + rest]
+        if posixpath.basename(rest) != manifest.FILE or "/" not in rest or mode == LINK:
+            return False
+        text = _git(self.at, "cat-file", "blob", name).decode("utf-8", "replace")
+        return bool(manifest.listed(text))
 
     def snapshot(self, path: str) -> list[str]:
         """The snapshot of directories that lay in a folder, or beside a file."""
@@ -90,7 +103,8 @@ class _Tree:
             raise RevisionError(f"`{shown(path)}` lies outside the Git repository `{shown(self.top)}`")
         return inside
 
-    def text(self, path: str) -> str:
+    def place(self, path: str) -> str:
+        """Where the file lay that a path led to."""
         inside = self.inside(path)
         for _ in range(LINKS):
             mode, name = self.entries.get(inside, ("", ""))
@@ -100,7 +114,10 @@ class _Tree:
             inside = posixpath.normpath(posixpath.join(posixpath.dirname(inside), target))
         if mode not in ("100644", "100755"):
             raise RevisionError(f"`{shown(path)}` was no file in `{self.revision}`")
-        return self.decoded(path, _git(self.at, "cat-file", "blob", name))
+        return inside
+
+    def text(self, path: str, place: str) -> str:
+        return self.decoded(path, _git(self.at, "cat-file", "blob", self.entries[place][1]))
 
     def decoded(self, path: str, data: bytes) -> str:
         if len(data) > (limit := limit_of(path)):

@@ -45,6 +45,23 @@ def test_a_folder_is_read_whole_but_for_what_is_hidden(write: Write) -> None:
     assert [source.path for source in found.sources] == paths(found)
 
 
+def test_what_was_compiled_is_not_read_again(write: Write) -> None:
+    """`segc compile . -o build` puts copies of the policy below the policy."""
+    manifest = '{"segc": "0.1.0", "files": {"policy/a.seg": "00"}}'
+    for path, text in {
+        "p/a.seg": "zone a {}", "p/build/gw/policy/a.seg": "zone a {}", "p/build/gw/manifest.json": manifest,
+        "p/site/policy/b.seg": "zone b {}", "p/site/manifest.json": '{"name": "of something else"}',
+        "p/odd/c.seg": "zone c {}", "p/odd/manifest.json": "[" * 100_000,
+    }.items():  # fmt: skip
+        write(path, text)
+    found = load(["p"])
+    assert found.diagnostics == ()
+    assert paths(found) == ["p/a.seg", "p/odd/c.seg", "p/site/policy/b.seg"]
+    assert paths(load(["p/build/gw"])) == ["p/build/gw/policy/a.seg"]
+    (message,) = messages(load(["p/build"]))
+    assert message.endswith("but for what `segc compile` wrote")
+
+
 def test_the_order_of_arguments_does_not_matter(write: Write) -> None:
     write("p/a.seg", 'zone a {}\nimport "../x.seg"')
     write("x.seg", "zone x { vlan y }")

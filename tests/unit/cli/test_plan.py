@@ -71,6 +71,16 @@ def test_the_working_tree_against_a_revision(repository):
     assert git(repository, "status", "--porcelain") == " M net/policy.seg\n"
 
 
+def test_a_build_below_the_policy_is_none_of_it(repository):
+    """Neither on the disk nor where it was committed."""
+    for _ in range(2):
+        assert segc("compile", ".", "-o", "build", cwd=repository).returncode == 0
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "built")
+    for former in ("main", "build"):
+        assert not planned(".", "--against", former, cwd=repository)["changed"]
+
+
 def test_imports_come_from_the_same_revision(repository):
     services = repository / "services.seg"
     services.write_text(services.read_text().replace("tcp/443", "tcp/444"))
@@ -129,6 +139,11 @@ def test_a_link_in_a_revision_is_followed_within_it(repository):
     assert [each["kind"] for each in planned("net", "--against", "HEAD", cwd=repository)["access"]] == [
         "closes"
     ]
+    (repository / "net" / "other.seg").symlink_to("policy.seg")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "two names for one file")
+    (repository / "net" / "other.seg").unlink()
+    assert not planned("net", "--against", "HEAD", cwd=repository)["access"]
     (repository / "net" / "out.seg").symlink_to("/etc/passwd")
     git(repository, "add", "-A")
     git(repository, "commit", "-q", "-m", "out")
