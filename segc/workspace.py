@@ -65,7 +65,8 @@ def _is_build(folder: Path) -> bool:
     """Whether a manifest of ours lies there."""
     path = folder / manifest.FILE
     try:
-        return path.is_file() and bool(manifest.listed(path.read_text("utf-8")))
+        readable = path.is_file() and path.stat().st_size <= MAX_BYTES
+        return readable and bool(manifest.listed(path.read_text("utf-8")))
     except (OSError, ValueError):
         return False
 
