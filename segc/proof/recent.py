@@ -41,5 +41,5 @@ def _set(rules: Ruleset, protocol: str, name: str, rule: Rule) -> Iterator[Probl
     key = ("iface_index", address, address, "inet_proto", "inet_service", "inet_service")
     if table is None or table.key != key or table.value or table.flags != {"dynamic", "timeout"}:
         yield Problem(f"{quote('@' + name)} does not hold ways of connections", rule.line)
-    elif not 0 < table.timeout <= LONGEST or table.elements:
+    elif not 0 < table.timeout <= LONGEST:
         yield Problem(f"{quote('@' + name)} holds ways of connections for longer than a moment", table.line)

@@ -23,7 +23,7 @@ LIMIT = re.compile(r"rate (\d+)/(\w+) burst (\d+) packets")
 SIZE = re.compile(r"size (\d+)")
 TIMEOUT = re.compile(r"timeout (\d+)ms")
 TYPES = re.compile(r"(type|typeof) ([a-z0-9_ .]+?)(?: : (verdict|counter))?")
-FLAGS = {"interval", "timeout", "dynamic"}
+FLAGS = frozenset(map(frozenset, ((), ("interval",), ("timeout",), ("dynamic", "timeout"))))
 Lines = Sequence[tuple[int, str]]
 
 
@@ -131,17 +131,19 @@ def _table(kind: str, name: str, line: int, body: Lines) -> Table:
             flags = frozenset(re.split(", ?", text.removeprefix("flags ")))
         elif match := SIZE.fullmatch(text):
             size = int(match[1])
-        elif (match := TIMEOUT.fullmatch(text)) and "dynamic" in flags:
+        elif (match := TIMEOUT.fullmatch(text)) and "dynamic" in flags and not timeout:
             timeout = int(match[1])
         elif text == "elements = {" and body[-1][1] == "\t\t}":
             elements = body[at + 1 : -1]
             break
         elif not COMMENT.fullmatch(text):
             raise _unknown((number, text))
-    if types is None or (kind == "map") != bool(types[3]) or not flags <= FLAGS:
+    if types is None or (kind == "map") != bool(types[3]) or flags not in FLAGS:
         raise UnreadableError(f"the {kind} {quote(name)} is not understood", line)
     if size and (size < len(elements) or flags == {"timeout"}):
         raise UnreadableError(f"{quote(name)} has no room for its elements", line)
+    if elements and "dynamic" in flags:
+        raise UnreadableError(f"{quote(name)} is for what packets add, and holds elements", line)
     key, value = tuple(types[2].split(" . ")), types[3] or ""
     return Table(name, key, value, flags, tuple(_elements(key, value, elements)), line, timeout)
 

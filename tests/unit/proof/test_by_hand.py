@@ -105,3 +105,11 @@ def test_nothing_is_taken_for_asked_that_was_not(policy, chain):
 
 def test_what_nothing_would_open_is_not_remembered(policy):
     assert changed(policy, r"ct original ip saddr @who4_g_admins_mfa_managed_\w+ (goto remember)", r"\1")
+
+
+@pytest.mark.parametrize("name", ["own4", "denied", "from6", "deny_all", "allow_tcp_if", "still_tcp_reply"])
+@pytest.mark.parametrize("flags", ["dynamic", "dynamic,timeout"])
+def test_nothing_that_the_ruleset_fills_itself_is_forgotten_after_a_moment(policy, name, flags):
+    """nft takes a timeout for every element, also where the flag for it is not written."""
+    head = rf"((?:set|map) {name}\S* \{{\n\t\ttype [^\n]*\n)(?:\t\t(?:flags|size) [^\n]*\n)?"
+    assert changed(policy, head, rf"\1\t\tflags {flags}\n\t\ttimeout 500ms\n")
