@@ -26,6 +26,7 @@ DROP: Refusal = ((), "drop", "")
 SPOOFED: Refusal = ((LOG_RATE, Effect("log", "segc deny spoofed ")), "drop", "")
 UNKNOWN: Refusal = ((LOG_RATE, Effect("log", "segc deny unknown ")), "drop", "")
 ACCEPT: Refusal = ((), "accept", "")
+RECENT: Box = {"protocol": ((6, 6), (17, 17)), FIELD: ((1, 1),)}
 UNASKED = "unasked"  # no packet is like this, so that anything may become of it
 Outcome = Refusal | Role | str
 Row = tuple[Box, Outcome]
@@ -80,7 +81,7 @@ class HookProof:
         if hook != "forward":
             yield from self._unclassed(hook, gateway)
         for role, box in _asked_again(hook):
-            yield {**box, FIELD: ((1, 1),)}, ACCEPT if self.meaning.fleeting(role) else UNASKED
+            yield {**box, **RECENT}, ACCEPT if self.meaning.fleeting(role) else UNASKED
         if hook != "output":
             yield {"family": ((4, 4),), "saddr4": gateway.own.v4}, SPOOFED
             yield {"family": ((6, 6),), "saddr6": gateway.own.v6}, SPOOFED

@@ -54,7 +54,7 @@ class Effect(NamedTuple):
     """What a rule does beside deciding: `counter`, `limit`, `rate`, `over`, `log`, `label`, `remember`.
 
     `limit` is one with a name, `rate` one of the rule's own, `over` matches what is beyond the rate.
-    `remember` adds one way of a connection to a set, as in `ip recent4`.
+    `remember` adds one way of a connection to a set, as in `ip tcp recent4_tcp`.
     """
 
     kind: str

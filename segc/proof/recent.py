@@ -19,26 +19,30 @@ ADDRESSES = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 
 def unsound(rules: Ruleset) -> Iterator[Problem]:
     """Sets whose members are anything else, or stay for longer."""
+    of: dict[str, str] = {}
     for chain in rules.chains.values():
         for rule in chain.rules:
             for item in rule.items:
                 if (named := _named(item)) is not None:
-                    yield from _set(rules, *named, rule)
+                    ip, protocol, name = named
+                    yield from _set(rules, ip, name, rule)
+                    if of.setdefault(name, protocol) != protocol:
+                        words = f"{quote('@' + name)} is for connections of {of[name]}, and not of {protocol}"
+                        yield Problem(words, rule.line)
 
 
-def _named(item: Item) -> tuple[str, str] | None:
-    """The protocol of the addresses and the set, where a rule adds to one or looks into it."""
+def _named(item: Item) -> tuple[str, ...] | None:
+    """The protocols of addresses and ports, and the set, where a rule adds to one or looks into it."""
     if isinstance(item, Effect) and item.kind == REMEMBER:
-        protocol, _, name = item.value.partition(" ")
-        return protocol, name
+        return tuple(item.value.split(" "))
     if isinstance(item, Match) and item.field.name.startswith(FIELD):
-        return item.field.name.removeprefix(FIELD).strip(), str(item.values)
+        return (*item.field.name.split(" ")[1:], str(item.values))
     return None
 
 
-def _set(rules: Ruleset, protocol: str, name: str, rule: Rule) -> Iterator[Problem]:
-    table, address = rules.tables.get(name), ADDRESSES[protocol]
-    key = ("iface_index", address, address, "inet_proto", "inet_service", "inet_service")
+def _set(rules: Ruleset, ip: str, name: str, rule: Rule) -> Iterator[Problem]:
+    table, address = rules.tables.get(name), ADDRESSES[ip]
+    key = ("iface_index", address, address, "inet_service", "inet_service")
     if table is None or table.key != key or table.value or table.flags != {"dynamic", "timeout"}:
         yield Problem(f"{quote('@' + name)} does not hold ways of connections", rule.line)
     elif not 0 < table.timeout <= LONGEST:

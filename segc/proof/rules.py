@@ -56,7 +56,7 @@ RESET = re.compile(r"tcp flags & rst == rst")
 MARK = re.compile(
     r"meta mark set (?:(meta mark)(?: & (0x[0-9a-f]{8}))?(?: \| (0x[0-9a-f]{8}))?|(0x[0-9a-f]{8}))"
 )
-WAY = r"iif \. (?P<ip>ip6?) saddr \. (?P=ip) daddr \. meta l4proto \. th sport \. th dport"
+WAY = r"iif \. (?P<ip>ip6?) saddr \. (?P=ip) daddr \. (?P<by>tcp|udp) sport \. (?P=by) dport"
 RECENT = re.compile(rf"{WAY} @(?P<set>\S+)")
 REMEMBER = re.compile(rf"add @(?P<set>\S+) \{{ {WAY} \}}")
 EFFECTS = (
@@ -117,9 +117,9 @@ def _item(text: str, at: int, line: int) -> tuple[list[Item] | None, int]:
     if match := LOOKUP.match(text, at):
         return [Lookup(_fields(match[1], line), match[2], False)], match.end()
     if match := RECENT.match(text, at):
-        return [Match(Field(f"recent {match['ip']}"), match["set"])], match.end()
+        return [Match(Field(f"recent {match['ip']} {match['by']}"), match["set"])], match.end()
     if match := REMEMBER.match(text, at):
-        return [Effect("remember", f"{match['ip']} {match['set']}")], match.end()
+        return [Effect("remember", f"{match['ip']} {match['by']} {match['set']}")], match.end()
     if match := DEVICE.match(text, at):
         return [_device(*match.groups())], match.end()
     if match := MIDSTREAM.match(text, at):

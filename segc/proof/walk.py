@@ -149,8 +149,9 @@ class Walker:
     def _guard(self, match: Match, line: int) -> Box:
         name = match.field.name
         if name.startswith(FIELD):
-            family = 6 if name.endswith("6") else 4
-            return {"family": ((family, family),), FIELD: ((1, 1),)}
+            _, ip, protocol = name.split()
+            family, number = 6 if ip == "ip6" else 4, PORT_PROTOCOLS[protocol]
+            return {"family": ((family, family),), "protocol": ((number, number),), FIELD: ((1, 1),)}
         values = self._values(match, line)
         if name in ADDRESSES:
             family = 6 if name.startswith("ip6") else 4

@@ -218,6 +218,39 @@ def test_connections_that_find_no_room_are_asked_about_each_time(family: int) ->
 
 
 @FAMILIES
+def test_a_connection_is_not_held_by_another_that_goes_on(family: int) -> None:
+    """Of the same hosts, to another port or by another protocol."""
+    with Site("""
+        allow group chiefs in a -> b : udp/53
+        allow group staff in a -> b : udp/99, tcp/53
+    """) as site:
+        site.bind("a.5", "cy@x.example")
+        ends = site.talk("a.5", "b.5", family, "udp", 53)
+        stay = [site.talk("a.5", "b.5", family, *service) for service in (("udp", 99), ("tcp", 53))]
+        assert stay[1].open()
+        assert all(map(flows, (ends, *stay)))
+        site.unbind("a.5")
+        site.bind("a.5", "ana@x.example")
+        assert all(map(flows, stay))
+        assert not flows(ends)
+
+
+def test_what_was_asked_is_the_same_in_a_listing_that_is_loaded() -> None:
+    """nft keeps the types of five parts of a key, and lists a set of more without the first."""
+    with Site("allow group staff in a -> b : tcp/443, udp/53") as site:
+        listing = ["nft", "-s", "list", "table", "inet", "segc"]
+        names = re.findall(r"set (recent\S+) \{", site.compiled.ruleset())
+        site.bind("a.5", "ana@x.example")
+        begin(site, "a.5", "b.5", 4, "tcp")
+        held = [name for name in names if "10.1.0.5 . 10.2.0.5 . 40000 . 443" in site.listed("set", name)]
+        assert held == ["recent4_tcp"]
+        wait_a_moment()
+        listed = run(site.gateway.namespace, listing).stdout
+        site.gateway.load(f"delete table inet segc\n{listed}")
+        assert run(site.gateway.namespace, listing).stdout == listed
+
+
+@FAMILIES
 def test_ranges_are_held_too_whatever_the_zones_are_called(family: int) -> None:
     """Both directions of a range are looked up in chains of their own."""
     zones = ZONES.replace("zone c {", "zone reply_a {").replace("c.one", "reply_a.one")

@@ -1,8 +1,11 @@
 """Connections that were asked about a moment ago, so that not each of their packets is (decision 33).
 
-What `still_…` has let through is remembered in `recent4` and `recent6`, by the device that it came by, both
-addresses, protocol and ports, which is one way of one connection. The kernel forgets it by itself after
+What `still_…` has let through is remembered by the device that it came by, both addresses and ports, in a set
+for each family and protocol: that is one way of one connection. The kernel forgets it by itself after
 `MOMENT`, whatever goes on; then the connection's next packet is asked about in full.
+
+The protocol is no part of the key, as nft keeps the types of five parts: it lists a set of six without the
+first, and takes that list back for a set of five, whose members are more than one connection.
 """
 
 from __future__ import annotations
@@ -15,22 +18,27 @@ from segc.backends.nftables.document import Table
 MOMENT = "500ms"
 ROOM = 131072  # ways of connections; those that find no room are asked about each time
 REMEMBER = "goto remember"
+PROTOCOLS = ("tcp", "udp")  # what others have in place of ports may differ in each packet
 
 
 def write_recent(table: Table) -> None:
-    """The sets, and the chain of packets that may pass. What ICMP has in place of ports differs in each."""
+    """The sets, and the chain of packets that may pass."""
     for family, _, type_ in FAMILIES:
-        key = f"iface_index . {type_} . {type_} . inet_proto . inet_service . inet_service"
+        key = f"iface_index . {type_} . {type_} . inet_service . inet_service"
         remark = "connections asked about a moment ago"
-        table.set(f"recent{family}", key, flags="dynamic,timeout", timeout=MOMENT, room=ROOM, comment=remark)
-    adds = (f"add @recent{family} {{ {_way(protocol)} }}" for family, protocol, _ in FAMILIES)
-    table.chain("remember", ["meta l4proto { 1, 58 } goto accepted", *adds, "goto accepted"])
+        for protocol in PROTOCOLS:
+            name = f"recent{family}_{protocol}"
+            table.set(name, key, flags="dynamic,timeout", timeout=MOMENT, room=ROOM, comment=remark)
+    table.chain("remember", [*(f"add {name} {{ {way} }}" for name, way in _ways()), "goto accepted"])
 
 
 def remembered() -> Iterator[str]:
-    for family, protocol, _ in FAMILIES:
-        yield f"{_way(protocol)} @recent{family} accept"
+    return (f"{way} {name} accept" for name, way in _ways())
 
 
-def _way(protocol: str) -> str:
-    return f"iif . {protocol} saddr . {protocol} daddr . meta l4proto . th sport . th dport"
+def _ways() -> Iterator[tuple[str, str]]:
+    """Each set, and what is looked for in it."""
+    for family, ip, _ in FAMILIES:
+        for protocol in PROTOCOLS:
+            way = f"iif . {ip} saddr . {ip} daddr . {protocol} sport . {protocol} dport"
+            yield f"@recent{family}_{protocol}", way

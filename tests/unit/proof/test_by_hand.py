@@ -65,7 +65,7 @@ def test_resets_pass_only_where_the_gateway_sends_them(policy, chain):
     assert [each.witness for each in found if "related" in each.witness]
 
 
-WAY = "iif . ip saddr . ip daddr . meta l4proto . th sport . th dport"
+WAY = "iif . ip saddr . ip daddr . tcp sport . tcp dport"
 ASKED = r"(chain still_forward \{\n)"
 
 
@@ -74,12 +74,16 @@ ASKED = r"(chain still_forward \{\n)"
     [
         (r"timeout 500ms", "timeout 5000ms"),
         (r"flags dynamic,timeout\n\t\ttimeout 500ms", "flags dynamic"),
-        (r"(type iface_index \. ipv4_addr \. ipv4_addr \. inet_proto) \. inet_service", r"\1"),
-        (r"(set recent4 \{\n\t\ttype )iface_index \. ipv4_addr", r"\1iface_index . ipv6_addr"),
+        (r"(type iface_index \. ipv4_addr \. ipv4_addr \. inet_service) \. inet_service", r"\1"),
+        (r"(set recent4_tcp \{\n\t\ttype )iface_index \. ipv4_addr", r"\1iface_index . ipv6_addr"),
         (r"iif \. ip saddr \. ip daddr", "iif . ip saddr . ip saddr"),
         (r"iif \. (ip saddr \. ip daddr)", r"\1"),
-        (r"@recent4 accept", "@recent6 accept"),
-        (r"@recent4 accept", "@allow_tcp accept"),
+        (r"@recent4_tcp accept", "@recent6_tcp accept"),
+        (r"@recent4_tcp accept", "@recent4_udp accept"),
+        (r"@recent4_tcp accept", "@allow_tcp accept"),
+        (r"@recent4_tcp (\{|accept)", r"@recent4_udp \1"),
+        (r"tcp sport \. tcp dport", "tcp sport . udp dport"),
+        (r"tcp sport \. tcp dport", "th sport . th dport"),
     ],
 )
 def test_what_was_asked_is_taken_for_granted_for_one_way_and_a_moment(policy, pattern, other):
@@ -89,7 +93,7 @@ def test_what_was_asked_is_taken_for_granted_for_one_way_and_a_moment(policy, pa
 @pytest.mark.parametrize("chain", ["on_forward", "on_input", "standing", "find_from", "refuse"])
 def test_nobody_else_looks_at_what_was_asked(policy, chain):
     assert changed(
-        policy, rf"(chain {chain} \{{\n(?:\t\ttype filter .*\n)?)", rf"\1\t\t{WAY} @recent4 accept\n"
+        policy, rf"(chain {chain} \{{\n(?:\t\ttype filter .*\n)?)", rf"\1\t\t{WAY} @recent4_tcp accept\n"
     )
 
 
@@ -99,7 +103,7 @@ def test_nobody_else_looks_at_what_was_asked(policy, chain):
 def test_nothing_is_taken_for_asked_that_was_not(policy, chain):
     """Neither before it is looked up, nor where a connection begins."""
     head = rf"(chain {chain}\w* \{{\n(?:\t\ttype filter .*\n)?)"
-    assert changed(policy, head, rf"\1\t\tadd @recent4 {{ {WAY} }}\n")
+    assert changed(policy, head, rf"\1\t\tadd @recent4_tcp {{ {WAY} }}\n")
     assert changed(policy, head, r"\1\t\tgoto remember\n")
 
 
