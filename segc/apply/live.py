@@ -146,10 +146,16 @@ def _declared(kind: str, content: dict[str, Any]) -> Iterator[tuple[Key, str]]:
     left_out = ("family", "table", "handle", "name", "comment", "elem", "packets", "bytes", "size")
     rest = {key: value for key, value in content.items() if key not in left_out}
     yield (kind, content["name"], ""), _text(rest)
-    if not set(content.get("flags", ())) & set(KEPT):
-        for element in content.get("elem", ()):
-            key, value = element if kind == "map" else (element, None)
+    kept = bool(set(content.get("flags", ())) & set(KEPT))
+    for element in content.get("elem", ()):
+        key, value = element if kind == "map" else (element, None)
+        if not kept or ("timeout" in content and _stays(element)):
             yield ("element", content["name"], _text(_bare(key))), _text(value)
+
+
+def _stays(element: Any) -> bool:
+    """Whether somebody gave an element a time of its own, in a set whose members packets add for a moment."""
+    return isinstance(element, dict) and "timeout" in element.get("elem", ())
 
 
 def _bare(element: Any) -> Any:

@@ -58,6 +58,23 @@ def test_nothing_has_been_changed(host: AgentHost) -> None:
     assert host.transactions() == before
 
 
+def test_what_was_asked_a_moment_ago_is_no_change_but_for_what_stays(host: AgentHost) -> None:
+    """Packets fill these sets; a member with a time of its own is no packet's."""
+    bound(host)
+    host.check("a.5 -> c.7 : tcp/443 yes")
+    client, server = (host.address(name, 4) for name in ("a.5", "c.7"))
+    talk = host.talk("a.5", "c.7", 4, "tcp", 443)
+    assert talk.open()
+    assert client in host.listed("set", "recent4_tcp")
+    assert host.segc("verify").returncode == 0
+    way = f'"a0" . {client} . {server} . 40001 . 443'
+    host.inside(lambda: nft(f"add element inet segc recent4_tcp {{ {way} timeout 1h }}"))
+    done = host.segc("verify", "--heal")
+    assert f"element `{way.replace(chr(34), '')}` of `recent4_tcp` was added by hand" in done.stdout
+    assert "40001" not in host.listed("set", "recent4_tcp")
+    assert host.segc("verify").returncode == 0
+
+
 def test_access_by_an_element_is_told_and_taken_back(host: AgentHost) -> None:
     opened = key(host, 443).replace("443", "445")
     host.inside(lambda: nft(f'add element inet segc allow_tcp {{ {opened} : "flow_web" }}'))
