@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from segc.proof.model import Effect, Item, Match, Problem, Rule, Ruleset
 from segc.space.words import quote
 
-LONGEST = 1000  # milliseconds for which an answer may be taken for granted
+LONGEST = 900  # milliseconds for which an answer may be taken for granted, so that a second is enough
 FIELD, REMEMBER = "recent", "remember"
 ADDRESSES = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 

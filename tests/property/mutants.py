@@ -35,7 +35,7 @@ WORDS = {
     "over": "",
     "interval": "timeout",
     "timeout": "interval",
-    "500ms": "1001ms",
+    "500ms": "901ms",
     "dynamic": "interval",
     "add": "update",
     "iif": "oif",
