@@ -115,6 +115,30 @@ def test_masquerade_on_a_trunk() -> None:
         ]
 
 
+@FAMILIES
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "icmp"])
+def test_a_session_bounds_what_is_translated(family: int, protocol: str) -> None:
+    """Packets of either way are seen by the ends' own addresses, masqueraded on the way out or not."""
+    statements = "allow group staff in a -> net, b : tcp/443, udp/53, ping  allow c -> net : any"
+    with Site(statements, gateway_text=STATIC) as site:
+        site.bind("a.5", "ana@x.example")
+        port = {"tcp": 443, "udp": 53, "icmp": 9}[protocol]
+        out, within, other = (
+            site.talk(source, to, family, protocol, port)
+            for source, to in (("a.5", "net.7"), ("a.5", "b.5"), ("c.5", "net.7"))
+        )
+        for talk in (out, within, other):
+            assert protocol != "tcp" or talk.open()
+            assert all(talk.to_server() and talk.to_client() for _ in range(3))
+        assert out.server_sees[0] == WAN[family]
+        site.unbind("a.5")
+        for talk in (out, within):
+            assert not talk.to_client()
+            assert not talk.to_server()
+        assert other.to_server()
+        assert other.to_client()
+
+
 PUBLISHED = """
     publish tcp/443 on wan0 -> b.one : tcp/8443
     publish udp/500-510 on wan0 -> b.one
@@ -181,6 +205,22 @@ def test_hairpin(family: int, lease: bool) -> None:
             assert talk.open(), host
             assert talk.to_server()
             assert talk.to_client()
+
+
+@FAMILIES
+def test_a_session_bounds_what_is_reached_by_a_published_port(family: int) -> None:
+    statements = "allow group staff in a -> b.one : tcp/8443"
+    with Site(statements, PUBLISHED, gateway_text=STATIC) as site:
+        host, inner = site.address("a.5", family), site.address("b.11", family)
+        talk = Conversation(site.gateway, End("lan0.1", host, 40000), End("lan0.2", inner, 8443))
+        talk.client_sees = (host, WAN[family], 40000, 443)
+        assert not talk.open()
+        site.bind("a.5", "ana@x.example")
+        assert talk.open()
+        assert all(talk.to_server() and talk.to_client() for _ in range(3))
+        site.unbind("a.5")
+        assert not talk.to_client()
+        assert not talk.to_server()
 
 
 def test_a_published_flow_yields_to_a_deny() -> None:
