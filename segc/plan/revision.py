@@ -136,6 +136,11 @@ def _open(revision: str, path: str) -> _Tree:
     try:
         top = os.fsdecode(_git(at, "rev-parse", "--show-toplevel").removesuffix(b"\n"))
     except RevisionError as error:
+        if "not a git repository" in str(error):
+            raise RevisionError(
+                f"`{shown(revision)}` is no folder that `segc compile` wrote, "
+                f"and `{shown(path)}` lies in no Git repository, so it is no revision either"
+            ) from None
         if "work tree" not in str(error):
             raise
         raise RevisionError(

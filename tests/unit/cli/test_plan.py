@@ -248,3 +248,10 @@ def test_markdown_for_a_pull_request(tmp_path):
     assert done.stdout.startswith("### segc plan: 1 opened, 0 closed, 0 other\n")
     assert "- **opens** `hr -> internet : tcp/8443`" in done.stdout
     assert done.stdout.count("<details>") == done.stdout.count("</details>") == 1
+
+
+def test_a_former_that_is_neither_a_build_nor_in_git(tmp_path):
+    (tmp_path / "policy.seg").write_text(CLEAN)
+    done = segc("plan", ".", "--against", "biuld", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "`biuld` is no folder that `segc compile` wrote, and `.` lies in no Git repository" in done.stderr
