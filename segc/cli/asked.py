@@ -138,7 +138,8 @@ def _literal(policy: Policy, word: str) -> ServiceSet:
         return parse_service(protocol, argument if slash else None)
     except ValueError as error:
         if slash:
-            raise click.UsageError(str(error)) from None
+            named = f"the service `{protocol}` has its ports: write `{protocol}` alone"
+            raise click.UsageError(named if protocol in policy.services else str(error)) from None
     near = did_you_mean(word, policy.services)
     if word.isdigit():
         near = f"did you mean `tcp/{word}` or `udp/{word}`?"

@@ -146,6 +146,7 @@ def test_gateways(ask, tell):
         (["hr", "finance", "https", "--posture", "x"], "there is no posture `x`: the policy has `managed`"),
         (["hr", "finance", "https", "--at", "noon"], "`noon` is not a moment"),
         (["hr", "finance"], "name the policy, then a packet's source, destination and service"),
+        (["hr", "finance", "https/443"], "the service `https` has its ports: write `https` alone"),
         (["hr", "finance", "443"], "there is no service `443`: did you mean `tcp/443` or `udp/443`?"),
         (["hr", "gw1", "https"], "`gw1` is a gateway: write `gateway gw1`"),
         (["hr", "tag x", "https"], "`tag x` is many places"),
