@@ -131,9 +131,12 @@ def digest(sources: Sequence[SourceFile]) -> str:
 
 
 def relative(sources: Sequence[SourceFile]) -> dict[str, str]:
-    """For each path, the one from the folder that all of the policy has in common."""
-    folder = posixpath.commonpath([posixpath.dirname(source.path) or "." for source in sources] or ["."])
-    return {source.path: posixpath.relpath(source.path, folder) for source in sources}
+    """For each path, the one from the folder that all of the policy has in common, and never out of it."""
+    paths = {source.path: posixpath.normpath(source.path) for source in sources}
+    if any(path.startswith(("/", "..")) for path in paths.values()):
+        paths = {each: posixpath.abspath(path) for each, path in paths.items()}
+    folder = posixpath.commonpath([posixpath.dirname(path) for path in paths.values()] or [""])
+    return {each: posixpath.relpath(path, folder or ".") for each, path in paths.items()}
 
 
 def place_namer(sources: Sequence[SourceFile]) -> Callable[[Span], str]:

@@ -43,6 +43,28 @@ def test_what_is_written(tmp_path):
     assert set(contents(out / "gw1")) == {*manifest["files"], "manifest.json"}
 
 
+def test_a_policy_that_imports_from_above_where_one_stands(tmp_path):
+    """The same, to the byte, as from the folder that holds all of it."""
+    net = tmp_path / "net"
+    net.mkdir()
+    services, rest = CLEAN.split("zone hr", 1)
+    (tmp_path / "services.seg").write_text(services)
+    (net / "policy.seg").write_text(f'import "../services.seg"\nzone hr{rest}')
+    built = []
+    places = (
+        (net, ["."]),
+        (tmp_path, ["net"]),
+        (net, ["../net"]),
+        (net, ["policy.seg", tmp_path / "services.seg"]),
+    )
+    for at, (here, named) in enumerate(places):
+        done = segc("compile", *named, "-o", tmp_path / f"b{at}", cwd=here)
+        assert done.returncode == 0, done.stderr
+        built.append(contents(tmp_path / f"b{at}"))
+    assert all(each == built[0] for each in built)
+    assert {"gw1/policy/net/policy.seg", "gw1/policy/services.seg"} <= built[0].keys()
+
+
 def test_no_folder_to_write_to(tmp_path):
     done = segc("compile", policy(tmp_path, CLEAN))
     assert done.returncode == 2
