@@ -90,10 +90,14 @@ TRIALS = (
         "sets that packets fill",
         "open connections are asked about again every half second, not at every packet",
         "CONFIG_NF_TABLES",
-        """set s { type iface_index . ipv4_addr . inet_proto . inet_service; flags dynamic,timeout
-            timeout 500ms; size 64; }
-        chain c { iif . ip saddr . meta l4proto . th sport @s accept
-            add @s { iif . ip saddr . meta l4proto . th sport }; }""",
+        """set s { type iface_index . ipv4_addr . ipv4_addr . inet_service . inet_service
+            flags dynamic,timeout; timeout 500ms; size 64; }
+        set t { type iface_index . ipv6_addr . ipv6_addr . inet_service . inet_service
+            flags dynamic,timeout; timeout 500ms; size 64; }
+        chain c { iif . ip saddr . ip daddr . tcp sport . tcp dport @s accept
+            iif . ip6 saddr . ip6 daddr . udp sport . udp dport @t accept
+            add @s { iif . ip saddr . ip daddr . tcp sport . tcp dport }
+            add @t { iif . ip6 saddr . ip6 daddr . udp sport . udp dport }; }""",
     ),
     Trial(
         "hours",

@@ -26,6 +26,7 @@ CONSTRUCTS = re.compile(
     r"|limit name|limit rate over|limit rate|log prefix|reject with \w+|dnat ip6?|snat|masquerade|redirect to"
     r"|flags (?:interval|timeout|dynamic)|hook \w+|queue|synproxy|dup to|notrack|tproxy|numgen|jhash|symhash"
     r"|socket|osf|quota|flow add)\b"
+    r"|type iface_index [a-z0-9_ .]*[a-z]"  # keys of many parts, which not every nft can make
 )
 BESIDE = {"hook input", "hook output", "limit rate"}  # as `hook forward` and `limit rate over` are
 
