@@ -1,8 +1,10 @@
-"""`manifest.json`: which files `segc compile` wrote for a node. Beside one lies no policy but a copy."""
+"""`manifest.json`: which files `segc compile` wrote for a node. The policy among them is a copy."""
 
 from __future__ import annotations
 
 import json
+import posixpath
+from collections.abc import Callable, Iterable
 
 FILE = "manifest.json"
 
@@ -14,3 +16,12 @@ def listed(text: str) -> frozenset[str]:
         return frozenset((FILE, *content["files"])) if content["segc"] else frozenset()
     except (ValueError, KeyError, TypeError, RecursionError):
         return frozenset()
+
+
+def copies(paths: Iterable[str], read: Callable[[str], str]) -> frozenset[str]:
+    """What was compiled: all that the manifests among `paths` list. What somebody put beside it was not.
+
+    `read` gives the text of a file, `""` where it has none.
+    """
+    manifests = (path for path in paths if posixpath.basename(path) == FILE)
+    return frozenset(f"{posixpath.dirname(path)}/{name}" for path in manifests for name in listed(read(path)))

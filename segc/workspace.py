@@ -61,14 +61,13 @@ def load(paths: Sequence[str]) -> Workspace:
     return reader.workspace()
 
 
-def _is_build(folder: Path) -> bool:
-    """Whether a manifest of ours lies there."""
-    path = folder / manifest.FILE
+def _text(path: str) -> str:
+    """Of a file that may be anybody's; `""` where it cannot be one of ours."""
     try:
-        readable = path.is_file() and path.stat().st_size <= MAX_BYTES
-        return readable and bool(manifest.listed(path.read_text("utf-8")))
+        readable = Path(path).is_file() and Path(path).stat().st_size <= MAX_BYTES
+        return Path(path).read_text("utf-8") if readable else ""
     except (OSError, ValueError):
-        return False
+        return ""
 
 
 @contextmanager
@@ -110,9 +109,11 @@ class _Reader:
             self.named.add(path)
             self.pending.append((path, None))
             return
-        found = sorted(self.walk(path))
+        below = sorted(self.walk(path))
+        copies = manifest.copies(map(os.path.realpath, below), _text)
+        found = [each for each in below if each.endswith(".seg") and os.path.realpath(each) not in copies]
         if not found:
-            but = ", but for what `segc compile` wrote" * any(map(_is_build, Path(path).glob("*")))
+            but = ", but for what `segc compile` wrote" if copies else ""
             self.fail(
                 f"the folder `{shown(path)}` holds no policy: no file below it ends in `.seg`{but}",
                 None,
@@ -127,8 +128,8 @@ class _Reader:
             self.pending.append((snapshot, None))
 
     def walk(self, top: str) -> Iterator[str]:
-        """The `.seg` files below a folder; links are followed, no real folder is entered twice, nor what
-        `segc compile` wrote: the policy that lies there is a copy."""
+        """The `.seg` files below a folder, and the manifests below its folders, which tell what of these are
+        copies; links are followed, no real folder is entered twice."""
         folders, entered = [top], set()
         while folders:
             folder = folders.pop()
@@ -141,13 +142,11 @@ class _Reader:
             except OSError as error:
                 self.fail(f"the folder `{shown(folder)}` cannot be read: {system_reason(error)}", None)
                 continue
-            if folder != top and manifest.FILE in names and _is_build(Path(folder)):
-                continue
             for name in (name for name in names if not name.startswith(".")):
                 path = posixpath.join(folder, name)
                 if Path(path).is_dir():
                     folders.append(path)
-                elif name.endswith(".seg"):
+                elif name.endswith(".seg") or (name == manifest.FILE and folder != top):
                     yield path
 
     def read(self, path: str, importer: Span | None) -> None:

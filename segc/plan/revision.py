@@ -20,6 +20,7 @@ from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.syntax.tree import Import
 from segc.workspace import Workspace, limit_of, shown
 
+FILES = ("100644", "100755")
 LINK = "120000"
 LINKS = 8  # followed one after the other
 
@@ -72,22 +73,20 @@ class _Tree:
             return [posixpath.normpath(path)]
         prefix = "" if inside == "." else f"{inside}/"
         rests = [name[len(prefix) :] for name in self.entries if name.startswith(prefix)]
-        builds = tuple(f"{posixpath.dirname(rest)}/" for rest in rests if self._is_manifest(prefix, rest))
+        copies = manifest.copies(filter(posixpath.dirname, rests), lambda rest: self._text(prefix + rest))
         found = [
             rest
             for rest in rests
-            if rest.endswith(".seg") and not (rest.startswith((".", *builds)) or "/." in rest)
+            if rest.endswith(".seg") and not (rest in copies or rest.startswith(".") or "/." in rest)
         ]
         if not found:
             raise RevisionError(f"`{shown(path)}` held no policy in `{self.revision}`")
         return [posixpath.normpath(posixpath.join(path, rest)) for rest in sorted(found)]
 
-    def _is_manifest(self, prefix: str, rest: str) -> bool:
-        mode, name = self.entries[prefix + rest]
-        if posixpath.basename(rest) != manifest.FILE or "/" not in rest or mode == LINK:
-            return False
-        text = _git(self.at, "cat-file", "blob", name).decode("utf-8", "replace")
-        return bool(manifest.listed(text))
+    def _text(self, inside: str) -> str:
+        """Of a file that may be anybody's; `""` where it is a link or a submodule."""
+        mode, name = self.entries[inside]
+        return _git(self.at, "cat-file", "blob", name).decode("utf-8", "replace") if mode in FILES else ""
 
     def snapshot(self, path: str) -> list[str]:
         """The snapshot of directories that lay in a folder, or beside a file."""
@@ -112,7 +111,7 @@ class _Tree:
                 break
             target = _git(self.at, "cat-file", "blob", name).decode("utf-8", "surrogateescape")
             inside = posixpath.normpath(posixpath.join(posixpath.dirname(inside), target))
-        if mode not in ("100644", "100755"):
+        if mode not in FILES:
             raise RevisionError(f"`{shown(path)}` was no file in `{self.revision}`")
         return inside
 

@@ -51,15 +51,21 @@ def test_what_was_compiled_is_not_read_again(write: Write) -> None:
     for path, text in {
         "p/a.seg": "zone a {}", "p/build/gw/policy/a.seg": "zone a {}", "p/build/gw/manifest.json": manifest,
         "p/site/policy/b.seg": "zone b {}", "p/site/manifest.json": '{"name": "of something else"}',
-        "p/odd/c.seg": "zone c {}", "p/odd/manifest.json": "[" * 100_000,
+        "p/build/gw/late.seg": "zone d {}", "p/odd/c.seg": "zone c {}", "p/odd/manifest.json": "[" * 100_000,
     }.items():  # fmt: skip
         write(path, text)
     found = load(["p"])
     assert found.diagnostics == ()
-    assert paths(found) == ["p/a.seg", "p/odd/c.seg", "p/site/policy/b.seg"]
-    assert paths(load(["p/build/gw"])) == ["p/build/gw/policy/a.seg"]
-    (message,) = messages(load(["p/build"]))
-    assert message.endswith("but for what `segc compile` wrote")
+    assert paths(found) == ["p/a.seg", "p/build/gw/late.seg", "p/odd/c.seg", "p/site/policy/b.seg"]
+    assert paths(load(["p/build/gw"])) == ["p/build/gw/late.seg", "p/build/gw/policy/a.seg"]
+    Path("p/build/gw/late.seg").unlink()
+    Path("p/again").symlink_to("build/gw/policy")
+    assert paths(load(["p"])) == ["p/a.seg", "p/odd/c.seg", "p/site/policy/b.seg"]
+    write("q/deep/build/gw/policy/a.seg", "zone a {}")
+    write("q/deep/build/gw/manifest.json", manifest)
+    for folder in ("p/build", "q"):
+        (message,) = messages(load([folder]))
+        assert message.endswith("but for what `segc compile` wrote")
 
 
 def test_the_order_of_arguments_does_not_matter(write: Write) -> None:

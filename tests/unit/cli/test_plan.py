@@ -79,6 +79,12 @@ def test_a_build_below_the_policy_is_none_of_it(repository):
     git(repository, "commit", "-q", "-m", "built")
     for former in ("main", "build"):
         assert not planned(".", "--against", former, cwd=repository)["changed"]
+    (repository / "build" / "gw1" / "late.seg").write_text("allow hr -> internet : tcp/8443\n")
+    (access,) = planned(".", "--against", "main", cwd=repository)["access"]
+    assert access["statements"][0]["file"] == "build/gw1/late.seg"
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "put beside what was built")
+    assert not planned(".", "--against", "main", cwd=repository)["changed"]
 
 
 def test_imports_come_from_the_same_revision(repository):
