@@ -61,6 +61,11 @@ def load(paths: Sequence[str]) -> Workspace:
     return reader.workspace()
 
 
+def is_folder(path: str) -> bool:
+    """False as well where nobody may look, or where no file can have that name."""
+    return os.path.isdir(path)  # noqa: PTH112 (of pathlib this raises PermissionError)
+
+
 def _text(path: str) -> str:
     """Of a file that may be anybody's; `""` where it cannot be one of ours."""
     try:
@@ -105,7 +110,7 @@ class _Reader:
 
     def open(self, path: str) -> None:
         """Queue what the user named: a file, or the policy files of a folder."""
-        if not Path(path).is_dir():
+        if not is_folder(path):
             self.named.add(path)
             self.pending.append((path, None))
             return
@@ -122,7 +127,7 @@ class _Reader:
         self.pending += [(file, None) for file in found]
 
     def open_snapshot(self, path: str) -> None:
-        folder = path if Path(path).is_dir() else posixpath.dirname(path)
+        folder = path if is_folder(path) else posixpath.dirname(path)
         snapshot = posixpath.join(folder, SNAPSHOT)
         if os.path.lexists(snapshot):
             self.pending.append((snapshot, None))
@@ -133,21 +138,32 @@ class _Reader:
         folders, entered = [top], set()
         while folders:
             folder = folders.pop()
-            real = os.path.realpath(folder)
-            if real in entered:
-                continue
-            entered.add(real)
             try:
+                real = os.path.realpath(folder)
+                if real in entered:
+                    continue
+                entered.add(real)
                 names = sorted(entry.name for entry in Path(folder).iterdir())
             except OSError as error:
                 self.fail(f"the folder `{shown(folder)}` cannot be read: {system_reason(error)}", None)
                 continue
             for name in (name for name in names if not name.startswith(".")):
                 path = posixpath.join(folder, name)
-                if Path(path).is_dir():
+                if self.is_folder(path):
                     folders.append(path)
                 elif name.endswith(".seg") or (name == manifest.FILE and folder != top):
                     yield path
+
+    def is_folder(self, path: str) -> bool:
+        """Where nobody may look there could be one, which is told; of a file its reading tells."""
+        try:
+            return Path(path).is_dir()
+        except OSError as error:
+            if not path.endswith(".seg"):
+                self.fail(
+                    f"`{shown(path)}` cannot be read: {system_reason(error)}", None, _remedy(error, None)
+                )
+            return False
 
     def read(self, path: str, importer: Span | None) -> None:
         real = os.path.realpath(path)

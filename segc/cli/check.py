@@ -18,6 +18,7 @@ from segc.cli.reading import Reading, read
 from segc.cli.suggest import write_texts
 from segc.cli.terminal import complain, say
 from segc.diagnostics.model import Report, Severity
+from segc.workspace import is_folder
 
 
 @click.command("check")
@@ -78,8 +79,10 @@ def _fixed(paths: tuple[str, ...], reading: Reading, tell: Callable[[str], None]
 
 def _rest(paths: tuple[str, ...], report: Report) -> str:
     """A hint where names are missing and a file was checked without the others of its folder."""
-    folders = {Path(path).parent for path in paths if Path(path).is_file()}
+    if not any(each.code == "SEG101" for each in report.diagnostics):
+        return ""
+    folders = {Path(path).parent for path in paths if not is_folder(path)}
     alone = sorted(str(folder) for folder in folders if len(list(folder.glob("*.seg"))) > 1)
-    if not alone or not any(each.code == "SEG101" for each in report.diagnostics):
+    if not alone:
         return ""
     return f"only the files named were read; `segc check {' '.join(alone)}` reads all of the folder\n"

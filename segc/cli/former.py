@@ -24,7 +24,7 @@ from segc.plan.revision import RevisionError, read_revision
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.space.services import one_service
-from segc.workspace import Workspace
+from segc.workspace import Workspace, is_folder
 
 EXAMPLES = 5
 Files = Mapping[str, Mapping[str, str]]  # text by file name by node
@@ -51,13 +51,6 @@ def by_node(artifacts: Sequence[Artifact]) -> dict[str, dict[str, str]]:
 
 
 # -- a build or a revision -------------------------------------------------------------------------------
-
-
-def is_folder(name: str) -> bool:
-    try:
-        return Path(name).is_dir()
-    except OSError:  # a name that no file can have
-        return False
 
 
 def is_build(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Reading files, folders and imports, and what can be wrong with them."""
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -43,6 +44,24 @@ def test_a_folder_is_read_whole_but_for_what_is_hidden(write: Write) -> None:
     assert found.diagnostics == ()
     assert paths(found) == ["p/a.seg", "p/b.seg", "p/sub/deep/c.seg"]
     assert [source.path for source in found.sources] == paths(found)
+
+
+def test_what_nobody_may_look_at_is_told(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder behind it could hold a `deny`; root may look everywhere, so this does not ask the kernel."""
+    write("p/a.seg", "zone a {}")
+    for name in ("p/closed", "p/b.seg", "closed.seg"):
+        write(name, "")
+    found = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.name in ("closed", "b.seg", "closed.seg"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return found(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert messages(load(["p", "closed.seg"])) == [
+        f"`{name}` cannot be read: permission denied" for name in ("closed.seg", "p/b.seg", "p/closed")
+    ]
 
 
 def test_what_was_compiled_is_not_read_again(write: Write) -> None:

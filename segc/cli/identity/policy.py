@@ -105,8 +105,7 @@ def _users(files: Sequence[AnyFile]) -> Iterator[str]:
 
 def beside(path: str, name: str) -> Path:
     """A file in the folder of a policy."""
-    found = Path(path)
-    return (found if found.is_dir() else found.parent) / name
+    return (Path(path) if workspace.is_folder(path) else Path(path).parent) / name
 
 
 def lock_of(path: str) -> Path:
