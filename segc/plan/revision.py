@@ -18,7 +18,7 @@ from pathlib import Path
 from segc import manifest, workspace
 from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.syntax.tree import Import
-from segc.workspace import Workspace, limit_of, shown
+from segc.workspace import Workspace, is_folder, limit_of, shown
 
 FILES = ("100644", "100755")
 LINK = "120000"
@@ -95,7 +95,8 @@ class _Tree:
         return [found] if self.inside(found) in self.entries else []
 
     def inside(self, path: str) -> str:
-        folder, name = os.path.split(path.rstrip("/") or "/")
+        """The path from `top` on, by links to folders as they lead today; those to files are not followed."""
+        folder, name = (path, "") if is_folder(path) else os.path.split(path.rstrip("/"))
         real = os.path.normpath(os.path.join(os.path.realpath(folder), name))  # noqa: PTH118
         inside = os.path.relpath(real, self.top)
         if inside.split("/")[0] == "..":
@@ -165,7 +166,7 @@ def _place(path: str) -> str:
     """Where Git finds the repository: here if its variables name one, as seen from here, else at the path."""
     if "GIT_DIR" in os.environ or "GIT_WORK_TREE" in os.environ:
         return "."
-    return str(next(each for each in (Path(path), *Path(path).resolve().parents) if each.is_dir()))
+    return str(next(each for each in (Path(path), *Path(path).resolve().parents) if is_folder(str(each))))
 
 
 def _git(folder: str, *arguments: str) -> bytes:

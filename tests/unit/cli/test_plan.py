@@ -150,6 +150,11 @@ def test_a_link_in_a_revision_is_followed_within_it(repository):
     git(repository, "commit", "-q", "-m", "two names for one file")
     (repository / "net" / "other.seg").unlink()
     assert not planned("net", "--against", "HEAD", cwd=repository)["access"]
+    (repository / "way").symlink_to("net")
+    assert not planned("way", "--against", "HEAD", cwd=repository)["access"]
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "a folder by another name")
+    assert not planned("way", "--against", "HEAD", cwd=repository)["access"]
     (repository / "net" / "out.seg").symlink_to("/etc/passwd")
     git(repository, "add", "-A")
     git(repository, "commit", "-q", "-m", "out")
