@@ -1,7 +1,7 @@
 """How long somebody who was removed can still send packets, at worst.
 
 Access ends when the first of these ends it: the greatest age of the session, that of the source, and the
-directory that is asked again and again. What comes after that is refused by the kernel, exact to a second.
+directory that is asked again and again. The kernel refuses what comes more than `SLACK` later.
 """
 
 from __future__ import annotations
