@@ -13,7 +13,7 @@ def listed(text: str) -> frozenset[str]:
     """The names of a node's files, the manifest's among them; none where the text is no manifest of segc."""
     try:
         content = json.loads(text)
-        return frozenset((FILE, *content["files"])) if content["segc"] else frozenset()
+        return frozenset((FILE, *map(str, content["files"]))) if content["segc"] else frozenset()
     except (ValueError, KeyError, TypeError, RecursionError):
         return frozenset()
 

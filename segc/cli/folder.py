@@ -115,7 +115,7 @@ def _write(folder: Path, contents: Contents, former: Path) -> None:
     folder.mkdir()
     for node, files in contents.items():
         for name, text in files.items():
-            path = _inside(folder, f"{node}/{name}")
+            path = inside(folder, f"{node}/{name}")
             if path.parent not in made:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 made.update((path.parent, folder / node))
@@ -144,8 +144,8 @@ def _holds(path: Path, data: bytes) -> bool:
         return False
 
 
-def _inside(folder: Path, name: str) -> Path:
-    """Names are checked where they are given; this holds even if they were not."""
+def inside(folder: Path, name: str) -> Path:
+    """Names are checked where they are given; this holds even if they were not. ValueError."""
     if any(part in ("", ".", "..") or "\0" in part for part in name.split("/")):
         raise ValueError(f"`{name}` cannot name a file")
     return folder / name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,16 +16,17 @@ from segc import manifest, workspace
 from segc.apply.ruleset import read_ruleset
 from segc.apply.state import State
 from segc.backends.artifact import Artifact
+from segc.cli.folder import inside
 from segc.compile import POLICY, build
 from segc.diagnostics.model import Severity
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
 from segc.plan.make import Told
 from segc.plan.model import Action, Change, Cut, NodePlan
-from segc.plan.revision import RevisionError, read_revision
+from segc.plan.revision import RevisionError, UnknownRevisionError, read_revision
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.space.services import one_service
-from segc.workspace import Workspace, is_folder
+from segc.workspace import Workspace, is_folder, shown
 
 EXAMPLES = 5
 Files = Mapping[str, Mapping[str, str]]  # text by file name by node
@@ -54,7 +56,8 @@ def by_node(artifacts: Sequence[Artifact]) -> dict[str, dict[str, str]]:
 
 
 def is_build(name: str) -> bool:
-    return is_folder(name) and any(Path(name).glob(f"*/{manifest.FILE}"))
+    """Whether a node's manifest lies in the folder; one of something else is no reason not to ask Git."""
+    return is_folder(name) and any(map(_names, Path(name).glob(f"*/{manifest.FILE}")))
 
 
 def former_build(folder: str, wanted: Files) -> Former:
@@ -66,12 +69,19 @@ def former_build(folder: str, wanted: Files) -> Former:
     return Former("build", folder, told, name, _nodes(found, wanted))
 
 
-def _listed(path: Path) -> dict[str, str]:
+def _names(path: Path) -> frozenset[str]:
     try:
-        names = json.loads(path.read_text("utf-8"))["files"]
-        return {str(name): (path.parent / name).read_text("utf-8") for name in names}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise click.ClickException(f"`{path.parent}` is not as `segc compile` wrote it") from None
+        return manifest.listed(path.read_text("utf-8")) - {manifest.FILE}
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def _listed(path: Path) -> dict[str, str]:
+    names = _names(path)
+    with suppress(OSError, ValueError):
+        if names:
+            return {name: inside(path.parent, name).read_text("utf-8") for name in sorted(names)}
+    raise click.ClickException(f"`{path.parent}` is not as `segc compile` wrote it")
 
 
 def _policy(files: Mapping[str, str]) -> dict[str, str]:
@@ -85,9 +95,13 @@ def former_revision(
     tell(f"reading {revision}")
     try:
         commit, found = read_revision(revision, paths or ["."])
+    except UnknownRevisionError as error:
+        folder = "a folder, but no build of" if is_folder(revision) else "no build of"
+        raise click.ClickException(
+            f"`{shown(revision)}` is {folder} `segc compile -o`, and {error}"
+        ) from None
     except RevisionError as error:
-        folder = f"`{revision}` is a folder, but no build of `segc compile -o`, and no Git revision: "
-        raise click.ClickException((folder if is_folder(revision) else "") + str(error)) from None
+        raise click.ClickException(str(error)) from None
     told = _told(found, f"the policy of `{revision}`")
     built = build(told.policy, found.files, found.memo, tell, proving=False)
     return Former("revision", revision, told, commit, _nodes(by_node(built.artifacts), wanted))

@@ -29,6 +29,10 @@ class RevisionError(Exception):
     """The revision or a file of it cannot be read; carries a sentence for the user."""
 
 
+class UnknownRevisionError(RevisionError):
+    """There is no such revision; carries what goes on after `X is no build, and`."""
+
+
 def read_revision(revision: str, paths: Sequence[str]) -> tuple[str, Workspace]:
     """The commit's name and the policy that `paths` (of the working tree) were in that revision.
 
@@ -137,10 +141,7 @@ def _open(revision: str, path: str) -> _Tree:
         top = os.fsdecode(_git(at, "rev-parse", "--show-toplevel").removesuffix(b"\n"))
     except RevisionError as error:
         if "not a git repository" in str(error):
-            raise RevisionError(
-                f"`{shown(revision)}` is no folder that `segc compile` wrote, "
-                f"and `{shown(path)}` lies in no Git repository, so it is no revision either"
-            ) from None
+            raise UnknownRevisionError(f"`{shown(path)}` lies in no Git repository") from None
         if "work tree" not in str(error):
             raise
         raise RevisionError(
@@ -150,10 +151,10 @@ def _open(revision: str, path: str) -> _Tree:
         asked = f"{revision}^{{commit}}"
         commit = _git(at, "rev-parse", "--verify", "--quiet", "--end-of-options", asked).decode().strip()
     except RevisionError:
-        words = f"`{shown(revision)}` is neither a folder that `segc compile` wrote nor a Git revision"
+        words = "no Git revision"
         if _git(at, "rev-parse", "--is-shallow-repository").strip() == b"true":
             words += " that this shallow clone holds: `git fetch --unshallow` gets the rest"
-        raise RevisionError(words) from None
+        raise UnknownRevisionError(words) from None
     entries = {}
     for line in _git(at, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
         about, _, name = line.partition(b"\t")

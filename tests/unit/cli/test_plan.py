@@ -56,7 +56,16 @@ def test_nothing_changed_since_the_revision(repository):
 
 def test_a_folder_that_is_no_build_is_told(repository):
     done = segc("plan", "net", "--against", "net", cwd=repository)
-    assert (done.returncode, "`net` is a folder, but no build" in done.stderr) == (1, True), done.stderr
+    told = "Error: `net` is a folder, but no build of `segc compile -o`, and no Git revision\n"
+    assert (done.returncode, done.stderr.endswith(told)) == (1, True), done.stderr
+
+
+def test_a_manifest_of_something_else_makes_no_build(repository):
+    """Here a folder is called as the branch is."""
+    (repository / "main" / "web").mkdir(parents=True)
+    for text in ('{"name": "web", "files": ["index.html"]}', "[" * 100_000, "\xff"):
+        (repository / "main" / "web" / "manifest.json").write_text(text, "latin-1")
+        assert not planned("net", "--against", "main", cwd=repository)["changed"]
 
 
 def test_the_working_tree_against_a_revision(repository):
@@ -109,7 +118,7 @@ def test_imports_come_from_the_same_revision(repository):
 def test_what_is_no_revision(repository, revision):
     done = segc("plan", "net", f"--against={revision}", cwd=repository)
     assert done.returncode == 1
-    assert "neither a folder that `segc compile` wrote nor a Git revision" in done.stderr
+    assert "is no build of `segc compile -o`, and no Git revision" in done.stderr
     assert "\x1b" not in done.stderr
     assert not list(repository.glob("x*"))
 
@@ -191,6 +200,12 @@ def test_against_a_build(tmp_path):
     done = segc("plan", path, "--against", build, cwd=tmp_path)
     assert done.returncode == 1
     assert "is not as `segc compile` wrote it" in done.stderr
+    manifest = build / "gw1" / "manifest.json"
+    (build / "secret").write_text("beside what was compiled")
+    for files in ('{"../secret": ""}', "[1]", "{}"):
+        manifest.write_text(f'{{"segc": "0", "files": {files}}}')
+        done = segc("plan", path, "--against", build, cwd=tmp_path)
+        assert (done.returncode, "segc has a bug" in done.stderr) == (1, False), done.stderr
 
 
 def test_a_saved_plan_holds_all_that_an_apply_needs(tmp_path):
@@ -265,4 +280,6 @@ def test_a_former_that_is_neither_a_build_nor_in_git(tmp_path):
     (tmp_path / "policy.seg").write_text(CLEAN)
     done = segc("plan", ".", "--against", "biuld", cwd=tmp_path)
     assert done.returncode == 1
-    assert "`biuld` is no folder that `segc compile` wrote, and `.` lies in no Git repository" in done.stderr
+    assert (
+        "Error: `biuld` is no build of `segc compile -o`, and `.` lies in no Git repository\n" in done.stderr
+    )
