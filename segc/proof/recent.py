@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segc.proof.model import Effect, Item, Match, Problem, Rule, Ruleset
+from segc.proof.model import Effect, Match, Problem, Rule, Ruleset, Table
 from segc.space.words import quote
 
 LONGEST = 900  # milliseconds for which an answer may be taken for granted, so that a second is enough
@@ -18,32 +18,37 @@ ADDRESSES = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 
 
 def unsound(rules: Ruleset) -> Iterator[Problem]:
-    """Sets whose members are anything else, or stay for longer."""
-    of: dict[str, str] = {}
-    for chain in rules.chains.values():
-        for rule in chain.rules:
-            for item in rule.items:
-                if (named := _named(item)) is not None:
-                    ip, protocol, name = named
-                    yield from _set(rules, ip, name, rule)
-                    if of.setdefault(name, protocol) != protocol:
-                        words = f"{quote('@' + name)} is for connections of {of[name]}, and not of {protocol}"
-                        yield Problem(words, rule.line)
+    """Sets whose members are anything else, or stay for longer; each is told once."""
+    used: dict[str, tuple[str, str]] = {}
+    for rule, ip, protocol, name in _uses(rules):
+        if name not in used:
+            used[name] = ip, protocol
+            yield from _set(rules.tables.get(name), ip, name, rule)
+        elif used[name] != (ip, protocol):
+            words = f"{quote('@' + name)} is for {' '.join(used[name])}, and not for {ip} {protocol}"
+            yield Problem(words, rule.line)
 
 
-def _named(item: Item) -> tuple[str, ...] | None:
-    """The protocols of addresses and ports, and the set, where a rule adds to one or looks into it."""
-    if isinstance(item, Effect) and item.kind == REMEMBER:
-        return tuple(item.value.split(" "))
-    if isinstance(item, Match) and item.field.name.startswith(FIELD):
-        return (*item.field.name.split(" ")[1:], str(item.values))
-    return None
+def _uses(rules: Ruleset) -> Iterator[tuple[Rule, str, str, str]]:
+    """Each rule that adds to a set or looks into it, the protocols of addresses and ports, and the set."""
+    for rule in (rule for chain in rules.chains.values() for rule in chain.rules):
+        for item in rule.items:
+            if isinstance(item, Effect) and item.kind == REMEMBER:
+                ip, protocol, name = item.value.split(" ")
+                yield rule, ip, protocol, name
+            elif isinstance(item, Match) and item.field.name.startswith(FIELD):
+                _, ip, protocol = item.field.name.split(" ")
+                yield rule, ip, protocol, str(item.values)
 
 
-def _set(rules: Ruleset, ip: str, name: str, rule: Rule) -> Iterator[Problem]:
-    table, address = rules.tables.get(name), ADDRESSES[ip]
+def _set(table: Table | None, ip: str, name: str, rule: Rule) -> Iterator[Problem]:
+    address = ADDRESSES[ip]
     key = ("iface_index", address, address, "inet_service", "inet_service")
     if table is None or table.key != key or table.value or table.flags != {"dynamic", "timeout"}:
-        yield Problem(f"{quote('@' + name)} does not hold ways of connections", rule.line)
+        words = f"no set of devices, {ip} addresses and ports that packets fill and a timeout empties"
+        yield Problem(f"{quote('@' + name)} is {words}", rule.line)
     elif not 0 < table.timeout <= LONGEST:
-        yield Problem(f"{quote('@' + name)} holds ways of connections for longer than a moment", table.line)
+        words = (
+            f"{quote('@' + name)} lets connections pass unasked for {table.timeout} ms, not {LONGEST} at most"
+        )
+        yield Problem(words, table.line)
