@@ -22,6 +22,7 @@ from segc.workspace import Workspace, is_folder, limit_of, shown
 
 FILES = ("100644", "100755")
 LINK = "120000"
+SUBMODULE = "160000"
 LINKS = 8  # followed one after the other
 
 
@@ -77,6 +78,7 @@ class _Tree:
             return [posixpath.normpath(path)]
         prefix = "" if inside == "." else f"{inside}/"
         rests = [name[len(prefix) :] for name in self.entries if name.startswith(prefix)]
+        self._check_submodules(path, prefix, rests)
         copies = manifest.copies(filter(posixpath.dirname, rests), lambda rest: self._text(prefix + rest))
         found = [
             rest
@@ -86,6 +88,15 @@ class _Tree:
         if not found:
             raise RevisionError(f"`{shown(path)}` held no policy in `{self.revision}`")
         return [posixpath.normpath(posixpath.join(path, rest)) for rest in sorted(found)]
+
+    def _check_submodules(self, path: str, prefix: str, rests: Sequence[str]) -> None:
+        """Their files are no objects of this repository, and a policy without them would be another."""
+        for rest in rests:
+            if self.entries[prefix + rest][0] == SUBMODULE and any(Path(path, rest).rglob("*.seg")):
+                raise RevisionError(
+                    f"`{shown(posixpath.join(path, rest))}` is a submodule, and what it held in "
+                    f"`{self.revision}` is not read: compare with a build of that, as in `--against build`"
+                )
 
     def _text(self, inside: str) -> str:
         """Of a file that may be anybody's; `""` where it is a link or a submodule."""

@@ -173,6 +173,23 @@ def test_a_link_in_a_revision_is_followed_within_it(repository):
     assert "was no file" in done.stderr
 
 
+def test_a_policy_in_a_submodule_is_not_taken_for_none(repository, tmp_path):
+    """Else a deny in it that is gone by now would be no difference."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "deny.seg").write_text("deny hr -> internet : tcp/80\n")
+    for folder, *command in (
+        (other, "init", "-q", "-b", "main"), (other, "add", "-A"), (other, "commit", "-q", "-m", "first"),
+        (repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other, "net/other"),
+        (repository, "commit", "-q", "-m", "with another"),
+    ):  # fmt: skip
+        git(folder, *map(str, command))
+    done = segc("plan", "net", "--against", "HEAD", cwd=repository)
+    assert (done.returncode, "`net/other` is a submodule" in done.stderr) == (1, True), done.stderr
+    (repository / "net" / "other" / "deny.seg").unlink()
+    assert not planned("net", "--against", "HEAD", cwd=repository)["access"]
+
+
 def test_a_revision_that_does_not_compile(repository):
     (repository / "net" / "policy.seg").write_text(BROKEN)
     git(repository, "commit", "-q", "-a", "-m", "broken")
