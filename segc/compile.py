@@ -23,7 +23,6 @@ from segc.syntax.store import AnyFile
 if TYPE_CHECKING:  # the backends load Jinja2, which checking does not need
     from segc.backends import Artifact
 
-POLICY = "policy/"  # the folder of a node's artifacts that holds the policy's own texts
 
 Parsed = Sequence[tuple[SourceFile, AnyFile]]
 Progress = Callable[[str], None]
@@ -152,7 +151,7 @@ def _policies(artifacts: Sequence[Artifact], sources: Sequence[SourceFile]) -> l
     names = relative(sources)
     gateways = sorted(each.node for each in artifacts if each.name == "ruleset.nft")
     return [
-        Artifact(node, f"{POLICY}{names[source.path]}", source.text)
+        Artifact(node, f"{manifest.POLICY}{names[source.path]}", source.text)
         for node in gateways
         for source in sources
     ]

@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Callable, Iterable
 
 FILE = "manifest.json"
+POLICY = "policy/"  # the folder of a node's files that holds the policy's own texts
 
 
 def listed(text: str) -> frozenset[str]:
@@ -19,9 +20,15 @@ def listed(text: str) -> frozenset[str]:
 
 
 def copies(paths: Iterable[str], read: Callable[[str], str]) -> frozenset[str]:
-    """What was compiled: all that the manifests among `paths` list. What somebody put beside it was not.
+    """The policy's texts that were compiled: what the manifests among `paths` list of a node's own folder for
+    them. What somebody put beside them was not.
 
     `read` gives the text of a file, `""` where it has none.
     """
     manifests = (path for path in paths if posixpath.basename(path) == FILE)
-    return frozenset(f"{posixpath.dirname(path)}/{name}" for path in manifests for name in listed(read(path)))
+    return frozenset(
+        f"{posixpath.dirname(path)}/{name}"
+        for path in manifests
+        for name in listed(read(path))
+        if name.startswith(POLICY)
+    )

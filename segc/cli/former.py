@@ -17,7 +17,7 @@ from segc.apply.ruleset import read_ruleset
 from segc.apply.state import State
 from segc.backends.artifact import Artifact
 from segc.cli.folder import inside
-from segc.compile import POLICY, build
+from segc.compile import build
 from segc.diagnostics.model import Severity
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
 from segc.plan.make import Told
@@ -85,7 +85,8 @@ def _listed(path: Path) -> dict[str, str]:
 
 
 def _policy(files: Mapping[str, str]) -> dict[str, str]:
-    return {name.removeprefix(POLICY): text for name, text in files.items() if name.startswith(POLICY)}
+    own = manifest.POLICY
+    return {name.removeprefix(own): text for name, text in files.items() if name.startswith(own)}
 
 
 def former_revision(

@@ -8,7 +8,6 @@ from difflib import SequenceMatcher
 from hashlib import sha256
 
 from segc import manifest
-from segc.compile import POLICY
 from segc.plan.model import Action, Change
 
 Key = tuple[str, str, str]  # kind, the name of the chain, set or object, and an element's key
@@ -16,7 +15,7 @@ Items = Mapping[Key, str]  # each with its content
 Texts = Mapping[str, str]  # by file name
 
 ORDER = ("counter", "limit", "set", "map", "chain", "rules", "element")
-NO_ARTIFACT = (manifest.FILE, POLICY)  # what a build says of itself
+NO_ARTIFACT = (manifest.FILE, manifest.POLICY)  # what a build says of itself
 APART = ("ruleset.nft", "links.json")  # compared by meaning
 
 

@@ -68,7 +68,7 @@ def test_a_new_branch_has_nothing_to_compare_with(top: Path, program: dict[str, 
 def test_hostile_revisions_are_told(top: Path, program: dict[str, str], against: str) -> None:
     done = review(top, program, SEGC_AGAINST=against)
     assert done.returncode == 1
-    assert "nor a Git revision" in done.stderr
+    assert "and no Git revision" in done.stderr
     assert not (top / "pwned").exists()
 
 

@@ -66,7 +66,7 @@ def test_what_nobody_may_look_at_is_told(write: Write, monkeypatch: pytest.Monke
 
 def test_what_was_compiled_is_not_read_again(write: Write) -> None:
     """`segc compile . -o build` puts copies of the policy below the policy."""
-    manifest = '{"segc": "0.1.0", "files": {"policy/a.seg": "00"}}'
+    manifest = '{"segc": "0.1.0", "files": {"policy/a.seg": "00", "late.seg": "00"}}'
     for path, text in {
         "p/a.seg": "zone a {}", "p/build/gw/policy/a.seg": "zone a {}", "p/build/gw/manifest.json": manifest,
         "p/site/policy/b.seg": "zone b {}", "p/site/manifest.json": '{"name": "of something else"}',
