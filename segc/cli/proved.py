@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DIFFERENT = 3
 SHOWN = 20  # in text; JSON holds all of them
+WIDTH = 200  # of a line that is shown: whatever is no ruleset may be all in one
 
 
 def verify_file(paths: Sequence[str], file: str, name: str | None, format_: str, color: str) -> int:
@@ -84,7 +86,7 @@ def _told(problem: Problem, file: str, lines: list[str]) -> list[str]:
     place = f"{file}:{problem.line}" if problem.line else file
     told = [f"{place}: {problem.message}"]
     if problem.line:
-        told.append(f"    {lines[problem.line - 1].strip()}")
+        told.append(f"    {shorten(lines[problem.line - 1].strip(), WIDTH, placeholder=' …')}")
     if shown := instance(problem):
         told.append(f"    for instance: {shown}")
     return told

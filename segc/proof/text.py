@@ -32,7 +32,8 @@ def read_text(text: str) -> Ruleset:
     lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line and line[0] != "#"]
     if [line for _, line in lines[:3]] != HEAD or lines[-1][1] != "}":
         raise UnreadableError(
-            "it is not one table `inet segc` that replaces itself", lines[0][0] if lines else 0
+            "it is not one table `inet segc` that replaces itself, as `segc compile` writes it",
+            lines[0][0] if lines else 0,
         )
     return _Reader().read(lines[3:-1])
 

@@ -16,7 +16,7 @@ from segc.policy.model import Directory, Flow, Group, Part, Policy, Source, Subj
 from segc.source import Span
 from segc.space.words import duration_text
 
-SLACK = 1  # seconds: the daemon acts once a second; the kernel asks about open connections twice
+SLACK = 1  # seconds: the daemon sees to it within one, and the kernel asks about open connections twice
 
 
 class Cause(NamedTuple):
