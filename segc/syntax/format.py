@@ -2,7 +2,8 @@
 
 Statements and items of a block have a line each, two spaces deeper in a block; a block written on one line
 keeps it while it fits. A line longer than WIDTH breaks before its options (owner, ticket and reason share a
-line), then behind commas. Groups of lines stay apart by one blank line.
+line), then behind commas. Groups of lines stay apart by one blank line. A line with an acceptance
+is not broken, as that counts for what begins on its line.
 """
 
 from __future__ import annotations
@@ -64,10 +65,10 @@ def _lines(found: list[Lexeme], inline: set[int]) -> Iterator[_Line]:
     for lexeme in found:
         on_line = bool(kept) and kept[-1]
         closes = lexeme.type == "RBRACE"
-        if not on_line and (lexeme.item or closes):
+        depth -= closes and not on_line
+        if not on_line and (lexeme.item or closes) and not lexeme.held:
             if line.pieces:
                 yield line
-            depth -= closes
             line = _Line(depth)
         line.pieces.append(lexeme)
         if lexeme.type == "LBRACE":
@@ -143,7 +144,8 @@ def _broken(line: _Line) -> Iterator[str]:
         behind = [comment.text for comment in lexeme.comments if not comment.own_line]
         own = [comment.text for comment in lexeme.comments if comment.own_line]
         too_long = before.type == "COMMA" and len(text) + 1 + _chunk(line.pieces, index) > WIDTH
-        if lexeme.comments or too_long or (lexeme.option and not _joins(line.pieces, index, len(text))):
+        wanted = too_long or (lexeme.option and not _joins(line.pieces, index, len(text)))
+        if lexeme.comments or (wanted and not lexeme.held):
             yield "  ".join([text, *behind])
             yield from (deeper + comment for comment in own)
             text = deeper + lexeme.text

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from lark import Token
 from lark.exceptions import UnexpectedInput
 
+from segc.diagnostics.accept import MARK
 from segc.syntax import grammar
 
 _ITEMS = frozenset(
@@ -45,6 +47,10 @@ class Comment:
     own_line: bool
     blank: bool
 
+    @property
+    def acceptance(self) -> bool:
+        return self.text[1:].lstrip().startswith(MARK)
+
 
 @dataclass(frozen=True, slots=True)
 class Lexeme:
@@ -58,6 +64,7 @@ class Lexeme:
     comments: tuple[Comment, ...]
     blank: bool  # an empty line before the token itself
     newline: bool  # some line break before the token
+    held: bool = False  # stays on the line of the token before: an acceptance speaks of that line
 
 
 class _Starts:
@@ -106,6 +113,18 @@ def lexemes(text: str) -> list[Lexeme]:
         found.append(_lexeme(token.type, token.value, at, text[end:at], at in starts.item_starts, option))
         end = token.end_pos
     found.append(_lexeme("$END", "", len(text), text[end:], True, False))
+    return _held(found)
+
+
+def _held(found: list[Lexeme]) -> list[Lexeme]:
+    """The tokens; those that follow others on a line with an acceptance behind or above it are marked."""
+    last = len(found) - 1
+    starts = [index for index, lexeme in enumerate(found) if lexeme.newline or index in (0, last)]
+    for start, end in pairwise(starts):
+        above = any(comment.acceptance for comment in found[start].comments if comment.own_line)
+        behind = any(comment.acceptance for comment in found[end].comments if not comment.own_line)
+        if above or behind:
+            found[start + 1 : end] = [replace(lexeme, held=True) for lexeme in found[start + 1 : end]]
     return found
 
 

@@ -169,3 +169,20 @@ def test_no_layout_for_what_does_not_parse() -> None:
         formatted("zone a {")
     with pytest.raises(ValueError, match="syntax errors"):
         formatted("zone ' {}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"allow {'a' * 50}, {'b' * 50} -> c : tcp/80 until 2020-01-01  # segc: accept SEG318 -- kept\n",
+        f'zone a {{ vlan 1; about "{"x" * 90}" }}  # segc: accept SEG214 -- to come\n',
+        f"# segc: accept SEG307 -- kept\n# for now\nallow {'a' * 50}, {'b' * 50} -> c : tcp/80\n",
+        "zone a { vlan 1  # segc: accept SEG214 -- to come\n  tag b\n}\n",
+        "zone a {\n  vlan 1\n  subnet 10.0.0.1 }  # segc: accept SEG222 -- one machine\nset b = a\n",
+        f"# segc: accept SEG307 -- kept\nallow {'a' * 50}, {'b' * 50} -> c : tcp/80\n",
+        "set b = a; set c = a  # segc: accept SEG407 -- to come\n",
+    ],
+)
+def test_what_shares_a_line_with_an_acceptance_stays_there(text: str) -> None:
+    """It counts for findings that begin on its line, and for no others."""
+    assert formatted(text) == text
