@@ -192,8 +192,11 @@ class _Reader:
         return file
 
     def follow(self, path: str, real: str, statement: Import) -> None:
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), statement.path.text))
-        self.imports.setdefault(real, []).append((os.path.realpath(target), statement.path.span))
+        written = posixpath.join(posixpath.dirname(path), statement.path.text)
+        target, file = posixpath.normpath(written), os.path.realpath(written)
+        if os.path.realpath(target) != file:
+            target = written  # `..` behind a link leads up from where the link points to
+        self.imports.setdefault(real, []).append((file, statement.path.span))
         self.pending.append((target, statement.path.span))
 
     def bytes_of(self, path: str, importer: Span | None) -> bytes | None:

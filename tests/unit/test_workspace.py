@@ -116,6 +116,17 @@ def test_links_are_followed_and_their_loops_survived(write: Write, tmp_path: Pat
     assert message.startswith("`p/self.seg` cannot be read: too many levels of symbolic links")
 
 
+def test_an_import_goes_up_from_where_a_linked_folder_lies(write: Write, tmp_path: Path) -> None:
+    write("site/net/a.seg", 'import "../lib/b.seg"')
+    write("site/lib/b.seg", "zone b {}")
+    write("lib/b.seg", "zone other {}")
+    (tmp_path / "link").symlink_to("site/net")
+    found = load(["link"])
+    assert found.diagnostics == ()
+    assert paths(found) == ["link/../lib/b.seg", "link/a.seg"]
+    assert "zone b {}" in {source.text for source in found.sources}
+
+
 def test_a_cycle_of_imports_is_shown(write: Write) -> None:
     write("a.seg", 'import "b.seg"')
     write("b.seg", 'zone b {}\nimport "c.seg"')
