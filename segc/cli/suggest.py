@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 import click
 
+from segc import compile
 from segc.analysis.reach.exposure import Exposure
 from segc.analysis.segmentation import suggestions
 from segc.analysis.segmentation.alike import merge
-from segc.analysis.segmentation.edits import Files, apply, deletions, merged
+from segc.analysis.segmentation.edits import Files, apply, deletions, merged, reread
 from segc.analysis.segmentation.outline import Outline
 from segc.analysis.segmentation.proof import prove
 from segc.analysis.segmentation.wording import certificate, some
@@ -21,7 +23,9 @@ from segc.cli.findings import show
 from segc.cli.progress import progress
 from segc.cli.reading import Reading, read
 from segc.cli.terminal import colored, say
+from segc.diagnostics.accept import apply_acceptances
 from segc.diagnostics.measure import printable
+from segc.diagnostics.model import Report, Severity
 from segc.diagnostics.suggest import did_you_mean
 from segc.policy.model import Policy
 from segc.space.words import system_reason
@@ -140,11 +144,31 @@ def _offer(policy: Policy, files: Files, texts: Mapping[str, str], write: bool, 
     proof = prove(policy, files, texts)
     for line in proof.lines():
         say(f"# {line}\n")
+    broken = "" if proof.errors or proof.same else _broken(files, texts)
+    if broken:
+        say(f"# the edited policy would not compile: {broken}\n")
     if not write:
         say("".join(difference(files, texts, colored(color, sys.stdout))))
-    elif not proof.errors:
+    elif not (proof.errors or broken):
         write_texts(files, texts)
-    sys.exit(1 if proof.errors else 0)
+    sys.exit(1 if proof.errors or broken else 0)
+
+
+def _broken(files: Files, texts: Mapping[str, str]) -> str:
+    """An error, such as a broken promise, that the edit brings with it: the message and the text meant."""
+    before, after = _errors(files), _errors(reread(files, texts))
+    more = Counter(message for message, _ in after) - Counter(message for message, _ in before)
+    found = [each for each in after if each[0] in more]
+    new = [each for each in found if each not in before] or found  # names in a known one may have changed
+    return f"{new[0][0]}: `{printable(new[0][1])}`" if new else ""
+
+
+def _errors(files: Files) -> list[tuple[str, str]]:
+    texts = {source.path: source.text for source, _ in files}
+    report = apply_acceptances(Report(compile.check(files).diagnostics, tuple(source for source, _ in files)))
+    errors = (each for each in report.diagnostics if each.severity is Severity.ERROR)
+    spans = ((each.message, each.primary.span) for each in errors if each.primary)
+    return [(message, " ".join(texts[at.path][at.start : at.end].split())) for message, at in spans]
 
 
 def difference(files: Files, texts: Mapping[str, str], color: bool) -> Iterator[str]:

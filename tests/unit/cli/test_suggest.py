@@ -69,6 +69,23 @@ def test_a_merger_moves_hosts_and_keeps_comments(policy: Path) -> None:
     assert segc("fmt", "--check", cwd=policy.parent).returncode == 0
 
 
+def test_a_merger_that_breaks_a_promise_is_not_written(policy: Path) -> None:
+    before = f"{POLICY}never mail -> printers : tcp/631\nnever desks -> printers : tcp/631\n"
+    policy.write_text(before)
+    done = segc("suggest", "merge", "mail", "desks", "--write", cwd=policy.parent)
+    said = (
+        "# the edited policy would not compile: this promise is broken: `never mail -> printers : tcp/631`\n"
+    )
+    assert said in done.stdout
+    assert (done.returncode, policy.read_text()) == (1, before)
+
+
+def test_a_promise_that_was_broken_before_keeps_nobody_from_a_merger(policy: Path) -> None:
+    policy.write_text(f"{POLICY}never desks -> printers : tcp/631\n")
+    done = segc("suggest", "merge", "mail", "desks", "--write", cwd=policy.parent)
+    assert (done.returncode, "would not compile" in done.stdout) == (0, False)
+
+
 COPIERS = POLICY.replace(
     "zone mail {",
     "zone copiers { vlan 45; subnet 10.0.45.0/24; host a = 10.0.45.10; intra deny }\nzone mail {",
