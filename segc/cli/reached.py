@@ -105,9 +105,8 @@ def chains_document(
     lines = [line for _, part, chain in grouped for line in _chain_lines(part, chain, names)]
     places = len({place for place, _, _ in grouped})
     word = "start in" if question.from_all else "lead to"
-    return _told(
-        asked, lines, f"chains {word} {counted(places, 'place')}" if lines else "no chain leads there"
-    )
+    none = "no chain starts there" if question.to_all else "no chain leads there"
+    return _told(asked, lines, f"chains {word} {counted(places, 'place')}" if lines else none)
 
 
 Group = tuple[Place, str, list[Hop]]

@@ -101,6 +101,13 @@ def test_chains_are_shown_statement_by_statement(tmp_path):
     assert "no chain" in segc("reach", path, "from", "a", "to", "c", "--any", "--service", "tcp/22").stdout
 
 
+def test_no_chain_is_told_for_the_end_that_was_asked_about(tmp_path):
+    zones = "".join(f"zone {name} {{ subnet 10.0.{i}.0/24 intra deny }} " for i, name in enumerate("ab"))
+    path = policy(tmp_path, f"{zones} allow a -> b : tcp/1")
+    assert "no chain starts there" in segc("reach", path, "from", "b", "--any").stdout
+    assert "no chain leads there" in segc("reach", path, "to", "a", "--any").stdout
+
+
 FAMILIES = """\
 zone a { subnet 10.1.0.0/24 }
 zone b { subnet 10.2.0.0/24, 2001:db8:2::/64 }
