@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator
 from itertools import product
 
 from segc.analysis.segmentation.outline import BOUNDARY, WHOLE, Outline, ports
-from segc.analysis.segmentation.wording import listing
+from segc.analysis.segmentation.wording import listing, some
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Conditions, End, Flow
 from segc.space.services import EMPTY, ServiceSet
@@ -71,7 +71,9 @@ def _share(outline: Outline, source: int, destination: int, services: ServiceSet
 def _told(outline: Outline, one: int, other: int, share: int, more: int) -> Diagnostic:
     first, second = outline.zones[one], outline.zones[other]
     names = listing([f"`{first.name}`", f"`{second.name}`"])
-    alike = f", and {more} more zones are open to them alike" if more else ""
+    alike = (
+        f", and {some(more, 'more zone')} {'is' if more == 1 else 'are'} open to them alike" if more else ""
+    )
     return finding(
         "SEG406",
         f"the boundary between {names} decorates: {share * 100 // WHOLE}% of all ports are open both ways",

@@ -190,6 +190,13 @@ def test_a_zone_with_more_than_its_hosts_or_that_the_outside_enters_is_not(more:
     assert not found(f"{SMALL}\n{more}", "SEG403")
 
 
+def test_an_open_boundary_counts_zones_that_are_open_alike() -> None:
+    zones = "zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } zone c { subnet 10.0.3.0/24 }"
+    (finding,) = found(f"{zones} allow any -> any : any allow a, b -> c : tcp/1", "SEG406")
+    assert finding.primary is not None
+    assert finding.primary.text.endswith(", and 1 more zone is open to them alike")
+
+
 def test_an_open_boundary_counts_denies() -> None:
     text = "zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } allow a -> b : any allow b -> a : any"
     (finding,) = found(text, "SEG406")
