@@ -134,6 +134,13 @@ def _strange_character(problem: Problem) -> Advice | None:
     return None
 
 
+def _other_comment(problem: Problem) -> Advice | None:
+    rest = problem.source.text[problem.at : problem.at + 3]
+    if rest.startswith(("//", "/*")) or (problem.starts_line and rest == "-- "):
+        return Advice("a comment starts with `#` and ends with its line")
+    return None
+
+
 def _arrow(problem: Problem) -> Advice | None:
     if "ARROW" not in problem.accepted or problem.found not in {
         "=>",
@@ -268,6 +275,7 @@ HINTS: tuple[Hint, ...] = (
     _bad_string,
     _other_quotes,
     _strange_character,
+    _other_comment,
     _arrow,
     _port_alone,
     _stray_brace,

@@ -72,3 +72,9 @@ def test_a_long_word_is_cut_in_the_message_and_underlined_whole() -> None:
     assert found.message == f"expected a statement, found `{'x' * 40}…`"
     assert found.primary is not None
     assert (found.primary.span.start, found.primary.span.end) == (0, 5000)
+
+
+@pytest.mark.parametrize("comment", ["// old", "/* old */", "-- old", "zone b {} // old"])
+def test_a_comment_of_another_language_is_told_apart(comment: str) -> None:
+    (found,) = errors(f"zone a {{}}\n{comment}\n")
+    assert found.help == "a comment starts with `#` and ends with its line"
