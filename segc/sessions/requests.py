@@ -31,6 +31,7 @@ from segc.identity.claim import (
 )
 from segc.identity.kinds import KINDS
 from segc.sessions.judge import RefusedError
+from segc.sessions.members import check_members
 from segc.sessions.metrics import Figure, gauge
 from segc.sessions.refusal import WORDS, whose
 from segc.sessions.session import Session
@@ -61,15 +62,16 @@ def answer(line: bytes, upkeep: Upkeep, peer: Peer) -> Document:
         return refused("the request is not a JSON object")
     do = document.get("do")
     work = REQUESTS.get(do) if isinstance(do, str) else None
-    if work is None:
+    if not isinstance(do, str) or work is None:
         return refused(f"nobody can do `{do}`: ask for {', '.join(REQUESTS)}")
     renewed = _standing(document, upkeep) if do == "renew" else None
     try:
+        check_members(do, document)
         return {"ok": True, **work(document, upkeep, peer)}
     except (ClaimError, RefusedError, RefusedByKernelError) as error:
         if do in CHANGING:
             who = whose(document, renewed, upkeep.agent.clock().wall)
-            upkeep.agent.teller.refused(str(do), str(error)[:WORDS], peer.name, who)
+            upkeep.agent.teller.refused(do, str(error)[:WORDS], peer.name, who)
         return refused(str(error))
 
 

@@ -413,6 +413,9 @@ REFUSALS: list[tuple[str, Peer, dict[str, Any], dict[str, Any]]] = [
     ("revoke", SERVER, {"users": ["cy@x.example"], "groups": 7}, {"user.name": ["cy@x.example"]}),
     ("revoke", SERVER, {"users": {}}, {}),
     ("unbind", SERVER, {"device": "laptop", "at": -1}, {"device.id": "laptop"}),
+    ("facts", SERVER, {"device": "laptop", "facts": {}, "tll": 5}, {"device.id": "laptop"}),
+    ("renew", SERVER, {"source": "vpn", "id": "1", "tll": 5}, VPN_1),
+    ("renew", SERVER, {"source": "vpn", "id": "1", "active": "no"}, VPN_1),
 ]  # fmt: skip
 
 
@@ -440,6 +443,23 @@ def test_who_is_named_twice_is_revoked_and_admitted_once(here: Here) -> None:
     assert here.ask("revoke", users=twice) == {"ok": True, "changed": 1}
     assert here.ask("admit", users=twice) == {"ok": True, "changed": 0}
     assert here.claim("a.5", "ana@x.example", id="1")["ok"]
+
+
+def test_what_could_open_more_than_was_meant_is_no_slip_to_pass_over(here: Here) -> None:
+    """A misspelt `ttl` would be an hour, and groups that `admit` does not know would be all of them."""
+    ana = {"users": ["ana@x.example"]}
+    assert here.ask("revoke", **ana, groups=["staff"], why="left") == {"ok": True, "changed": 0}
+    for do, said, error in (
+        ("admit", {**ana, "groups": ["staff"]}, "`groups` says nothing in `admit`"),
+        (
+            "facts",
+            {"device": "laptop", "facts": {}, "tll": 2},
+            "`tll` says nothing in `facts`: did you mean `ttl`?",
+        ),
+        ("renew", {"source": "vpn", "id": "1", "active": "no"}, "`active` must be true or false"),
+    ):
+        assert here.ask(do, **said) == {"ok": False, "error": error}
+    assert here.ask("unbind", user="ana@x.example", why="left")["ok"]
 
 
 # -- disks, clocks, reboots ----------------------------------------------------------------------------
