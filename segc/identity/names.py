@@ -9,7 +9,7 @@ LENGTH = 256  # characters of a name
 
 def readable(name: str) -> bool:
     """Whether a name shows all that it is made of: what turns or hides text could pass for another name."""
-    return 0 < len(name) <= LENGTH and name.isprintable()
+    return len(name) <= LENGTH and name.isprintable() and bool(name.strip())
 
 
 def person(name: str) -> str:

@@ -165,6 +165,7 @@ def test_who_is_barred_is_of_no_group_or_not_of_these() -> None:
     ("more", "error"),
     [
         ({"user": ""}, "`user` must be a name"),
+        ({"user": "  "}, "`user` must be a name"),
         ({"user": "a\nb"}, "printable"),
         ({"user": "x" * 300}, "printable"),
         ({"user": ["ana"]}, "`user` must be a name"),
