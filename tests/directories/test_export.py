@@ -113,6 +113,25 @@ def test_json_that_is_cut_off(corp: Site) -> None:
     corp.refused("cannot be read: no such file or directory")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([*LISTED, "cem@acme.example"], "record 3 is not an object, as the others are"),
+        ([*LISTED, 7], "record 3 is not an object, as the others are"),
+        ([7, True], "record 1 is not an object"),
+        ([*LISTED, {"email": ["cem@acme.example"], "groups": []}], "record 3: `email` is no text"),
+        ([*LISTED, {"email": "cem@acme.example", "groups": {"name": "sg-finance"}}], "record 3: `groups` "),
+        ([*LISTED, {"email": "cem@acme.example", "groups": [{"id": "sg-finance"}]}], "record 3: `groups` "),
+        ({"users": BOTH, "groups": {"sg-finance": [["cem@acme.example"]]}}, "the members of `sg-finance` "),
+    ],
+)  # fmt: skip
+def test_json_that_says_who_in_another_way(corp: Site, content: Any, words: str) -> None:
+    """Who is passed over loses access, and nobody is called `['cem@acme.example']`."""
+    corp.settings(SETTINGS.replace(".csv", ".json"))
+    write(corp, json.dumps(content), "people.json")
+    corp.refused(f"`people.json`, {words}")
+
+
 # -- the command itself ----------------------------------------------------------------------------------
 
 

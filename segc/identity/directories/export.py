@@ -50,9 +50,12 @@ def read(asked: Asked) -> Listing:
     known = {_text(row[each]): _text(row[user]) for row in people for each in IDS if _text(row.get(each))}
     known |= {_text(row[user]): _text(row[user]) for row in people}
     held: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    group = _column(settings.options.get("group"), GROUPS, rows, "", needed=False)
-    for row in rows if group else ():
-        for name in _names(row.get(group)):
+    group = _column(settings.options.get("group"), GROUPS, rows, settings.options["file"], needed=False)
+    for number, row in enumerate(rows, 1):
+        where = f"`{settings.options['file']}`, record {number}"
+        if isinstance(row.get(user), list | dict):
+            raise DirectoryError(f"{where}: `{user}` is no text")
+        for name in _names(row.get(group), f"{where}: `{group}`") if group else ():
             held[name][_text(row.get(user))] = None
     for name, members in (*nested.items(), *_members(settings)):
         held[name] |= dict.fromkeys(members)
@@ -72,7 +75,8 @@ def _members(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     group = _column(settings.options.get("group"), GROUPS, rows, path.name)
     user = _column(None, IDS, rows, path.name)
     for row in rows:
-        yield from ((name, [_text(row.get(user))]) for name in _names(row.get(group)))
+        names = _names(row.get(group), f"`{path.name}`: `{group}`")
+        yield from ((name, [_text(row.get(user))]) for name in names)
 
 
 def _table(path: Path) -> tuple[list[Row], Mapping[str, list[str]]]:
@@ -102,9 +106,20 @@ def _json(text: str, name: str) -> tuple[list[Row], Mapping[str, list[str]]]:
         found = next((found[each] for each in ("users", "results", "value") if each in found), None)
     if not isinstance(found, list) or not isinstance(groups, dict):
         raise DirectoryError(f"`{name}` holds no list of users")
-    rows = [each if isinstance(each, dict) else {"user": each} for each in found]
-    nested = {str(each): _names(members) for each, members in groups.items()}
-    return [{key.lower(): value for key, value in row.items()} for row in rows], nested
+    where = f"`{name}`, the members of"
+    nested = {each: _names(members, f"{where} `{each}`") for each, members in groups.items()}
+    return _rows(found, name), nested
+
+
+def _rows(found: list[Any], name: str) -> list[Row]:
+    """Objects, or names alone; not both, as names have a column of their own."""
+    kind, words = (str, "a name") if isinstance(next(iter(found), {}), str) else (dict, "an object")
+    other = next((n for n, each in enumerate(found, 1) if not isinstance(each, kind)), None)
+    if other is not None:
+        raise DirectoryError(f"`{name}`, record {other} is not {words}, as the others are")
+    if kind is str:
+        return [{"user": each} for each in found]
+    return [{key.lower(): value for key, value in row.items()} for row in found]
 
 
 def _content(path: Path) -> str:
@@ -145,11 +160,13 @@ def _may_work(row: Row) -> bool:
     return all(words.get(each, "") in ("", *STATES) for each in ("state", "status"))
 
 
-def _names(value: Any) -> list[str]:
-    """Of `a;b`, `["a", "b"]` or `[{"name": "a"}]`."""
+def _names(value: Any, where: str) -> list[str]:
+    """Of `a;b`, `["a", "b"]` or `[{"name": "a"}]`. DirectoryError else: who is passed over loses access."""
     found = value if isinstance(value, list) else _text(value).split(";")
-    texts = [_text(each.get("name") if isinstance(each, dict) else each) for each in found]
-    return [each for each in texts if each]
+    names = [each.get("name", each) if isinstance(each, dict) else each for each in found]
+    if isinstance(value, dict) or any(isinstance(each, list | dict) for each in names):
+        raise DirectoryError(f"{where} are no list of names")
+    return [each for each in map(_text, names) if each]
 
 
 def _text(value: Any) -> str:
