@@ -46,7 +46,9 @@ class Teller:
 def why(session: Session) -> str:
     """What it is worth and how long, in words."""
     held = "; ".join(membership.words for membership, _ in session.verdict.held)
-    return f"{held or 'no flow asks for this person'}; ends because {session.verdict.bound}"
+    return (
+        f"{held or 'no flow asks for this person with what is proved'}; ends because {session.verdict.bound}"
+    )
 
 
 def document(session: Session, now: Moment) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from segc.sessions.judge import RefusedError, Situation, assurance, judge
 from segc.sessions.posture import Known
 from segc.sessions.records import Kept
 from segc.sessions.session import Session, Verdict
+from segc.sessions.telling import why
 from segc.source import SourceFile
 from segc.syntax.parse import parse
 from tests.netns.policy import compile_text
@@ -122,6 +123,14 @@ def test_a_second_factor_counts_where_the_source_may_vouch_for_it() -> None:
     assert words(judged(claim(**there), OPEN)) == ["group chiefs with mfa", "group staff"]
     assert str(assurance(claim(**there), BOOK)) == "password"
     assert str(assurance(claim(**there), OPEN)) == "password+mfa"
+
+
+def test_who_proved_too_little_is_not_called_a_stranger() -> None:
+    """Chiefs need a second factor, so what is said of one without it is true of strangers and of her."""
+    chiefs = book_of(POLICY.replace("allow group staff -> erp : tcp/443", ""))
+    session = Session(claim(user="cy@x.example"), NOW.boot, NOW.boot, NOW.boot, NOW.wall)
+    found = why(session.judged(judge(session, Situation(chiefs), NOW)))
+    assert found.startswith("no flow asks for this person with what is proved; ends because ")
 
 
 GOOD = {"disk_encrypted": True, "os_version": "14.10"}
