@@ -255,6 +255,8 @@ def main(argv: Sequence[str], env: Mapping[str, str], at: float) -> bool:
     options = {name.lstrip("-"): value for name, value in found}
     if len(words) < 2 or words[0] not in EVENTS:
         raise getopt.GetoptError(f"say which server calls, one of {', '.join(EVENTS)}, and the source's name")
+    if words[2:] and words[2].startswith("--"):
+        raise getopt.GetoptError(f"options such as `{words[2]}` come before `{words[0]}`")
     if not options.get("ttl", "1").isdecimal():
         raise getopt.GetoptError("`--ttl` takes a number of seconds")
     (kind, translate), source = EVENTS[words[0]], words[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getopt
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -238,3 +239,10 @@ def test_a_configuration_names_the_hook(server: str) -> None:
     options: dict[str, Any] = {"device": "X509_0_OU", "mfa": ""}
     text = wiring.lines(server, "hq vpn", Path("/run/other.sock"), options)
     assert f"{hook.__file__} --socket /run/other.sock --device X509_0_OU --mfa {server} 'hq vpn'" in text
+
+
+def test_options_after_the_name_are_refused_not_taken_for_an_event() -> None:
+    with pytest.raises(getopt.GetoptError, match="options such as `--socket` come before `openvpn`"):
+        hook.main(
+            ["openvpn", "hq", "--socket", "/none", "add", "10.8.0.6", "ana"], {"common_name": "ana"}, 1000.0
+        )
