@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from segc.diagnostics.model import Label
-from segc.identity.names import person
 from segc.policy.model import Admission, Group, Subject, Zone
 from segc.policy.scope import Findings
 from segc.syntax import tree
@@ -37,7 +36,7 @@ def _admissions(
         yield Admission(zone.name, None, given.span)
     for word in given.names:
         if given.kind == "user":
-            yield Admission(zone.name, Subject("user", person(word.text)), word.span)
+            yield Admission(zone.name, Subject("user", findings.person(word)), word.span)
         elif word.text in groups:
             yield Admission(zone.name, Subject("group", word.text), word.span)
         else:

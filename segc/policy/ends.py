@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from segc.identity.names import person
 from segc.policy.model import End, Group, Part, Subject, Zone
 from segc.policy.nesting import Nesting, nesting, path_text, report_deep
 from segc.policy.scope import Findings
@@ -120,7 +119,7 @@ class EndTable:
                     )
                 to.parts.append(Part(self._within(zones), Subject("group", name.text)))
             case tree.UserTerm(name, zones):
-                to.parts.append(Part(self._within(zones), Subject("user", person(name.text))))
+                to.parts.append(Part(self._within(zones), Subject("user", self.findings.person(name))))
             case tree.GatewayTerm(name):
                 if name.text not in self.gateways:
                     self.findings.unknown("gateway", name, self.gateways)

@@ -38,6 +38,9 @@ def resolve_groups(
     if found.cycles or found.deep:
         nested = dict.fromkeys(definitions, ())  # who is in what would take time and memory in their product
     drawn = _directory_members(definitions, snapshots, findings)
+    for node in definitions.values():
+        for word in node.users:
+            findings.person(word)
     return {name: _group(name, definitions, nested, drawn) for name in definitions}
 
 

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.diagnostics.suggest import Guesses
+from segc.identity.names import person
 from segc.identity.snapshot import Snapshot
 from segc.source import Span
 from segc.syntax import tree
@@ -52,6 +53,13 @@ class Findings:
         message = message or f"there is no {what} `{word.text}`"
         near = self._guesses.near(message, word.text, known)
         self.add("SEG101", message, word.span, "not found", help=near or help)
+
+    def person(self, word: tree.Word) -> str:
+        """The user that a word names; `SEG104` where it names nobody."""
+        if not word.text.strip():
+            help = "write it as sources and directories do"
+            self.add("SEG104", "the name of this user is blank", word.span, "nobody is called so", help=help)
+        return person(word.text)
 
     def repeated(self, what: str, word: tree.Word, first: Span) -> None:
         self.add(
