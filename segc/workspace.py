@@ -115,7 +115,8 @@ class _Reader:
             self.pending.append((path, None))
             return
         below = sorted(self.walk(path))
-        copies = manifest.copies(map(os.path.realpath, below), _text)
+        manifests = [os.path.realpath(each) for each in below if not each.endswith(".seg")]
+        copies = manifest.copies(manifests, _text)
         found = [each for each in below if each.endswith(".seg") and os.path.realpath(each) not in copies]
         if not found:
             but = ", but for what `segc compile` wrote" if copies else ""
@@ -149,13 +150,14 @@ class _Reader:
                 continue
             for name in (name for name in names if not name.startswith(".")):
                 path = posixpath.join(folder, name)
-                if self.is_folder(path):
+                if self.may_enter(path):
                     folders.append(path)
                 elif name.endswith(".seg") or (name == manifest.FILE and folder != top):
                     yield path
 
-    def is_folder(self, path: str) -> bool:
-        """Where nobody may look there could be one, which is told; of a file its reading tells."""
+    def may_enter(self, path: str) -> bool:
+        """Whether it is a folder. Where nobody may look there could be one, which is told; of a file its
+        reading tells."""
         try:
             return Path(path).is_dir()
         except OSError as error:

@@ -95,7 +95,7 @@ def _strangers(target: Path) -> Iterator[Path]:
         if node.is_symlink() or not node.is_dir():
             yield node
             continue
-        files = _listed(node / manifest.FILE)
+        files = listed(node / manifest.FILE)
         for each in sorted(node.rglob("*")):
             if each.is_symlink() or (not each.is_dir() and each.relative_to(node).as_posix() not in files):
                 yield each
@@ -103,7 +103,8 @@ def _strangers(target: Path) -> Iterator[Path]:
             yield node
 
 
-def _listed(path: Path) -> frozenset[str]:
+def listed(path: Path) -> frozenset[str]:
+    """The files of a node, by its manifest; none where that cannot be read or is not ours."""
     try:
         return manifest.listed(path.read_text("utf-8"))
     except (OSError, ValueError):

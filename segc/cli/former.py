@@ -16,7 +16,7 @@ from segc import manifest, workspace
 from segc.apply.ruleset import read_ruleset
 from segc.apply.state import State
 from segc.backends.artifact import Artifact
-from segc.cli.folder import inside
+from segc.cli.folder import inside, listed
 from segc.compile import build
 from segc.diagnostics.model import Severity
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
@@ -70,10 +70,7 @@ def former_build(folder: str, wanted: Files) -> Former:
 
 
 def _names(path: Path) -> frozenset[str]:
-    try:
-        return manifest.listed(path.read_text("utf-8")) - {manifest.FILE}
-    except (OSError, ValueError):
-        return frozenset()
+    return listed(path) - {manifest.FILE}
 
 
 def _listed(path: Path) -> dict[str, str]:

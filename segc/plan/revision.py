@@ -50,8 +50,9 @@ def read_revision(revision: str, paths: Sequence[str]) -> tuple[str, Workspace]:
             if place not in places.values():  # a link leads to what may have been read
                 texts[path] = tree.text(path, place)
             places[path] = place
-        wanted = [target for target in _imports(workspace.of_texts(texts)) if target not in places]
-    return tree.commit, workspace.of_texts(texts)
+        found = workspace.of_texts(texts)
+        wanted = [target for target in _imports(found) if target not in places]
+    return tree.commit, found
 
 
 def _imports(found: Workspace) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from segc.proof.model import Effect, Element, Item, Lookup, Match, Problem, Rule, Ruleset, Table, Verdict
-from segc.proof.recent import FIELD
+from segc.proof.recent import asked
 from segc.proof.rules import TYPES
 from segc.space.words import quote
 
@@ -35,7 +35,7 @@ def _item(rules: Ruleset, item: Item, rule: Rule) -> Iterator[Problem]:
     elif isinstance(item, Lookup):
         types = tuple(TYPES.get(field.name, "") for field in item.fields)
         yield from _named(rules, item.map, types, "counter" if item.counts else "verdict", rule.line)
-    elif isinstance(item, Match) and isinstance(item.values, str) and not item.field.name.startswith(FIELD):
+    elif isinstance(item, Match) and isinstance(item.values, str) and not asked(item):
         yield from _named(rules, item.values, (TYPES.get(item.field.name, ""),), "", rule.line)
 
 

@@ -8,6 +8,7 @@ That adds no more than a moment to what was proved, if a member is one way of on
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from segc.proof.model import Effect, Match, Problem, Rule, Ruleset, Table
 from segc.space.words import quote
@@ -17,35 +18,49 @@ FIELD, REMEMBER = "recent", "remember"
 ADDRESSES = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 
 
+class Way(NamedTuple):
+    """One way of a connection, by what tells its addresses and ports, and the set that it is kept in."""
+
+    ip: str  # ip, ip6
+    protocol: str  # tcp, udp
+    name: str
+
+
+def asked(match: Match) -> Way | None:
+    """What a rule looks for among what was asked."""
+    if not match.field.name.startswith(FIELD):
+        return None
+    _, ip, protocol = match.field.name.split(" ")
+    return Way(ip, protocol, str(match.values))
+
+
 def unsound(rules: Ruleset) -> Iterator[Problem]:
     """Sets whose members are anything else, or stay for longer; each is told once."""
-    used: dict[str, tuple[str, str]] = {}
-    for rule, ip, protocol, name in _uses(rules):
-        if name not in used:
-            used[name] = ip, protocol
-            yield from _set(rules.tables.get(name), ip, name, rule)
-        elif used[name] != (ip, protocol):
-            words = f"{quote('@' + name)} is for {' '.join(used[name])}, and not for {ip} {protocol}"
-            yield Problem(words, rule.line)
+    used: dict[str, Way] = {}
+    for rule, way in _uses(rules):
+        if way.name not in used:
+            yield from _set(rules.tables.get(way.name), way, rule)
+        first = used.setdefault(way.name, way)
+        if first != way:
+            words = f"is for {first.ip} {first.protocol}, and not for {way.ip} {way.protocol}"
+            yield Problem(f"{quote('@' + way.name)} {words}", rule.line)
 
 
-def _uses(rules: Ruleset) -> Iterator[tuple[Rule, str, str, str]]:
-    """Each rule that adds to a set or looks into it, the protocols of addresses and ports, and the set."""
+def _uses(rules: Ruleset) -> Iterator[tuple[Rule, Way]]:
+    """Each rule that adds to a set or looks into it."""
     for rule in (rule for chain in rules.chains.values() for rule in chain.rules):
         for item in rule.items:
             if isinstance(item, Effect) and item.kind == REMEMBER:
-                ip, protocol, name = item.value.split(" ")
-                yield rule, ip, protocol, name
-            elif isinstance(item, Match) and item.field.name.startswith(FIELD):
-                _, ip, protocol = item.field.name.split(" ")
-                yield rule, ip, protocol, str(item.values)
+                yield rule, Way(*item.value.split(" "))
+            elif isinstance(item, Match) and (way := asked(item)):
+                yield rule, way
 
 
-def _set(table: Table | None, ip: str, name: str, rule: Rule) -> Iterator[Problem]:
-    address = ADDRESSES[ip]
+def _set(table: Table | None, way: Way, rule: Rule) -> Iterator[Problem]:
+    address, name = ADDRESSES[way.ip], way.name
     key = ("iface_index", address, address, "inet_service", "inet_service")
     if table is None or table.key != key or table.value or table.flags != {"dynamic", "timeout"}:
-        words = f"no set of devices, {ip} addresses and ports that packets fill and a timeout empties"
+        words = f"no set of devices, {way.ip} addresses and ports that packets fill and a timeout empties"
         yield Problem(f"{quote('@' + name)} is {words}", rule.line)
     elif not 0 < table.timeout <= LONGEST:
         words = (

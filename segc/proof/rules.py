@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from segc.proof import recent
 from segc.proof.model import (
     ALL_BITS,
     STATES,
@@ -117,9 +118,9 @@ def _item(text: str, at: int, line: int) -> tuple[list[Item] | None, int]:
     if match := LOOKUP.match(text, at):
         return [Lookup(_fields(match[1], line), match[2], False)], match.end()
     if match := RECENT.match(text, at):
-        return [Match(Field(f"recent {match['ip']} {match['by']}"), match["set"])], match.end()
+        return [Match(Field(f"{recent.FIELD} {match['ip']} {match['by']}"), match["set"])], match.end()
     if match := REMEMBER.match(text, at):
-        return [Effect("remember", f"{match['ip']} {match['by']} {match['set']}")], match.end()
+        return [Effect(recent.REMEMBER, f"{match['ip']} {match['by']} {match['set']}")], match.end()
     if match := DEVICE.match(text, at):
         return [_device(*match.groups())], match.end()
     if match := MIDSTREAM.match(text, at):

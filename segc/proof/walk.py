@@ -27,7 +27,7 @@ from segc.proof.model import (
     Verdict,
 )
 from segc.proof.places import target_spaces
-from segc.proof.recent import FIELD
+from segc.proof.recent import FIELD, asked
 from segc.proof.ways import End, Ended, Place, Placing, Refusal, State, Way
 from segc.space.intervals import Intervals, intersect, normalize, subtract
 from segc.space.prefixes import PrefixSet
@@ -148,9 +148,8 @@ class Walker:
 
     def _guard(self, match: Match, line: int) -> Box:
         name = match.field.name
-        if name.startswith(FIELD):
-            _, ip, protocol = name.split()
-            family, number = 6 if ip == "ip6" else 4, PORT_PROTOCOLS[protocol]
+        if way := asked(match):
+            family, number = 6 if way.ip == "ip6" else 4, PORT_PROTOCOLS[way.protocol]
             return {"family": ((family, family),), "protocol": ((number, number),), FIELD: ((1, 1),)}
         values = self._values(match, line)
         if name in ADDRESSES:

@@ -75,14 +75,14 @@ def costs(
     probes: list[Probe],
     rounds: int,
     later: bool = False,
-    each: int = 1,
+    times: int = 1,
     pause: float = 0.0,
 ) -> dict[str, float]:
     """Nanoseconds a packet for each ruleset, taken in turn so that a drift of the machine meets all alike.
 
     `sources` are the prefixes beyond each interface that packets come from; all else lies beyond `out`.
-    With `later`, of packets whose connections have been answered; they must be UDP's. All are sent `each`
-    times in every round, and rounds begin `pause` seconds apart.
+    With `later`, of packets whose connections have been answered; they must be UDP's. Each is sent `times`
+    over in every round, and rounds begin `pause` seconds apart.
     """
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     best: dict[str, list[float]] = {}
@@ -92,7 +92,7 @@ def costs(
             if later:
                 _converse(gateway, probes)
             gateway._taps.pop("out").close()  # nobody listens: the path ends at the far veth
-        bursts = {name: _bursts(gateway, probes, each) for name, gateway in gateways.items()}
+        bursts = {name: _bursts(gateway, probes, times) for name, gateway in gateways.items()}
         for _ in range(rounds):
             for name, gateway in gateways.items():
                 if not later:
@@ -102,7 +102,7 @@ def costs(
                 if not later:
                     gateway.flush_conntrack()  # the table is one for all namespaces
                 best[name] = list(map(min, best.get(name, taken), taken))
-    return {name: sum(taken) / len(probes) / each * 1e9 for name, taken in best.items()}
+    return {name: sum(taken) / len(probes) / times * 1e9 for name, taken in best.items()}
 
 
 def _converse(gateway: Gateway, probes: list[Probe]) -> None:
@@ -131,10 +131,10 @@ def _gateway(ruleset: str, sources: dict[str, list[str]]) -> Iterator[Gateway]:
         yield gateway
 
 
-def _bursts(gateway: Gateway, probes: list[Probe], each: int = 1) -> dict[str, Burst]:
+def _bursts(gateway: Gateway, probes: list[Probe], times: int = 1) -> dict[str, Burst]:
     frames: dict[str, list[bytes]] = {}
     for number, probe in enumerate(probes):
         packet = wire.build(probe, wire.IDENT + number, probe.source_port or _port(number))
         header = gateway.links[probe.interface or ""].header + _ETHERTYPE[packet[0] >> 4]
         frames.setdefault(probe.interface or "", []).append(header + packet)
-    return {interface: Burst(built * each) for interface, built in frames.items()}
+    return {interface: Burst(built * times) for interface, built in frames.items()}

@@ -226,8 +226,9 @@ def _packets(ruleset: str, count: int) -> None:
         chosen = addresses[:: max(1, count // people)][:people]
         probes = [Probe("a0", each, "10.2.0.7", "udp" if later else "tcp", 443) for each in chosen]
         times = PACKETS // len(probes)
-        probes, each = (probes, times) if later else (probes * times, 1)  # a connection has its own port
-        best = costs(rulesets, sources, probes, 15, later, each, pause)
+        if not later:
+            probes, times = probes * times, 1  # a connection has its own port
+        best = costs(rulesets, sources, probes, 15, later, times, pause)
         figure = f"{best['segc']:.0f} ns / {best['floor']:.0f} ns = {best['segc'] / best['floor']:.2f} x"
         say(f"  {what}", figure, "at most 1.25 x")
 
