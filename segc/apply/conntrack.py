@@ -1,10 +1,11 @@
-"""The kernel's table of connections, over netlink: list them, and end some (linux/nfnetlink_conntrack.h)."""
+"""The kernel's table of connections, over netlink: list, label and end them (linux/nfnetlink_conntrack.h)."""
 
 from __future__ import annotations
 
 import socket
 import struct
 from collections.abc import Collection, Iterable, Iterator
+from errno import ENOSPC
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -23,8 +24,8 @@ from segc.apply.netlink import (
 )
 from segc.space.addresses import Address
 
-GET, DELETE = 1 << 8 | 1, 1 << 8 | 2
-TUPLE_ORIG, TUPLE_REPLY, ZONE, LABELS = 1, 2, 18, 22
+NEW, GET, DELETE = 1 << 8, 1 << 8 | 1, 1 << 8 | 2
+TUPLE_ORIG, TUPLE_REPLY, ZONE, LABELS, LABELS_MASK = 1, 2, 18, 22, 23
 ADDRESSES = {1: "source", 2: "destination", 3: "source", 4: "destination"}
 LABEL_WORDS = struct.Struct("=QQ")
 
@@ -63,18 +64,36 @@ def connections_of(addresses: Collection[Address]) -> Iterator[Connection]:
 
 def end(chosen: Iterable[Connection]) -> int:
     """Forget these connections; how many there still were."""
-    count = 0
     with open_netlink() as netlink:
-        for each in chosen:
-            family = socket.AF_INET if each.source.version == 4 else socket.AF_INET6
-            netlink.send(message(DELETE, REQUEST | ACK, each.key, family))
-            (_, body), *_ = messages(netlink.recv(BUFFER))
+        return sum([_change(netlink, DELETE, each) for each in chosen])
+
+
+def label(chosen: Iterable[tuple[Connection, int]]) -> list[Connection]:
+    """Give connections one label more each; those that have no room for any, as no ruleset asked for labels
+    when they began."""
+    without: list[Connection] = []
+    with open_netlink() as netlink:
+        for each, number in chosen:
+            words = LABEL_WORDS.pack(1 << number & 2**64 - 1, 1 << number >> 64)
             try:
-                check(body)
-            except FileNotFoundError:  # it had ended by itself
-                continue
-            count += 1
-    return count
+                _change(netlink, NEW, each, attribute(LABELS, words) + attribute(LABELS_MASK, words))
+            except OSError as error:
+                if error.errno != ENOSPC:
+                    raise
+                without.append(each)
+    return without
+
+
+def _change(netlink: socket.socket, kind: int, connection: Connection, more: bytes = b"") -> bool:
+    """Whether the connection was still there."""
+    family = socket.AF_INET if connection.source.version == 4 else socket.AF_INET6
+    netlink.send(message(kind, REQUEST | ACK, connection.key + more, family))
+    (_, body), *_ = messages(netlink.recv(BUFFER))
+    try:
+        check(body)
+    except FileNotFoundError:  # it had ended by itself
+        return False
+    return True
 
 
 def _connection(body: bytes) -> Connection:

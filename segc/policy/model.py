@@ -206,7 +206,12 @@ class Conditions(NamedTuple):
 
     @property
     def timed(self) -> bool:
-        return self.schedule is not None or self.not_before is not None or self.not_after is not None
+        return self.starts or self.not_after is not None
+
+    @property
+    def starts(self) -> bool:
+        """Whether there are times at which they begin to hold."""
+        return self.schedule is not None or self.not_before is not None
 
 
 NO_CONDITIONS = Conditions()
@@ -247,6 +252,12 @@ class Flow:
             and self.conditions == NO_CONDITIONS
             and not (self.staged or self.limit or self.log)
         )
+
+    @property
+    def looming(self) -> bool:
+        """Whether it may come to forbid connections that stand. A limit is one of new connections."""
+        changes = self.conditions.starts or not (self.source.anybody and self.destination.anybody)
+        return self.action == "deny" and changes and not (self.staged or self.limit)
 
     @property
     def ends(self) -> tuple[End, End]:

@@ -45,12 +45,12 @@ class Atoms:
             self._known[space] = _bits(self._touched(space))
         return self._known[space]
 
-    def real(self, source: int, destination: int) -> int:
-        """A family in which a packet can go between the two, or 0."""
-        for family in (4, 6):
-            held = self.family[family] | self.own
+    def real(self, source: int, destination: int, family: int = 0) -> int:
+        """A family in which a packet can go between the two, or 0; `family` if that is asked for."""
+        for each in (family,) if family else (4, 6):
+            held = self.family[each] | self.own
             if source & held and destination & held:
-                return family
+                return each
         return 0
 
     def _index(self) -> None:

@@ -16,7 +16,8 @@ DOMAINS: Mapping[str, Intervals] = {
     "dport": ((0, 65535),),
     "type": ((0, 255),),
     "state": ((0, 4),),
-    **dict.fromkeys(("direction", "translated", "local", "rst", "label 119", "recent"), ((0, 1),)),
+    **dict.fromkeys(("direction", "translated", "local", "rst", "recent"), ((0, 1),)),
+    **dict.fromkeys(("label 118", "label 119"), ((0, 1),)),
 }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from segc.policy.model import Flow
 from segc.proof.events import Event
-from segc.proof.meaning import LABEL
+from segc.proof.meaning import LABEL, LOOMING
 from segc.proof.model import Effect
 from segc.proof.who import Who
 
 PREFIX = 120  # characters of a log prefix
 STAGED_RATE = "10/second burst 20"
+LABELLED = (Effect("label", LOOMING),), "continue"
 RANKS = ("staged", "deny", "allow", "intra")
 
 
@@ -19,7 +20,14 @@ def counter(event: Event) -> str:
     return names[0] if len(names) == 1 else ""
 
 
+def labels(event: Event) -> bool:
+    """Whether it does nothing but to have a connection asked again, lest a deny comes to it."""
+    return (event.effects, event.verdict) == LABELLED
+
+
 def rank(event: Event, flows: dict[str, Flow]) -> str:
+    if labels(event):
+        return "deny"
     name = counter(event)
     if name:
         flow = flows.get(name)

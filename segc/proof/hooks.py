@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from segc.policy.model import Gateway
 from segc.proof.boxes import EVERY, Box, left, meet
-from segc.proof.meaning import FRESH, LABEL, REPLY, Meaning, Role
+from segc.proof.meaning import FRESH, LABEL, LOOMING, REPLY, Meaning, Role
 from segc.proof.model import ALL_BITS, Effect, Problem
 from segc.proof.numbers import written
 from segc.proof.recent import FIELD
@@ -81,7 +81,7 @@ class HookProof:
         if hook != "forward":
             yield from self._unclassed(hook, gateway)
         for role, box in _asked_again(hook):
-            yield {**box, **RECENT}, ACCEPT if self.meaning.fleeting(role) else UNASKED
+            yield {**box, **RECENT}, ACCEPT if self.meaning.asks_again(role) else UNASKED
         if hook != "output":
             yield {"family": ((4, 4),), "saddr4": gateway.own.v4}, SPOOFED
             yield {"family": ((6, 6),), "saddr6": gateway.own.v6}, SPOOFED
@@ -130,7 +130,7 @@ class HookProof:
     def _standing(self, hook: str) -> Iterator[Row]:
         """Connections that stand, errors that belong to them, and what belongs to none."""
         for role, box in _asked_again(hook):
-            if self.meaning.fleeting(role):
+            if self.meaning.asks_again(role):
                 if FRESH[hook].destination:
                     yield from self._refused("known daddr", UNKNOWN, box)
                 yield box, role
@@ -140,15 +140,17 @@ class HookProof:
         yield {"state": RELATED, "protocol": ((1, 1),), "type": ((5, 5),)}, DROP
         yield {"state": RELATED, "protocol": ((1, 1), (58, 58))}, ACCEPT
         if hook == "output":
-            ending = any(self.meaning.fleeting(each) for each in FRESH.values())
+            ending = any(self.meaning.asks_again(role) for hook in FRESH for role, _ in _asked_again(hook))
             yield {"state": RELATED, "protocol": ((6, 6),), "rst": ((1, 1),)}, ACCEPT if ending else UNASKED
         yield {"state": INVALID}, DROP
 
 
 def _asked_again(hook: str) -> Iterator[tuple[Role, Box]]:
     """Packets of connections whose permission may end, in either direction, and what they are."""
-    for number, role in enumerate((FRESH[hook]._replace(still=True), REPLY[hook])):
-        yield role, {"state": ESTABLISHED, f"label {LABEL}": ((1, 1),), "direction": ((number, number),)}
+    for label, lasting in ((LABEL, False), (LOOMING, True)):
+        for number, role in enumerate((FRESH[hook]._replace(still=True), REPLY[hook])):
+            box = {"state": ESTABLISHED, f"label {label}": ((1, 1),), "direction": ((number, number),)}
+            yield role._replace(lasting=lasting), box
 
 
 def _types(names: tuple[str, ...]) -> Intervals:

@@ -13,13 +13,14 @@ from functools import cached_property
 from segc.policy.model import Flow
 from segc.proof.atoms import Rectangle, uncovered
 from segc.proof.cover import Cover, Missing
-from segc.proof.duties import RANKS, counter, expected, rank
+from segc.proof.duties import RANKS, counter, expected, labels, rank
 from segc.proof.events import Event
 from segc.proof.guards import Guard
 from segc.proof.meaning import Meaning, Product, Role
 from segc.proof.model import Problem
 from segc.proof.near import Near
-from segc.proof.times import Clock
+from segc.proof.times import ALWAYS, Clock
+from segc.proof.who import NOBODY
 from segc.proof.witness import worded
 
 SAYS = {"allow": "allows it", "deny": "denies it"}
@@ -53,7 +54,9 @@ class Judge:
                 self._odd(event)
             else:
                 by_flow.setdefault(counter(event), []).append(event)
-        self._intra(by_flow.pop("", []))
+        unnamed = by_flow.pop("", [])
+        self._intra([event for event in unnamed if not labels(event)])
+        self._labelled([event for event in unnamed if labels(event)])
         for flow, products in self.meaning.products(self.role.opened):
             events = by_flow.get(f"flow_{flow.id}", [])  # flows of one meaning share their name
             self._sound(flow, products, events)
@@ -172,6 +175,14 @@ class Judge:
                 self.lacking(missing)
                 break
 
+    def _labelled(self, events: Sequence[Event]) -> None:
+        """Connections that no deny forbids yet must be known when one comes to. More of them do no harm."""
+        sure = [event for event in events if (event.guard.who, event.guard.times) == (NOBODY, ALWAYS)]
+        for flow, products in self.meaning.products(self.role.opened):
+            for product in products if flow.action == "deny" and not flow.staged else ():
+                if product.looming and (missing := next(self.cover.gaps(product, sure), None)):
+                    self.lacking(missing)
+
     # -- within zones ----------------------------------------------------------------------------
 
     def _intra(self, events: Sequence[Event]) -> None:
@@ -219,7 +230,8 @@ class Judge:
         guard = Guard(*missing.places, missing.service, 0, missing.product.who)
         witness = worded(self.meaning, self.role, guard, missing.at)
         says = SAYS[flow.action] + (" when no longer staged" if flow.staged else "")
-        does = "does not count it" if flow.staged else "ends it" if self.role.still else "decides otherwise"
+        again = {"allow": "ends it", "deny": "lets it go on"}[flow.action]
+        does = "does not count it" if flow.staged else again if self.role.still else "decides otherwise"
         message = f"the flow `{flow.id}` is not all there"
         self.problems.append(Problem(message, 0, witness, says, does, flow.id))
 

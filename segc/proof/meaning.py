@@ -18,6 +18,7 @@ from segc.space.prefixes import PrefixSet
 from segc.space.services import ANY_SERVICE, ServiceSet
 
 LABEL = "119"  # the connection label of flows whose permission may end before they do
+LOOMING = "118"  # and that of connections to which a deny may come
 ECHOES = {1: {8: 0, 13: 14, 15: 16, 17: 18}, 58: {128: 129, 139: 140}}  # requests and replies of conntrack
 
 
@@ -34,12 +35,18 @@ class Product(NamedTuple):
         """Whether the permission may end before a connection does."""
         return bool(self.who) or self.flow.conditions.timed
 
+    @property
+    def looming(self) -> bool:
+        """Whether it may come to forbid what stands; what has a limit is for new connections only."""
+        return self.flow.limit is None and (bool(self.who) or self.flow.conditions.starts)
+
 
 class Role(NamedTuple):
     """A decision: at which hook a connection was opened, and where its two addresses are now.
 
     An address is `saddr`, `daddr` or, for the gateway itself, nothing. `port` is the side that tells the
-    service. A connection that stands (`still`) is looked up again, its replies with both ends exchanged.
+    service. A connection that stands (`still`) is looked up again, its replies with both ends exchanged;
+    one whose permission lasts (`lasting`) only among denies.
     """
 
     opened: str
@@ -47,6 +54,7 @@ class Role(NamedTuple):
     destination: str
     port: str
     still: bool
+    lasting: bool = False
 
 
 FRESH = {
@@ -154,15 +162,21 @@ class Meaning:
 
     def fleeting(self, role: Role) -> list[Product]:
         """What opens connections that may have to end, as far as they come by here."""
-        return [
-            product
-            for flow, products in self.products(role.opened)
-            if flow.action == "allow" and not flow.staged
-            for product in products
-            if product.fleeting
-            and served(flow.services, role._replace(still=True)) != {}
-            and any(self.crossed(product.source, product.destination))
-        ]
+        return [product for product in self._standing(role, "allow") if product.fleeting]
+
+    def looming(self, role: Role) -> list[Product]:
+        """What may come to forbid connections that stand, as far as they come by here."""
+        return [product for product in self._standing(role, "deny") if product.looming]
+
+    def asks_again(self, role: Role) -> bool:
+        """Whether connections of a role that stand are looked up again."""
+        return bool(self.looming(role) if role.lasting else self.fleeting(role))
+
+    def _standing(self, role: Role, action: str) -> Iterator[Product]:
+        for flow, products in self.products(role.opened):
+            asked = flow.action == action and not flow.staged
+            if asked and served(flow.services, role._replace(still=True)) != {}:
+                yield from (p for p in products if any(self.crossed(p.source, p.destination)))
 
     def _flow_products(self, flow: Flow, role: Role) -> list[Product]:
         atoms, conditions = self.atoms, flow.conditions

@@ -18,46 +18,66 @@ from segc.space.intervals import intersect
 
 
 def judge_still(judge: Judge) -> None:
-    products = judge.meaning.fleeting(judge.role)
+    meaning, role = judge.meaning, judge.role
+    last = max(judge.events, key=lambda event: event.at)
+    passing = [event for event in judge.events if _passes(event)]
+    ending = [event for event in judge.events if not _passes(event) and (event is not last or role.lasting)]
+    for event in ending:
+        if event.verdict != "ended" or event.effects:
+            judge.report("it is not how a connection ends", event)
+    _held(judge, ending, meaning.looming(role), "it ends a connection that nothing would refuse now")
+    first = min((event.at for event in passing), default=None)
+    if late := next((event for event in ending if first is not None and event.at > first), None):
+        judge.report("it comes too late: the connection has gone on before", late)
+    if role.lasting:
+        if last.verdict != "accept" or last.effects or not judge.whole(last):
+            judge.report("a connection ends that no deny has come to", last)
+        return
+    _held(judge, passing, meaning.fleeting(role), "it keeps a connection open that nothing would open now")
+    if last.verdict != "ended" or last.effects or not judge.whole(last):
+        judge.report("a connection whose permission has ended goes on", last)
+
+
+def _passes(event: Event) -> bool:
+    """Whether it lets a connection go on, or remembers that it may."""
+    if event.verdict == "accept":
+        return not event.effects
+    return event.verdict == "continue" and [effect.kind for effect in event.effects] == [REMEMBER]
+
+
+def _held(judge: Judge, events: Sequence[Event], products: Sequence[Product], wrong: str) -> None:
+    """Events must lie in the products, and those that decide have to cover them."""
     by_service: dict[Service, list[Product]] = {}
     for product in products:
         for service in judge.cover.services(product.flow):
             by_service.setdefault(service, []).append(product)
-    accepting: list[Event] = []
-    for event in judge.events:
-        if event.verdict == "accept" and not event.effects:
-            accepting.append(event)
-            _sound(judge, event, by_service.get(event.guard.service, ()), products)
-        elif event.verdict == "continue" and [effect.kind for effect in event.effects] == [REMEMBER]:
-            _sound(judge, event, by_service.get(event.guard.service, ()), products)
-        elif event.verdict != "ended" or event.effects or not judge.whole(event):
-            judge.report("it is not how a connection ends", event)
-    last = max(judge.events, key=lambda event: event.at)
-    if last.verdict != "ended":
-        judge.report("a connection whose permission has ended goes on", last)
+    for event in events:
+        if not _sound(judge, event, by_service.get(event.guard.service, ()), products):
+            judge.report(wrong, event)
+    deciding = [event for event in events if event.verdict != "continue"]
     found: dict[Service, list[Event]] = {}
-    for event in accepting:
+    for event in deciding:
         found.setdefault(event.guard.service, []).append(event)
     for product in products:
-        _complete(judge, product, found, accepting)
+        _complete(judge, product, found, deciding)
 
 
-def _sound(judge: Judge, event: Event, near: Sequence[Product], every: Sequence[Product]) -> None:
-    """An event must lie in flows that open what it keeps open."""
+def _sound(judge: Judge, event: Event, near: Sequence[Product], every: Sequence[Product]) -> bool:
+    """Whether an event lies in flows that say the same."""
     guard = event.guard
     can = possible(guard.service[0], judge.role)
     if can is not None and not intersect(can, (guard.service[1:],)):
-        return
+        return True
     for products in (near, every):
         held = [p for p in products if p.who <= guard.who and judge.cover.serves(p.flow, guard.service)]
         wide = [p for p in held if not (guard.source & ~p.source or guard.destination & ~p.destination)]
         if wide and judge.clock.differs([p.flow.conditions for p in wide], guard.times)[1] is None:
-            return
+            return True
         timely = [p for p in held if judge.clock.differs([p.flow.conditions], guard.times)[1] is None]
         rest = uncovered(guard[:2], [(p.source, p.destination) for p in timely])
         if not any(judge.meaning.atoms.real(*each) for each in rest):
-            return
-    judge.report("it keeps a connection open that nothing would open now", event)
+            return True
+    return False
 
 
 def _complete(

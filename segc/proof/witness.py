@@ -13,7 +13,7 @@ from segc.space.services import ServiceSet
 
 def worded(meaning: Meaning, role: Role, guard: Guard, at: int | None) -> str:
     """A packet of the guard, the first of a connection; nothing where it holds none."""
-    family = guard.family or meaning.atoms.real(guard.source, guard.destination)
+    family = meaning.atoms.real(guard.source, guard.destination, guard.family)
     if not family:
         return ""
     source, destination = (_address(meaning, bits, family) for bits in (guard.source, guard.destination))

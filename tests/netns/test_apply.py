@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from segc.apply.conntrack import connections
 from segc.apply.errors import RolledBackError
 from tests.netns.applying import Host
 from tests.netns.namespace import nft, run
-from tests.netns.policy import counter
+from tests.netns.policy import counter, wait_a_moment
 
 SCHEMAS = Path(__file__).parents[2] / "segc/schemas"
 WEB = "allow as web a -> b : tcp/443"
@@ -112,6 +113,30 @@ def test_a_connection_under_a_new_deny_ends(host: Host) -> None:
     host.apply(DENIED)
     assert not one.to_client()
     assert other.to_client()
+
+
+@pytest.mark.parametrize("before", [MORE, WEB], ids=["with labels", "without labels"])
+def test_what_may_not_be_allowed_for_ever_any_more_is_asked_again(host: Host, before: str) -> None:
+    """Connections from before it end like others; where no ruleset knew labels, they have to begin anew."""
+    host.apply(before)
+    sessions = "allow as staff-only group staff in a -> c : tcp/443"
+    talks = {name: host.talk(name, "b.7", 4, "tcp", 443) for name in ("a.5", "a.6", "a.11")}
+    assert all(talk.open() for talk in talks.values())
+    told = host.apply(
+        f"{sessions}\nallow as web a -> b : tcp/443\ndeny as shut group chiefs in a -> b : tcp/443"
+    )
+    assert ("end 3 connections" in told) == (before == WEB)
+    assert all(talk.to_server() and talk.to_client() for talk in talks.values())
+    host.bind("a.5", "cy@x.example")
+    wait_a_moment()
+    assert not talks["a.5"].to_client()
+    assert talks["a.6"].to_client()
+    host.apply(
+        f"{sessions}\nallow as web a except a.one -> b : tcp/443\nallow a.one -> b : tcp/443 when daily"
+    )
+    assert all(talk.to_server() and talk.to_client() for talk in talks.values())
+    labels = host.inside(lambda: {str(each.source): each.has_label(119) for each in connections()})
+    assert labels == {"10.1.0.5": False, "10.1.0.6": False, "10.1.0.11": True}
 
 
 def test_what_was_changed_by_hand_is_put_right_by_an_apply(host: Host) -> None:

@@ -135,28 +135,80 @@ def test_sessions_of_the_destination_and_of_those_shut_out(family: int) -> None:
 
 
 @FAMILIES
+@PROTOCOLS
+def test_a_deny_that_begins_ends_what_it_forbids(family: int, protocol: str) -> None:
+    """Whatever lets the connection in, for as long as the deny holds, and nothing else of the same ends."""
+    with Site(f"""
+        allow a -> b : {SERVICES}, tcp/400-500
+        allow group staff in c -> b : {SERVICES}
+        deny group chiefs in (a, c), user "di@x.example" in c -> b : tcp/400-450, {SERVICES}
+    """) as site:
+        site.bind("c.5", "ana@x.example")
+        lasting, others = (begin(site, host, "b.5", family, protocol) for host in ("a.5", "a.6"))
+        bound, ranged = (
+            begin(site, "c.5", "b.5", family, protocol),
+            site.talk("a.5", "b.5", family, "tcp", 410),
+        )
+        beyond = site.talk("a.5", "b.5", family, "tcp", 460)
+        assert all((ranged.open(), beyond.open(), flows(ranged), flows(beyond)))
+        site.bind("a.5", "cy@x.example")
+        site.bind("c.5", "cy@x.example")
+        wait_a_moment()
+        assert not any(map(flows, (lasting, bound, ranged)))
+        assert all(map(flows, (others, beyond)))
+        site.unbind("a.5")
+        assert flows(lasting)
+        site.unbind("c.5")
+        assert not flows(bound)
+
+
+@FAMILIES
+def test_a_deny_that_begins_ends_connections_with_the_gateway_itself(family: int) -> None:
+    with Site("""
+        allow a -> gateway gw : udp/53
+        allow gateway gw -> a : udp/514
+        deny group chiefs in a -> gateway gw : udp
+        deny gateway gw -> group chiefs in a : udp
+    """) as site:
+        host, own = (site.address(name, family) for name in ("a.5", "a.1"))
+        talks = [(host, own, 53, "lan0.1"), (own, host, 514, None)]
+        assert all(both_ways(site, *talk) for talk in talks)
+        site.bind("a.5", "cy@x.example")
+        wait_a_moment()
+        assert not any(both_ways(site, *talk) for talk in talks)
+        site.unbind("a.5")
+        assert all(both_ways(site, *talk) for talk in talks)
+
+
+def both_ways(
+    site: Site, source: str, destination: str, port: int, entry: str | None, answer_first: bool = False
+) -> bool:
+    """Whether UDP passes between a host and the gateway; an error if in one direction only."""
+    there = wire.udp(wire.packed(source), wire.packed(destination), 40000, port, b"there")
+    back = wire.udp(wire.packed(destination), wire.packed(source), port, 40000, b"answer")
+    ways = [(there, entry), (back, None if entry else "lan0.1")]
+    passed = {
+        (LOCAL if way else "lan0.1") in [each.interface for each in site.gateway.exchange(way, packet)]
+        for packet, way in (reversed(ways) if answer_first else ways)
+    }
+    assert len(passed) == 1, "one direction only"
+    return passed.pop()
+
+
+@FAMILIES
 def test_a_session_bounds_connections_with_the_gateway_itself(family: int) -> None:
     with Site("""
         allow group staff in a -> gateway gw : udp/53
         allow gateway gw -> group staff in a : udp/514
     """) as site:
         host, own = (site.address(name, family) for name in ("a.5", "a.1"))
-        ways = {53: (host, own, "lan0.1"), 514: (own, host, None)}
-
-        def passes(port: int, back: bool) -> bool:
-            source, destination, interface = ways[port]
-            there = wire.udp(wire.packed(source), wire.packed(destination), 40000, port, b"there")
-            answer = wire.udp(wire.packed(destination), wire.packed(source), port, 40000, b"answer")
-            packet, entry = (answer, None if interface else "lan0.1") if back else (there, interface)
-            arrivals = [arrival.interface for arrival in site.gateway.exchange(entry, packet)]
-            return (LOCAL if entry else "lan0.1") in arrivals
-
+        talks = [(host, own, 53, "lan0.1"), (own, host, 514, None)]
         site.bind("a.5", "ana@x.example")
-        assert all(passes(port, back) for port in ways for back in (False, True))
+        assert all(both_ways(site, *talk) for talk in talks)
         site.unbind("a.5")
-        assert not any(passes(port, back) for port in ways for back in (False, True))
+        assert not any(both_ways(site, *talk) for talk in talks)
         site.bind("a.5", "ana@x.example")
-        assert all(passes(port, back) for port in ways for back in (True, False))
+        assert all(both_ways(site, *talk, answer_first=True) for talk in talks)
 
 
 @FAMILIES

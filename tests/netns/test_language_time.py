@@ -135,21 +135,24 @@ def test_conditions_add_up() -> None:
         site.check("a.5 -> b.5 : tcp/1 yes\n a.5 -> b.5 : tcp/2 no\n a.6 -> b.5 : tcp/1 no")
 
 
-def ending_soon(site: Site, seconds: int) -> tuple[Compiled, int]:
-    """The site's policy with all its bounded flows ending in some seconds; and when that is."""
-    end = int(datetime.now(UTC).timestamp()) + seconds
+def changing_soon(site: Site, seconds: int) -> tuple[Compiled, int]:
+    """The site's policy with its bounded allows ending in some seconds, its denies beginning; and when."""
+    moment = int(datetime.now(UTC).timestamp()) + seconds
     policy = site.compiled.policy
+    bounds = {"allow": {"not_after": moment}, "deny": {"not_before": moment}}
     flows = tuple(
-        replace(flow, conditions=flow.conditions._replace(not_after=end)) if flow.conditions.timed else flow
+        replace(flow, conditions=flow.conditions._replace(**bounds[flow.action]))
+        if flow.conditions.timed
+        else flow
         for flow in policy.flows
     )
-    return Compiled(replace(policy, flows=flows), site.compiled.files), end
+    return Compiled(replace(policy, flows=flows), site.compiled.files), moment
 
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_flow_that_expires_takes_its_connections_along(family: int) -> None:
     with Site("allow a -> b : tcp/443, udp/53, ping until 2090-01-01  allow c -> b : tcp/443") as site:
-        soon, end = ending_soon(site, 2)
+        soon, end = changing_soon(site, 2)
         assert interfaces(soon.program()) == interfaces(site.program)
         site.gateway.load(soon.ruleset())
         bounded = [site.talk("a.5", "b.5", family, *each) for each in (("udp", 53), ("icmp", 7))]
@@ -165,3 +168,24 @@ def test_a_flow_that_expires_takes_its_connections_along(family: int) -> None:
         assert free.to_client()
         assert not any(site.gateway.probe([line.probe])[0].passed
                        for line in site.lines("a.6 -> b.5 : tcp/443 no"))  # fmt: skip
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_deny_that_begins_takes_connections_along(family: int) -> None:
+    with Site("""
+        allow a -> b : tcp/443, tcp/80, udp/53, ping
+        allow a -> b : udp/54 when daily 00:00-24:00
+        deny a -> b : tcp/443, udp/53-54, ping from 2090-01-01
+    """) as site:
+        soon, start = changing_soon(site, 2)
+        site.gateway.load(soon.ruleset())
+        services = ("udp", 53), ("udp", 54), ("icmp", 7), ("tcp", 443), ("tcp", 80)
+        *ending, free = talks = [site.talk("a.5", "b.5", family, *each) for each in services]
+        assert all(each.open() for each in talks[3:])
+        assert all(each.to_server() and each.to_client() for each in talks)
+        assert time.time() < start, "too slow a machine for this test"
+        time.sleep(max(0.0, start - time.time()))
+        wait_a_moment()
+        assert not any(each.to_server() or each.to_client() for each in ending)
+        assert free.to_server()
+        assert free.to_client()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from segc.backends.nftables.conditions import grant_matches, time_matches
 from segc.backends.nftables.document import NAME_LENGTH, Table, quoted
 from segc.backends.nftables.labels import Labels, counter_name
-from segc.backends.nftables.lookups import STILL, key_type, map_name, still_name, verdict
+from segc.backends.nftables.lookups import BEGUN, STANDING, STILL, key_type, map_name, standing_name, verdict
 from segc.backends.nftables.marks import MarkLayout
 from segc.backends.nftables.pairs import Pair, PairWriter
 from segc.backends.nftables.plain import PlainWriter
@@ -27,6 +27,8 @@ from segc.policy.model import Flow
 # A former person's connection, deleted with the session, must not be taken for one that this person begins.
 MIDSTREAM = 'tcp flags & (fin | syn | rst | ack) != syn return comment "nobody saw it begin"'
 LABEL = 119  # the connection label of flows whose permission may end before they do
+LOOMING = 118  # and that of connections to which a deny may come that does not hold yet
+END = "goto ended"
 REPLY_TYPES = {(1, 8): 0, (1, 13): 14, (1, 15): 16, (1, 17): 18, (58, 128): 129, (58, 139): 140}
 PREFIX_LENGTH = 120  # of a log; the kernel keeps 127 bytes
 REPLY = "_reply"
@@ -73,20 +75,16 @@ class CellWriter:
             comment = self.labels.together(rule.flow for rule in rules)
             chain = self._chain(str(slot.phase), rules)
             conditional.append(f"{self._key(slot, cell)}{comment} : jump {chain}")
-            fleeting = self._fleeting(slot, rules)
-            if fleeting:
-                chain = self._chain(STILL, fleeting)
+            asked = self._asked_again(slot, rules)
+            if asked:
+                chain = self._chain(STANDING[slot.phase], asked)
                 for way, seen in self._both_ways(slot, cell):
                     still[way].append(f"{self._key(slot, seen)} : jump {chain}")
-        type_ = key_type(slot)
-        self._set(map_name(slot, "_if"), f"{type_} : verdict", conditional)
-        for way, elements in still.items():
-            self._set(still_name(slot) + way, f"{type_} : verdict", elements)
-
-    def _set(self, name: str, type_: str, elements: Iterable[str]) -> None:
-        elements = tuple(elements)
-        if elements:
-            self.table.set(name, type_, elements)
+        type_ = f"{key_type(slot)} : verdict"
+        if conditional:
+            self.table.set(map_name(slot, "_if"), type_, tuple(conditional))
+        for way in filter(still.get, still):
+            self.table.set(standing_name(slot) + way, type_, tuple(still[way]))
 
     def _write_ranges(self, slot: Slot, found: Found, pairs: PairWriter) -> None:
         """For each pair of places a chain of ranges."""
@@ -96,20 +94,26 @@ class CellWriter:
             pair = cell.source, cell.destination
             match = f"th dport {cell.first}-{cell.last} "
             chains[pair] += [(match, rule) for rule in unordered]
-            for rule in self._fleeting(slot, sorted(unordered, key=_order)):
-                for line in self._lines(STILL, rule):
+            for rule in self._asked_again(slot, sorted(unordered, key=_order)):
+                for line in self._lines(STANDING[slot.phase], rule):
                     still[""][pair][match + line] = None
                     still[REPLY][pair[::-1]][match.replace("dport", "sport") + line] = None
         lines = {pair: self._all_lines(str(slot.phase), matched) for pair, matched in chains.items()}
         pairs.write_chains(map_name(slot, "_if"), lines)
-        for way, of_pairs in still.items():
-            pairs.write_chains(still_name(slot) + way, of_pairs)
+        for way in filter(still.get, still):
+            pairs.write_chains(standing_name(slot) + way, still[way])
 
-    def _fleeting(self, slot: Slot, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-        return tuple(rule for rule in rules if slot.phase is Phase.ALLOW and self._may_end(rule))
+    def _asked_again(self, slot: Slot, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+        """The rules that are asked of connections that stand."""
+        changes = {Phase.ALLOW: self._may_end, Phase.DENY: self._may_begin}.get(slot.phase)
+        return tuple(filter(changes, rules)) if changes else ()
 
     def _may_end(self, rule: Rule) -> bool:
         return bool(rule.grants) or self.program.policy.flows[rule.flow].conditions.timed
+
+    def _may_begin(self, rule: Rule) -> bool:
+        flow = self.program.policy.flows[rule.flow]
+        return flow.looming and (bool(rule.grants) or flow.conditions.starts)
 
     def _key(self, slot: Slot, cell: Cell) -> str:
         mark = f"0x{self.marks.pair(cell.source, cell.destination):08x}"
@@ -136,17 +140,23 @@ class CellWriter:
         digest = hashlib.blake2b(repr(meaning).encode(), digest_size=4).hexdigest()
         return f"{self.program.policy.flows[rules[0].flow].id[:NAME_LENGTH]}_{digest}"
 
-    def _all_lines(self, prefix: str, matched: Iterable[Matched]) -> dict[str, None]:
+    def _all_lines(self, prefix: str, matched: Sequence[Matched]) -> dict[str, None]:
         """What rests on sessions comes last, and is for connections that begin: who needs none is let in
         however little of the connection was seen. Else the first flow by its id counts."""
         allows = prefix == str(Phase.ALLOW)
+        looming = (m for m, rule in matched if prefix == str(Phase.DENY) and self._may_begin(rule))
         free: list[Matched] = []
         held: list[Matched] = []
         for match, rule in sorted(matched, key=lambda each: _order(each[1])):
             (held if allows and rule.grants else free).append((match, rule))
         middle = [MIDSTREAM] if held else []
         return dict.fromkeys(
-            [*self._matched_lines(prefix, free), *middle, *self._matched_lines(prefix, held)]
+            [
+                *sorted(f"{match}ct label set {LOOMING}" for match in looming),
+                *self._matched_lines(prefix, free),
+                *middle,
+                *self._matched_lines(prefix, held),
+            ]
         )
 
     def _matched_lines(self, prefix: str, matched: Iterable[Matched]) -> Iterator[str]:
@@ -155,10 +165,10 @@ class CellWriter:
 
     def _lines(self, prefix: str, rule: Rule) -> Iterator[str]:
         flow = self.program.policy.flows[rule.flow]
-        established = prefix == STILL
-        action = REMEMBER if established else self._action(flow, self._may_end(rule))
+        asked_again = {STILL: REMEMBER, BEGUN: END}.get(prefix)
+        action = asked_again or self._action(flow, self._may_end(rule))
         for time in time_matches(flow.conditions):
-            for session in grant_matches(rule, established):
+            for session in grant_matches(rule, asked_again is not None):
                 yield f"{session}{time}{action}{self.labels.comments[rule.flow]}"
 
     def _action(self, flow: Flow, fleeting: bool) -> str:

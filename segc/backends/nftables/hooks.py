@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from segc.backends.nftables.cells import LABEL, REPLY
+from segc.backends.nftables.cells import END, LABEL, LOOMING, REPLY
 from segc.backends.nftables.classes import FAMILIES
 from segc.backends.nftables.document import Table
-from segc.backends.nftables.lookups import lookup_key, lookups, still_name
+from segc.backends.nftables.lookups import BEGUN, STILL, lookup_key, lookups, standing_name
 from segc.backends.nftables.marks import MarkLayout
-from segc.backends.nftables.recent import remembered, write_recent
+from segc.backends.nftables.recent import REMEMBER, remembered, write_recent
 from segc.enforcement.program import Hook, Level, Phase, Program, Slot
 
 ND = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
 MLD = "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report"
+ASKED_AGAIN = ((STILL, LABEL, Phase.ALLOW), (BEGUN, LOOMING, Phase.DENY))
 ANSWERS = {Hook.INPUT: Hook.OUTPUT, Hook.OUTPUT: Hook.INPUT, Hook.FORWARD: Hook.FORWARD}
 
 
@@ -42,15 +43,14 @@ class HookWriter:
             self.table.chain(
                 f"on_{hook}", rules, hook=f"type filter hook {hook} priority filter; policy drop;"
             )
-            if self._has_still(hook):
-                self._write_still(hook)
+            self._write_asked_again(hook)
         self.table.chain("standing", self._standing())
         if self.has_still():
             write_recent(self.table)
 
     def has_still(self) -> bool:
         """Whether any permission may end before the connections that it opened."""
-        return any(map(self._has_still, Hook))
+        return any(self._has(hook, phase) for hook in Hook for phase in (Phase.ALLOW, Phase.DENY))
 
     def _unclassed(self, hook: Hook) -> Iterator[str]:
         """What works without a flow and without an address of a zone."""
@@ -109,44 +109,52 @@ class HookWriter:
     # -- connections whose permission may end ----------------------------------------------------
 
     def _asked_again(self, hook: Hook) -> Iterator[str]:
-        if self._has_still(hook):
-            yield f"ct state established ct label {LABEL} goto still_{hook}"
+        for word, label, phase in ASKED_AGAIN:
+            if self._has(hook, phase):
+                yield f"ct state established ct label {label} goto {word}_{hook}"
 
-    def _has_still(self, hook: Hook) -> bool:
-        return bool(self._still_levels(hook) or self._still_levels(ANSWERS[hook]))
+    def _has(self, hook: Hook, phase: Phase) -> bool:
+        """Whether packets at a hook may belong to connections that flows of a phase are asked of again."""
+        return bool(self._levels(hook, phase) or self._levels(ANSWERS[hook], phase))
 
-    def _still_levels(self, hook: Hook) -> list[tuple[Slot, Level]]:
+    def _levels(self, hook: Hook, phase: Phase) -> list[tuple[Slot, Level]]:
         present = {each.name for each in self.table.sets}
         levels = self.program.levels
         return [
             (slot, level)
             for at, slot, certain in sorted(levels)
-            if at is hook and slot.phase is Phase.ALLOW and not certain and still_name(slot) in present
+            if at is hook and slot.phase is phase and not certain and standing_name(slot) in present
             for level in levels[at, slot, certain]
         ]
 
-    def _write_still(self, hook: Hook) -> None:
+    def _write_asked_again(self, hook: Hook) -> None:
         """Unless that was done a moment ago, look the packet up that opened the connection; in an answer,
         both ends are exchanged."""
-        self.table.chain(
-            f"still_{hook}",
-            [
-                *remembered(),
-                *self._arrival(hook),
-                *self._departure(hook),
-                f"ct direction original goto still_{hook}_original",
-                f"goto still_{hook}{REPLY}",
-            ],
-        )
-        for answer, opened in ((False, hook), (True, ANSWERS[hook])):
-            checks = [self._still_lookup(slot, level, answer) for slot, level in self._still_levels(opened)]
-            way = REPLY if answer else "_original"
-            self.table.chain(f"still_{hook}{way}", [*checks, "goto ended"])
+        for word, _, phase in ASKED_AGAIN:
+            if not self._has(hook, phase):
+                continue
+            original = f"ct direction original goto {word}_{hook}_original"
+            arriving = [*self._arrival(hook), *self._departure(hook)]
+            self.table.chain(
+                f"{word}_{hook}", [*remembered(), *arriving, original, f"goto {word}_{hook}{REPLY}"]
+            )
+            for answer, way in ((False, "_original"), (True, REPLY)):
+                self.table.chain(f"{word}_{hook}{way}", self._standing_lookups(hook, phase, answer))
 
-    def _still_lookup(self, slot: Slot, level: Level, answer: bool) -> str:
+    def _standing_lookups(self, hook: Hook, phase: Phase, answer: bool) -> Iterator[str]:
+        """Denies come before allows, as they do for new connections; who has an allow that lasts has to
+        pass no others."""
+        opened = ANSWERS[hook] if answer else hook
+        asked = (Phase.DENY, Phase.ALLOW) if phase is Phase.ALLOW else (Phase.DENY,)
+        for each in asked:
+            for slot, level in self._levels(opened, each):
+                yield self._standing_lookup(slot, level, answer)
+        yield END if phase is Phase.ALLOW else REMEMBER
+
+    def _standing_lookup(self, slot: Slot, level: Level, answer: bool) -> str:
         level, port = (level.exchanged, "sport") if answer else (level, "dport")
         way = REPLY if answer else ""
-        return f"{lookup_key(slot, self.marks, level, port)} vmap @{still_name(slot)}{way}"
+        return f"{lookup_key(slot, self.marks, level, port)} vmap @{standing_name(slot)}{way}"
 
 
 def _dhcp(hook: Hook, devices: list[str], serving: bool) -> Iterator[str]:

@@ -8,7 +8,8 @@ from segc.backends.nftables.marks import ALL_BITS, MarkLayout
 from segc.enforcement.program import Hook, Kind, Level, Phase, Program, Slot
 from segc.space.protocols import PROTOCOL_NAMES
 
-STILL = "still"
+STILL, BEGUN = "still", "begun"  # what is looked up of connections that stand: allows, and denies
+STANDING = {Phase.ALLOW: STILL, Phase.DENY: BEGUN}
 ZONES = Level(1, 1)
 
 
@@ -32,8 +33,9 @@ def pairs_name(phase: Phase) -> str:
     return f"{phase}_pairs"
 
 
-def still_name(slot: Slot) -> str:
-    return f"{STILL}_{_slot_word(slot)}"
+def standing_name(slot: Slot) -> str:
+    """`still_tcp` for what may keep a connection open, `begun_tcp` for what may end it."""
+    return f"{STANDING[slot.phase]}_{_slot_word(slot)}"
 
 
 def _slot_word(slot: Slot) -> str:
