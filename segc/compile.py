@@ -75,6 +75,13 @@ def check(
     return Checked(policy, diagnostics)
 
 
+def limits(policy: Policy) -> tuple[Diagnostic, ...]:
+    """What a target could not express (`SEG5xx`), without writing anything for it."""
+    from segc.backends import LIMITS
+
+    return tuple(found for each in LIMITS for found in each(policy))
+
+
 def build(
     policy: Policy,
     files: Parsed,

@@ -1,7 +1,9 @@
-"""The targets. A new one is a folder with an `emit` and a line in `BACKENDS`."""
+"""The targets. A new one is a folder with an `emit` and a line in `BACKENDS`; one that cannot express every
+policy has `limits` and a line in `LIMITS` too.
+"""
 
 from segc.backends import freeradius, linux, netplan, networkd, nftables, switch
-from segc.backends.artifact import Artifact, Backend, Output, Target
+from segc.backends.artifact import Artifact, Backend, Limits, Output, Target
 
 BACKENDS: tuple[Backend, ...] = (
     nftables.emit,
@@ -12,4 +14,12 @@ BACKENDS: tuple[Backend, ...] = (
     freeradius.emit,
 )
 
-__all__ = ["BACKENDS", "Artifact", "Backend", "Output", "Target"]
+LIMITS: tuple[Limits, ...] = (
+    nftables.limits,
+    linux.limits,
+    netplan.limits,
+    switch.limits,
+    freeradius.limits,
+)
+
+__all__ = ["BACKENDS", "LIMITS", "Artifact", "Backend", "Limits", "Output", "Target"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,3 +40,4 @@ class Target:
 
 
 Backend = Callable[[Target], Output]
+Limits = Callable[[Policy], Iterable[Diagnostic]]

@@ -17,6 +17,7 @@ from segc.cli.progress import progress
 from segc.cli.reading import Reading, read
 from segc.cli.suggest import write_texts
 from segc.cli.terminal import complain, say
+from segc.compile import limits
 from segc.diagnostics.model import Report, Severity
 from segc.workspace import is_folder
 
@@ -49,7 +50,7 @@ def command(
         reading = read(paths, tell)
         if fix:
             reading = _fixed(paths, reading, tell)
-        report = reading.report
+        report = _with_limits(reading)
     shown = report if notes or format_ != "text" else brief(report)
     policy = reading.policy if bounds and _means_something(report) else None
     print_report(shown, format_, color, strict, {"bounds": as_data(policy)} if policy else {})
@@ -65,6 +66,14 @@ def command(
 def _means_something(report: Report) -> bool:
     """Whether names and values are sound, whatever the checks of their meaning say."""
     return all(each.severity is not Severity.ERROR or each.code >= "SEG3" for each in report.diagnostics)
+
+
+def _with_limits(reading: Reading) -> Report:
+    """The report, also of what `segc compile` would refuse to write for a target."""
+    report = reading.report
+    if reading.policy is None or not _means_something(report):
+        return report
+    return reading.with_more(limits(reading.policy))
 
 
 def _fixed(paths: tuple[str, ...], reading: Reading, tell: Callable[[str], None]) -> Reading:

@@ -39,12 +39,17 @@ def lower(policy: Policy, gateway: Gateway, memo: Memo = FORGETFUL, context: str
     The plain flows of a file are laid out once: `context` names all definitions of the policy in `memo`.
     """
     seen = position(policy, gateway)
-    ends = dict.fromkeys(chain.from_iterable(flow.ends for flow in policy.flows))
-    spaces = [piece.space for end in ends for piece in _pieces(end)]
-    places = number_places(policy, seen, dict.fromkeys(spaces))
+    places = places_of(policy, seen)
     if context:
         context = key(context, gateway.name, places.fingerprint())
     return _Lowering(policy, seen, places).program(memo, context)
+
+
+def places_of(policy: Policy, seen: Position) -> Places:
+    """The places that flows tell apart where `seen` stands."""
+    ends = dict.fromkeys(chain.from_iterable(flow.ends for flow in policy.flows))
+    spaces = [piece.space for end in ends for piece in _pieces(end)]
+    return number_places(policy, seen, dict.fromkeys(spaces))
 
 
 class _Piece(NamedTuple):

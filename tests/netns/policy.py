@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from segc.backends.nftables.conditions import grant_name
+from segc.backends.nftables.limits import limits
 from segc.backends.nftables.render import render
 from segc.compile import digest, place_namer
 from segc.diagnostics.model import Severity
@@ -48,9 +49,9 @@ class Compiled:
 
     def ruleset(self, gateway: str | None = None) -> str:
         """The text for one gateway; AssertionError where the target cannot express it."""
-        text, problems = render(self.program(gateway), digest(self.files), place_namer(self.files))
+        problems = tuple(limits(self.policy))
         assert not problems, problems
-        return text
+        return render(self.program(gateway), digest(self.files), place_namer(self.files))
 
     def program(self, gateway: str | None = None) -> Program:
         return next(iter(self.programs.values())) if gateway is None else self.programs[gateway]

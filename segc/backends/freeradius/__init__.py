@@ -25,12 +25,19 @@ ANYBODY = "DEFAULT"  # an entry for everybody, in quotes as well
 
 def emit(target: Target) -> Output:
     found = tuple(intakes(target.policy))
-    problems = (*_unwritable(found), *_taken(target.policy, found))
+    problems = tuple(limits(target.policy))
     if not found or problems:
         return Output((), problems)
     files = {"mods-config/files/authorize": "authorize.j2", "policy.d/segc": "policy.j2"}
     texts = {name: template(__name__, each).render(zones=found, bare=bare) for name, each in files.items()}
     return Output(tuple(Artifact(NODE, name, text) for name, text in texts.items()))
+
+
+def limits(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG503` for names that the server's files cannot hold."""
+    found = tuple(intakes(policy))
+    yield from _unwritable(found)
+    yield from _taken(policy, found)
 
 
 def _unwritable(found: tuple[Intake, ...]) -> Iterator[Diagnostic]:

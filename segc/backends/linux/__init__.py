@@ -13,7 +13,7 @@ from dataclasses import asdict
 from segc.backends.artifact import Artifact, Output, Target
 from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.layer2 import LinkPlan, link_plan
-from segc.policy.model import Gateway
+from segc.policy.model import Gateway, Policy
 
 DEVICE = re.compile(
     r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}"
@@ -29,26 +29,29 @@ net.ipv6.conf.all.forwarding = 1
 
 def emit(target: Target) -> Output:
     artifacts: list[Artifact] = []
-    diagnostics: list[Diagnostic] = []
-    for gateway in described(target):
-        problems = tuple(odd_names(gateway))
-        diagnostics += problems
-        if not problems:
+    for gateway in described(target.policy):
+        if not any(odd_names(gateway)):
             text = links_json(link_plan(target.policy, gateway))
             artifacts.append(Artifact(gateway.name, "links.json", text))
             artifacts.append(Artifact(gateway.name, "sysctl.conf", SYSCTL))
-    return Output(tuple(artifacts), tuple(diagnostics))
+    return Output(tuple(artifacts), tuple(limits(target.policy)))
 
 
-def described(target: Target) -> Iterator[Gateway]:
+def limits(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG503` for names that no target is given."""
+    for gateway in described(policy):
+        yield from odd_names(gateway)
+
+
+def described(policy: Policy) -> Iterator[Gateway]:
     """Gateways that the policy speaks of, by name; an implicit one has links that segc knows nothing of."""
-    for _, gateway in sorted(target.policy.gateways.items()):
+    for _, gateway in sorted(policy.gateways.items()):
         if not gateway.implicit:
             yield gateway
 
 
 def odd_names(gateway: Gateway) -> Iterator[Diagnostic]:
-    """`SEG503` for names that no target is given; the other backends leave such a gateway out."""
+    """What is wrong with a gateway's names; the other backends leave such a gateway out."""
     named = [(interface.name, interface.span) for interface in gateway.interfaces]
     named += [(port.name, port.span) for interface in gateway.interfaces for port in interface.ports]
     for name, span in named:

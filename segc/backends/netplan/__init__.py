@@ -12,7 +12,7 @@ from segc.backends.artifact import Artifact, Output, Target
 from segc.backends.linux import described, odd_names
 from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.layer2 import Device, LinkPlan, link_plan
-from segc.policy.model import Gateway
+from segc.policy.model import Gateway, Policy
 
 HEADER = (
     "# Written by segc. Edit the policy, not this file.",
@@ -23,18 +23,30 @@ HEADER = (
 
 
 def emit(target: Target) -> Output:
-    artifacts: list[Artifact] = []
-    diagnostics: list[Diagnostic] = []
-    for gateway in described(target):
-        if any(odd_names(gateway)):
-            continue
-        plan = link_plan(target.policy, gateway)
-        aware = [bridge.name for bridge in plan.bridges if bridge.vlan_aware]
-        if aware:
-            diagnostics.append(_left_out(gateway, aware[0]))
-        else:
-            artifacts.append(Artifact(gateway.name, "netplan.yaml", netplan_yaml(plan)))
-    return Output(tuple(artifacts), tuple(diagnostics))
+    artifacts = tuple(
+        Artifact(plan.node, "netplan.yaml", netplan_yaml(plan))
+        for _, plan in _plans(target.policy)
+        if not _aware(plan)
+    )
+    return Output(artifacts, tuple(limits(target.policy)))
+
+
+def limits(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG504` for each gateway that is left out."""
+    for gateway, plan in _plans(policy):
+        if name := _aware(plan):
+            yield _left_out(gateway, name)
+
+
+def _plans(policy: Policy) -> Iterator[tuple[Gateway, LinkPlan]]:
+    for gateway in described(policy):
+        if not any(odd_names(gateway)):
+            yield gateway, link_plan(policy, gateway)
+
+
+def _aware(plan: LinkPlan) -> str | None:
+    """A bridge whose ports have VLANs, if there is one."""
+    return next((bridge.name for bridge in plan.bridges if bridge.vlan_aware), None)
 
 
 def _left_out(gateway: Gateway, name: str) -> Diagnostic:

@@ -18,7 +18,7 @@ Section = tuple[str, list[tuple[str, str]]]
 
 def emit(target: Target) -> Output:
     artifacts: list[Artifact] = []
-    for gateway in described(target):
+    for gateway in described(target.policy):
         if not any(odd_names(gateway)):
             for name, text in network_files(link_plan(target.policy, gateway)):
                 artifacts.append(Artifact(gateway.name, f"networkd/{name}", text))

@@ -1,19 +1,20 @@
 """Rulesets for gateways, `<gateway>/ruleset.nft`, and what fills their sets of people, `sessions.json`."""
 
 from segc.backends.artifact import Artifact, Output, Target
+from segc.backends.nftables.limits import limits
 from segc.backends.nftables.render import render
 from segc.backends.nftables.sessions import sessions_json
-from segc.diagnostics.model import Diagnostic
 from segc.enforcement.lower import lower
+
+__all__ = ["emit", "limits"]
 
 
 def emit(target: Target) -> Output:
+    if problems := tuple(limits(target.policy)):
+        return Output((), problems)
     artifacts: list[Artifact] = []
-    diagnostics: list[Diagnostic] = []
     for name, gateway in sorted(target.policy.gateways.items()):
         program = lower(target.policy, gateway, target.memo, target.context)
-        text, problems = render(program, target.digest, target.place)
-        artifacts.append(Artifact(name, "ruleset.nft", text))
+        artifacts.append(Artifact(name, "ruleset.nft", render(program, target.digest, target.place)))
         artifacts.append(Artifact(name, "sessions.json", sessions_json(program)))
-        diagnostics += problems
-    return Output(tuple(artifacts), tuple(diagnostics))
+    return Output(tuple(artifacts))

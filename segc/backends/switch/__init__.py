@@ -6,33 +6,43 @@ platform's commands do (`vlan trunk allowed` of AOS-CX, `set` of Junos): load it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from segc.backends.artifact import Artifact, Output, Target
 from segc.backends.linux import links_json
 from segc.backends.switch.config import config_text
 from segc.backends.switch.limits import problems
-from segc.backends.switch.platforms import LINUX_BRIDGE, PLATFORMS
+from segc.backends.switch.platforms import LINUX_BRIDGE, PLATFORMS, Platform
 from segc.diagnostics.model import Diagnostic
 from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan, SwitchPlan, switch_plan
+from segc.policy.model import Policy
 
 BRIDGE = "br0"
 
 
 def emit(target: Target) -> Output:
     artifacts: list[Artifact] = []
-    diagnostics: list[Diagnostic] = []
-    for _, switch in sorted(target.policy.switches.items()):
-        plan = switch_plan(target.policy, switch)
-        platform = PLATFORMS[plan.platform]
-        found = tuple(problems(plan, platform))
-        diagnostics += found
-        if found:
+    for plan, platform in _plans(target.policy):
+        if any(problems(plan, platform)):
             continue
         if platform is LINUX_BRIDGE:
             text = links_json(bridge_plan(plan))
         else:
             text = config_text(plan, platform, tuple(target.policy.zones))
-        artifacts.append(Artifact(switch.name, platform.file, text))
-    return Output(tuple(artifacts), tuple(diagnostics))
+        artifacts.append(Artifact(plan.node, platform.file, text))
+    return Output(tuple(artifacts), tuple(limits(target.policy)))
+
+
+def limits(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG503` for what a platform cannot express."""
+    for plan, platform in _plans(policy):
+        yield from problems(plan, platform)
+
+
+def _plans(policy: Policy) -> Iterator[tuple[SwitchPlan, Platform]]:
+    for _, switch in sorted(policy.switches.items()):
+        plan = switch_plan(policy, switch)
+        yield plan, PLATFORMS[plan.platform]
 
 
 def bridge_plan(plan: SwitchPlan) -> LinkPlan:

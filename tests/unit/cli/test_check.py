@@ -101,6 +101,23 @@ def test_notes_are_counted_and_shown_on_request(run, tmp_path):
     assert json.loads(run("check", "--format", "json", path).stdout)["diagnostics"]
 
 
+def test_what_a_target_cannot_be_told_is_found_as_well(run, tmp_path):
+    """As `segc compile` would say it, and beside everything else."""
+    text = """
+zone a { vlan 1; subnet 10.0.0.0/24 }
+zone b { subnet 10.0.1.0/24 }
+gateway gw { mark 0x3; interface "..wan" { zone a } interface eth1 { zone b } }
+switch s { platform arista-eos; port "Foo1" zone a }
+allow a -> b : tcp/22  allow a -> b : tcp/22
+"""
+    path = policy(tmp_path, text)
+    found = json.loads(run("check", "--format", "json", path).stdout)["diagnostics"]
+    assert {each["code"] for each in found} == {"SEG502", "SEG503", "SEG307"}
+    refused = run("compile", path, "-o", tmp_path / "build", "--format", "json")
+    assert refused.exit_code == 1
+    assert found == json.loads(refused.stdout)["diagnostics"]
+
+
 def test_a_file_without_the_others_of_its_folder(run, tmp_path):
     one, two = tmp_path / "one.seg", tmp_path / "two.seg"
     one.write_text("zone a { subnet 10.0.0.0/24 }\n")

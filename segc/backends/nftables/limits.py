@@ -1,0 +1,62 @@
+"""What nftables cannot be told: names too long for it, and more places than a packet's mark can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segc.backends.nftables.document import NAME_LENGTH
+from segc.backends.nftables.marks import layout, longest_run
+from segc.diagnostics.model import Diagnostic, finding
+from segc.enforcement.lower import places_of
+from segc.enforcement.places import Places
+from segc.policy.model import Gateway, Policy
+from segc.policy.topology import position
+from segc.source import Span
+from segc.space.words import quote
+
+PAIRED_LENGTH = NAME_LENGTH // 4  # of zones, hosts and gateways: chains are called after two of them
+
+
+def limits(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG501` and `SEG502`."""
+    if policy.gateways:
+        yield from _too_long(policy)
+    for _, gateway in sorted(policy.gateways.items()):
+        places = places_of(policy, position(policy, gateway))
+        if layout(places, gateway.mark) is None:
+            yield _mark_too_narrow(places, gateway)
+
+
+def _too_long(policy: Policy) -> Iterator[Diagnostic]:
+    for flow in policy.flows:
+        yield from _check_length("flow", flow.id, flow.span, NAME_LENGTH)
+    for zone in policy.zones.values():
+        yield from _check_length("zone", zone.name, zone.span, PAIRED_LENGTH)
+        for host in zone.hosts:
+            yield from _check_length("host", f"{zone.name}.{host.name}", host.span, PAIRED_LENGTH)
+    for gateway in policy.gateways.values():
+        yield from _check_length("gateway", gateway.name, gateway.span, PAIRED_LENGTH)
+
+
+def _check_length(kind: str, name: str, span: Span | None, limit: int) -> Iterator[Diagnostic]:
+    if len(name) > limit:
+        yield finding(
+            "SEG501",
+            f"the name of {kind} {quote(name)} is too long for nftables",
+            span,
+            f"{len(name)} characters" + ", with its zone's name" * (kind == "host"),
+            help=f"here it can have at most {limit} characters: shorten it",
+        )
+
+
+def _mark_too_narrow(places: Places, gateway: Gateway) -> Diagnostic:
+    needed, given = 2 * (places.zone_bits + places.class_bits), longest_run(gateway.mark)[1]
+    return finding(
+        "SEG502",
+        f"gateway `{gateway.name}` needs {needed} neighbouring bits of the packet mark, "
+        f"and its `mark` 0x{gateway.mark:08x} has {given} in a row",
+        gateway.span,
+        f"{len(places.areas)} zones, up to {2**places.class_bits - 1} classes of addresses within one",
+        notes=("the ruleset holds the source and the destination of a packet in its mark while it decides",),
+        help="widen its `mark`, in one piece; or let hosts share sets, or enforce fewer zones on one gateway",
+    )
