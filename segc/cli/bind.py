@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from segc.cli.asking_agent import asked, local, netns_option, socket_option
-from segc.cli.terminal import emit, say
+from segc.cli.terminal import complain, emit, say
 
 LONGEST = 366 * 86400  # seconds
 
@@ -96,9 +96,12 @@ def command(
     }
     optional = {"mac": mac, "device": device, "id": id_, "ttl": ttl}
     request |= {name: value for name, value in optional.items() if value is not None}
-    session = asked(socket_path, netns, request).get("session")
+    answer = asked(socket_path, netns, request)
+    session = answer.get("session")
     if session is None:
         raise click.ClickException("something newer is known of this session: try again")
+    if warning := answer.get("warning"):
+        complain(f"warning: {warning}\n")
     if format_ == "json":
         emit(json.dumps(session, indent=2) + "\n")
         return

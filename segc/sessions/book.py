@@ -58,7 +58,8 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Book:
     """`by_user` has the numbers of the memberships that a person may have, each with the subjects that she
-    is of. `longest` and `idle` bound a person's sessions."""
+    is of. `longest` and `idle` bound a person's sessions. `space` is that of all zones, None where what an
+    earlier segc compiled does not tell."""
 
     memberships: tuple[Membership, ...] = ()
     by_user: Mapping[str, tuple[tuple[int, tuple[str, ...]], ...]] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Book:
     longest: Mapping[str, Bound] = field(default_factory=dict)
     idle: Mapping[str, Bound] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    space: PrefixSet | None = None
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -93,6 +95,7 @@ def read_book(text: str) -> Book:
             _bounds(document["lifetimes"], "max"),
             _bounds(document["lifetimes"], "idle"),
             {name: _source(each) for name, each in document["sources"].items()},
+            _space(document["prefixes"]) if "prefixes" in document else None,
         )
     except BookError:
         raise
@@ -143,8 +146,12 @@ def _source(document: Mapping[str, Any]) -> Source:
     return Source(
         document["kind"],
         tuple(document["zones"]),
-        union(map(parse_prefixes, document["prefixes"])),
+        _space(document["prefixes"]),
         document["mfa"],
         frozenset(document["postures"]),
         document["max"],
     )
+
+
+def _space(prefixes: list[str]) -> PrefixSet:
+    return union(map(parse_prefixes, prefixes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from segc.diagnostics.suggest import did_you_mean
 from segc.identity.claim import Claim
 from segc.identity.kinds import KINDS, Assurance
 from segc.sessions.book import NOTHING, UNBOUNDED, Book, Membership
@@ -61,6 +62,24 @@ def check_source(claim: Claim, book: Book) -> None:
             raise RefusedError(
                 f"{address} is in no zone that `{claim.source}` vouches for: {zones or 'it has none'}"
             )
+
+
+def check_names(claim: Claim, book: Book) -> None:
+    """RefusedError where it names a posture or a fact that the policy does not: a slip of who types it."""
+    facts = {each.fact for posture in book.postures.values() for each in posture}
+    for what, said, known in (("posture", claim.postures, book.postures), ("fact", claim.facts, facts)):
+        for name in sorted(set(said) - set(known)):
+            meant = did_you_mean(name, known)
+            raise RefusedError(f"the policy knows no {what} `{name}`" + (f": {meant}" if meant else ""))
+
+
+def strayed(claim: Claim, book: Book) -> str:
+    """A sentence about those of its addresses that no flow can be for; empty if there are none."""
+    outside = [str(each) for each in claim.addresses if book.space is not None and each not in book.space]
+    if not outside:
+        return ""
+    verb = "is" if len(outside) == 1 else "are"
+    return f"{', '.join(outside)} {verb} in no zone of the policy: nothing opens there"
 
 
 def proves_mfa(claim: Claim, book: Book) -> bool:

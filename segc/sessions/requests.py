@@ -30,7 +30,7 @@ from segc.identity.claim import (
     seconds_of,
 )
 from segc.identity.kinds import KINDS
-from segc.sessions.judge import RefusedError
+from segc.sessions.judge import RefusedError, check_names, strayed
 from segc.sessions.members import check_members
 from segc.sessions.metrics import Figure, gauge
 from segc.sessions.refusal import WORDS, whose
@@ -91,11 +91,14 @@ def _bind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     agent, started = upkeep.agent, time.perf_counter()
     claim = claim_of(document, agent.clock().wall)
     _may_speak_for(claim.source, upkeep, peer)
+    if claim.kind == MANUAL:  # feeds may well know more than is asked for
+        check_names(claim, agent.situation.book)
     session = agent.bind(claim)
     if session is None:
         return {"stale": True}
     agent.teller.metrics.took(time.perf_counter() - started)
-    return {"session": told(session, agent.clock())}
+    warning = strayed(claim, agent.situation.book)
+    return {"session": told(session, agent.clock()), **({"warning": warning} if warning else {})}
 
 
 def _may_speak_for(source: str, upkeep: Upkeep, peer: Peer) -> None:

@@ -70,6 +70,18 @@ def test_a_session_from_bind_to_unbind(host: AgentHost) -> None:
     assert not host.bound()
 
 
+def test_an_address_that_lies_in_no_zone_is_told_of(tmp_path: Path) -> None:
+    with AgentHost(
+        folder=tmp_path,
+        zones=AgentHost.zones.replace("zone net { external }", "zone net { subnet 10.4.0.0/24 }"),
+    ) as host:
+        host.apply_here(host.wanted(STAFF))
+        host.start_agent()
+        told = segc(host, "bind", "--user", "ana@x.example", "--address", "10.99.0.5")
+        assert "warning: 10.99.0.5 is in no zone of the policy: nothing opens there\n" in told
+        assert "warning" not in segc(host, "bind", "--user", "ana@x.example", "--address", "10.1.0.5")
+
+
 def test_status_tells_of_the_agent(host: AgentHost) -> None:
     where = ["status", *host.where]
     assert "no session agent answers" in segc(host, *where)
@@ -101,6 +113,16 @@ def test_status_tells_of_the_agent(host: AgentHost) -> None:
             ["bind", "--user", "ana", "--address", "10.1.0.5", "--kind", "oracle"],
             1,
             "no kind of source `oracle`",
+        ),
+        (
+            ["bind", "--user", "ana", "--address", "10.1.0.5", "--posture", "patchd"],
+            1,
+            "the policy knows no posture `patchd`: did you mean `patched`?",
+        ),
+        (
+            ["bind", "--user", "ana", "--address", "10.1.0.5", "--fact", "disk_encryptd=true"],
+            1,
+            "the policy knows no fact `disk_encryptd`: did you mean `disk_encrypted`?",
         ),
         (["unbind"], 2, "which sessions?"),
         (["unbind", "--source", "vpn"], 2, "which sessions?"),

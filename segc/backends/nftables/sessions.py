@@ -13,7 +13,7 @@ from typing import Any
 from segc.backends.nftables.conditions import grant_name
 from segc.enforcement.program import Grant, Program
 from segc.policy.model import Policy, Posture, Source, Subject
-from segc.space.prefixes import union
+from segc.space.prefixes import PrefixSet, union
 
 FORMAT = 1
 
@@ -27,6 +27,7 @@ def sessions_json(program: Program) -> str:
         "sets": [_set(grant) for grant in program.grants],
         "postures": {name: _facts(posture) for name, posture in policy.postures.items()},
         "lifetimes": _lifetimes(policy),
+        "prefixes": _prefixes(union(zone.space for zone in policy.zones.values())),
         "sources": {name: _source(policy, source) for name, source in policy.sources.items()},
         "directories": {
             name: {"sync": each.sync, "timeout": each.timeout} for name, each in policy.directories.items()
@@ -78,9 +79,13 @@ def _source(policy: Policy, source: Source) -> dict[str, Any]:
     return {
         "kind": source.kind,
         "zones": list(source.zones),
-        "prefixes": [*space.prefixes(4), *space.prefixes(6)],
+        "prefixes": _prefixes(space),
         "mfa": source.mfa,
         "posture": bool(source.postures),
         "postures": list(source.postures),
         "max": source.max_age,
     }
+
+
+def _prefixes(space: PrefixSet) -> list[str]:
+    return [*space.prefixes(4), *space.prefixes(6)]

@@ -12,7 +12,7 @@ from segc.compile import build
 from segc.identity.claim import Claim, ClaimError, claim_of, packed, unpacked
 from segc.sessions.book import Book, BookError, read_book
 from segc.sessions.clock import Moment
-from segc.sessions.judge import RefusedError, Situation, assurance, judge
+from segc.sessions.judge import RefusedError, Situation, assurance, check_names, judge, strayed
 from segc.sessions.posture import Known
 from segc.sessions.records import Kept
 from segc.sessions.session import Session, Verdict
@@ -109,6 +109,34 @@ def test_a_source_speaks_of_its_zones_only(more: dict[str, Any], error: str) -> 
     with pytest.raises(RefusedError, match=error.replace("`", "`")):
         judged(claim(**more))
     assert words(judged(claim(**more), OPEN)) == ["group staff"]
+
+
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"postures": ["manged"]}, "the policy knows no posture `manged`: did you mean `managed`?"),
+        (
+            {"facts": {"os_versoin": "14"}},
+            "the policy knows no fact `os_versoin`: did you mean `os_version`?",
+        ),
+        ({"facts": {"colour": "blue"}}, "the policy knows no fact `colour`"),
+    ],
+)
+def test_a_name_of_a_posture_or_fact_that_nobody_defined_is_a_slip(more: dict[str, Any], error: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        check_names(claim(**more), BOOK)
+    assert str(refused.value) == error
+    check_names(claim(postures=["managed"], facts={"disk_encrypted": True, "os_version": "15"}), BOOK)
+
+
+def test_an_address_in_no_zone_is_told_of() -> None:
+    outside = claim(addresses=["10.8.0.6", "10.99.0.1", "2001:db8:9::1"])
+    assert strayed(outside, BOOK) == (
+        "10.99.0.1, 2001:db8:9::1 are in no zone of the policy: nothing opens there"
+    )
+    assert strayed(claim(addresses=["10.2.0.6"]), BOOK) == ""
+    assert strayed(outside, replace(BOOK, space=None)) == "", "an earlier segc did not say where zones are"
+    assert strayed(outside, book_of(POLICY + "zone net { external }")) == ""
 
 
 def test_a_second_factor_counts_where_the_source_may_vouch_for_it() -> None:
