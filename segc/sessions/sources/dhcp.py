@@ -6,6 +6,7 @@ instead, and then a lease is known before its client is.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +20,7 @@ from segc.sessions.sources.hook import Options, Request, lease, mac_address, vou
 from segc.sessions.sources.link import Link
 
 ASSIGNED = "0"  # Kea's state of a lease that somebody has
+DNSMASQ = re.compile(r"[0-9]+\b|duid ")  # how a line of its file begins, even one that is cut
 NEVER = float("inf")
 SETTLE = 0.25  # seconds in which a server that writes its file anew is done with it
 
@@ -59,13 +61,16 @@ def dnsmasq(lines: Iterable[str]) -> Iterator[Lease]:
 
 
 def read(path: Path) -> dict[str, Lease]:
-    """All leases, by address. OSError where there is no file.
+    """All leases, by address. OSError where there is no file, or one that no such server writes.
 
     Kea's cleaned leases are in FILE.2, what it is about to clean in FILE.1, and for a moment both in
     FILE.completed (Kea ARM, 8.2.2).
     """
     lines = _lines(path)
     if not lines[0].startswith("address,"):
+        first = next(filter(str.strip, lines), None)
+        if first is not None and not DNSMASQ.match(first):
+            raise OSError(f"`{path}` is no lease file: neither one of Kea (memfile) nor of dnsmasq")
         return {each.address: each for each in dnsmasq(lines)}
     done, *parts = (path.with_name(f"{path.name}.{ending}") for ending in ("completed", "2", "1"))
     former = [done] if done.exists() else [each for each in parts if each.exists()]

@@ -29,6 +29,8 @@ from tests.unit.cli.policies import segc
         (("openvpn", "hq", "--management", "x", "--ttl", "soon"), 2, "`soon` is no time"),
         (("wireguard", "wg"), 2, "--peers"),
         (("dhcp", "lan", "--leases", "none"), 1, "`none`: No such file or directory"),
+        (("dhcp", "lan", "--leases", __file__), 1, "is no lease file: neither one of Kea (memfile) nor of"),
+        (("dhcp", "lan", "--leases", sys.executable), 1, "is no lease file"),
         (("posture", "fleet", "none"), 1, "`none`: No such file or directory"),
         (("dhcp", "lan", "--leases", "none", "--netns", "no/such"), 1, "cannot name a network namespace"),
         (("hook", "cisco", "hq"), 2, "cisco"),
