@@ -15,6 +15,8 @@ from segc.syntax.build import PROTOCOLS
 from segc.syntax.recover import STATEMENTS
 
 RESERVED = frozenset({"any", "group", "user", "tag", "gateway", "as", "in"})
+WORDS = {"flow": {"require", "when", "until"}, "test": {"with"}}
+CONDITIONS = frozenset({"mfa"}).union(*WORDS.values())
 _STRING = re.compile(r'"[^"\\\x00-\x08\x0a-\x1f\x7f]*+(?:\\["\\][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+"')
 _SPAN = re.compile(
     r"(?P<h1>\d{1,2})(?::(?P<m1>\d\d))?[ \t]*(?P<half1>[AaPp][Mm])?[ \t]*(?:-|–|to)[ \t]*"
@@ -175,6 +177,29 @@ def _port_alone(problem: Problem) -> Advice | None:
     return Advice(f"write `{protocol}/{number[1]}`", message, span)
 
 
+def _condition(problem: Problem) -> Advice | None:
+    """`with mfa` in a flow, `require mfa` in a test, and either before the service."""
+    found, values = problem.found, problem.values
+    if found not in CONDITIONS or any(_is(each, "NEVER", "SET") for each in values):
+        return None
+    place = next((n for n, each in enumerate(values) if each is problem.opened), 0)
+    if problem.opened is not None and not _is(values[place - 1], "STRING"):
+        return None
+    where, right, wrong = (
+        ("flow", "require", "with") if problem.opened is None else ("test", "with", "require")
+    )
+    if problem.accepted & {"ARROW", "COLON"}:
+        word = found if found in {"when", "until"} else right
+        return Advice(f"in a {where}, write `{word} …` after the service") if word in WORDS[where] else None
+    if found == wrong or (found == "mfa" and right.upper() in problem.accepted):
+        return Advice(f"in a {where}, write `{right} mfa` or `{right} posture NAME`")
+    return None
+
+
+def _is(value: Any, *types: str) -> bool:
+    return isinstance(value, Token) and value.type in types
+
+
 def missing_service(problem: Problem) -> Advice | None:
     if "COLON" not in problem.accepted or "ARROW" in problem.accepted or problem.found in {"=", ";"}:
         return None
@@ -279,6 +304,7 @@ HINTS: tuple[Hint, ...] = (
     _arrow,
     _port_alone,
     _stray_brace,
+    _condition,
     missing_service,
     _reserved,
     _hours_alone,
