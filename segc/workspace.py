@@ -110,6 +110,9 @@ class _Reader:
 
     def open(self, path: str) -> None:
         """Queue what the user named: a file, or the policy files of a folder."""
+        if not path:
+            self.fail("the path is empty", None, "name the file or folder of the policy, such as `.`")
+            return
         if not is_folder(path):
             self.named.add(path)
             self.pending.append((path, None))

@@ -77,7 +77,7 @@ def put(
         words = quote(printable(str(question)))
         raise click.UsageError(f"{words} is no question: write ends as flows have them, such as `to hr`")
     resolved, diagnostics = resolve([*(each for _, each in read.files), file], read.memo)
-    _refuse(each for each in diagnostics if not across_families or each.code != MIXED_FAMILIES)
+    _refuse((each for each in diagnostics if not across_families or each.code != MIXED_FAMILIES), text)
     flow = next(each for each in resolved.flows if each.span.path == PATH)
     context = Context(resolved)
     personal = [
@@ -90,7 +90,11 @@ def put(
     )
 
 
-def _refuse(diagnostics: Iterable[Diagnostic]) -> None:
+def _refuse(diagnostics: Iterable[Diagnostic], text: str) -> None:
+    """In words for who asks, and sees neither the text nor a statement that could be deleted."""
     for each in diagnostics:
         if each.severity is Severity.ERROR and each.primary and each.primary.span.path == PATH:
-            raise click.UsageError(f"{each.message}{f': {each.help}' if each.help else ''}")
+            span = each.primary.span
+            message = each.message.replace("this end", quote(printable(text[span.start : span.end])))
+            help = each.help.removesuffix(", or delete the statement")
+            raise click.UsageError(f"{message}{f': {help}' if help else ''}")

@@ -184,6 +184,11 @@ def test_files_that_are_not_text(write: Write, data: bytes, message: str, underl
     assert found.files == ()
 
 
+def test_an_empty_path_is_told(write: Write) -> None:
+    write("a.seg", "zone a { external }")
+    assert messages(load([""])) == ["the path is empty"]
+
+
 def test_what_cannot_be_read_at_all(write: Write, tmp_path: Path) -> None:
     write("p/readme.txt", "")
     write("p.seg/readme.txt", "")

@@ -156,6 +156,13 @@ def test_questions_that_make_no_sense(reach, words, told):
     assert "\x1b" not in done.stderr
 
 
+def test_a_zone_without_an_address_is_called_by_its_name(tmp_path):
+    path = policy(tmp_path, "zone a { subnet 10.1.0.0/24 }\nzone empty {}\n")
+    done = segc("reach", path, "from", "a", "to", "empty")
+    assert done.returncode == 2
+    assert "Error: `empty` holds nothing: give the zone a `subnet`\n" in done.stderr
+
+
 @pytest.mark.parametrize("names", [("a", "b"), ("hr", "it")])
 def test_zones_may_be_called_as_addresses_begin(tmp_path, names):
     """Of a policy, what a mutant does not touch is left out: its names are nothing then."""
