@@ -12,17 +12,28 @@ from segc.source import Span
 
 
 def check_placement(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG209`, `SEG213`, `SEG215` and `SEG216`; nothing where no gateway is described."""
+    """`SEG209`, `SEG213`, `SEG215`, `SEG216` and `SEG319`; nothing where no gateway is described."""
     gateways = [gateway for gateway in policy.gateways.values() if not gateway.implicit]
     yield from _mixed_segments(policy, gateways)
     if not gateways:
         return
     positions = [position(policy, gateway) for gateway in gateways]
+    yield from map(_nowhere_at_work, (each for each in gateways if not each.attachments))
     yield from _unreached(policy, positions)
     yield from _unenforced(policy, positions)
     for gateway in gateways:
         yield from _without_address(policy, gateway)
     yield from _shared_addresses(gateways)
+
+
+def _nowhere_at_work(gateway: Gateway) -> Diagnostic:
+    return finding(
+        "SEG319",
+        f"the gateway `{gateway.name}` has an interface in no zone, so it lets nothing in, out or through",
+        gateway.span,
+        "every address is that of a stranger there",
+        help="attach it to its zones, as in `interface lan0 { zone hr }`, or delete it",
+    )
 
 
 def _unreached(policy: Policy, positions: Iterable[Position]) -> Iterator[Diagnostic]:
