@@ -22,7 +22,6 @@ ZONES = {  # fields that hold names of zones
     (tree.Interface, "zones"),
     (tree.Interface, "trunk"),
 }
-LOOSE = re.compile(r"^([ \t]*);[ \t;]*")  # semicolons behind what a line began with
 BEFORE_COMMA = re.compile(r"(?:#[^\n]*|[^,#])*")
 LEFT_BEHIND = ("vlan", "about", "external", "refuse", "intra", "tag")  # what the zone that stays says itself
 
@@ -113,15 +112,17 @@ class _Merging:
         yield deletion(self.out[0], self.out[1].span)
         source, zone = self.into
         brace = zone.span.end - 1
-        alone = not source.text[source.text.rfind("\n", 0, brace) + 1 : brace].strip()
-        yield Edit(source.path, brace, brace, f"{'' if alone else chr(10)}{self._brought()}\n")
+        end = len(source.text[:brace].rstrip(" \t;"))
+        line = "" if source.text[end - 1] == "\n" else "\n"
+        closing = _margin(source, zone.span.start)
+        yield Edit(source.path, end, brace, f"{line}{self._brought()}{closing}")
         for source, file in self.files:
             for statement in file.statements:
                 if statement is not self.out[1]:
                     yield from self._within(source, statement)
 
     def _brought(self) -> str:
-        """The block of the zone that goes, without what is said of the other one already."""
+        """The lines of the zone that goes, less what is said of the other one already, laid out as there."""
         source, zone = self.out
         opening = OPENING.match(source.text, zone.name.span.end)
         assert opening is not None, "a zone has a block"
@@ -131,9 +132,18 @@ class _Merging:
         text, end = "", opening.end()
         for start, stop, instead in sorted(edits):
             text, end = text + source.text[end:start] + instead, stop
-        lines = (text + source.text[end : zone.span.end - 1]).splitlines()
-        kept = [LOOSE.sub(r"\1", line).rstrip() for line in lines if line.strip(" \t;")]
-        return "\n".join([*kept, *self._more()])
+        text += source.text[end : zone.span.end - 1]
+        block = "\n".join(("zone x {", text, *self._more(), "}"))
+        lines = format_source(SourceFile(source.path, block)).splitlines()[1:-1]
+        return "".join(f"{self._indent()}{line[2:]}\n" for line in lines if line)
+
+    def _indent(self) -> str:
+        """That of what begins a line in the zone that stays."""
+        source, zone = self.into
+        items = [each.span.start for each in zone.settings] + [each.span.start for each in zone.hosts]
+        lines = (at for at in items if not source.text[source.text.rfind("\n", 0, at) + 1 : at].strip())
+        first = next(lines, None)
+        return _margin(source, zone.span.start) + "  " if first is None else _margin(source, first)
 
     def _more(self) -> Iterator[str]:
         """Tags that only the zone that goes has, and its isolation."""
@@ -142,13 +152,13 @@ class _Merging:
             for _, zone in (self.into, self.out)
         )
         if there - here:
-            yield f"  tag {', '.join(sorted(there - here))}"
+            yield f"tag {', '.join(sorted(there - here))}"
         isolated = [
             any(each.key.text == "intra" and each.values[0].text == "deny" for each in zone.settings)
             for _, zone in (self.into, self.out)
         ]
         if isolated == [False, True]:
-            yield "  intra deny"
+            yield "intra deny"
 
     def _within(self, source: SourceFile, node: object) -> Iterator[Edit]:
         """Every mention of the zone below a node; lists as a whole, so as not to repeat."""
@@ -191,6 +201,12 @@ class _Merging:
         if term.name.text == self.gone:
             host = f".{self.hosts.get(term.host.text, term.host.text)}" if term.host else ""
             yield Edit(source.path, term.span.start, term.span.end, self.kept + host)
+
+
+def _margin(source: SourceFile, at: int) -> str:
+    """The blanks that the line of a place begins with."""
+    line = source.text[source.text.rfind("\n", 0, at) + 1 :]
+    return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def _free(name: str, zone: str, taken: set[str]) -> str:

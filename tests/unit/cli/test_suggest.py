@@ -280,3 +280,20 @@ def test_fix_makes_no_edit_that_makes_an_error(tmp_path: Path, monkeypatch: pyte
         texts, done, refused = fixes(reading)
         assert (texts, done) == ({}, [])
         assert refused[0].startswith(f"not deleted set `idle`, which would make an error: {message}")
+
+
+def test_a_merger_fits_the_layout_of_the_zone_that_stays(tmp_path: Path) -> None:
+    path = tmp_path / "p.seg"
+    other = 'zone y { vlan 2; subnet 10.0.2.0/24; about "why"; host h = 10.0.2.3 }\n'
+    rest = "zone mail {{ subnet 10.0.9.0/24 }}\nallow {}->mail:tcp/25\n"
+    for before, after in (
+        ("zone x { subnet 10.0.1.0/24; }", "zone x { subnet 10.0.1.0/24\n  SUBNET\n  HOST\n}"),
+        (
+            "zone x {\n    subnet 10.0.1.0/24 # ;\n    }",
+            "zone x {\n    subnet 10.0.1.0/24 # ;\n    SUBNET\n    HOST\n}",
+        ),
+    ):
+        path.write_text(f"{before}\n{other}{rest.format('x,y')}")
+        assert segc("suggest", "merge", "x", "y", "--write", cwd=tmp_path).returncode == 0
+        after = after.replace("SUBNET", "subnet 10.0.2.0/24").replace("HOST", "host h = 10.0.2.3")
+        assert path.read_text() == f"{after}\n{rest.format('x')}"
