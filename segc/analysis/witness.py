@@ -7,6 +7,7 @@ from datetime import datetime
 from segc.policy.calendar import timezone
 from segc.policy.claims import Claims, Situation
 from segc.space.addresses import address_text
+from segc.space.prefixes import PrefixSet
 from segc.space.services import ServiceSet
 from segc.space.traffic import Box
 from segc.space.typical import typical, typical_service
@@ -26,9 +27,14 @@ def _ends(box: Box) -> tuple[str, str]:
             # An address with itself tells little: within one zone take two where there are two.
             return address_text(source, family), address_text(last if source == first else first, family)
     if box.from_gateways:
-        to = f"gateway {min(box.to_gateways)}" if box.to_gateways else str(box.destination.first())
+        to = f"gateway {min(box.to_gateways)}" if box.to_gateways else _example(box.destination)
         return f"gateway {min(box.from_gateways)}", to
-    return str(box.source.first()), f"gateway {min(box.to_gateways)}"
+    return _example(box.source), f"gateway {min(box.to_gateways)}"
+
+
+def _example(space: PrefixSet) -> str:
+    family = min(space.families)
+    return address_text(typical(space.ranges(family), family)[0], family)
 
 
 def first_service(services: ServiceSet) -> str:

@@ -30,7 +30,14 @@ class Place(NamedTuple):
     chosen: bool = False
 
 
-def place(policy: Policy, word: str) -> Place:
+def ends(policy: Policy, source_word: str, destination_word: str) -> tuple[Place, Place]:
+    """Both ends of a packet, with two addresses where a zone leaves the choice; click.UsageError."""
+    source = _place(policy, source_word)
+    destination = _place(policy, destination_word, source)
+    return source if destination.chosen else _place(policy, source_word, destination), destination
+
+
+def _place(policy: Policy, word: str, other: Place | None = None) -> Place:
     """The end that `10.0.0.1`, `zone`, `zone.host` or `gateway name` stands for; click.UsageError if none."""
     kind, _, name = word.partition(" ")
     if kind == "gateway":
@@ -45,7 +52,7 @@ def place(policy: Policy, word: str) -> Place:
     zone = policy.zones.get(zone_name)
     if zone is None:
         raise click.UsageError(_no_zone(policy, word if " " in word else zone_name))
-    return _host(zone, word, host_name) if dot else _member(policy, zone)
+    return _host(zone, word, host_name) if dot else _member(policy, zone, other)
 
 
 def _no_zone(policy: Policy, name: str) -> str:
@@ -84,21 +91,22 @@ def _host(zone: Zone, word: str, name: str) -> Place:
     return Place(word, _firsts(host.space))
 
 
-def _member(policy: Policy, zone: Zone) -> Place:
-    """An address that stands for the zone: no gateway's, no host's, none that a flow singles out."""
+def _member(policy: Policy, zone: Zone, other: Place | None) -> Place:
+    """An address that stands for the zone: not that of the other end, no gateway's, no host's, none that a
+    flow singles out, as far as there is one; of each family."""
     if not zone.space:
         raise click.UsageError(f"the zone `{zone.name}` has no address")
     hosts = union(host.space for host in zone.hosts)
-    taken = union([hosts, *(gateway.own for gateway in policy.gateways.values())])
-    ends = {end for flow in policy.flows for end in flow.ends}
-    parts = {part.space for end in ends for part in end.parts}
+    there = union(parse_prefixes(str(each)) for each in (other.addresses.values() if other else ()))
+    taken = union([hosts, there, *(gateway.own for gateway in policy.gateways.values())])
+    parts = {part.space for flow in policy.flows for end in flow.ends for part in end.parts}
     singled_out = union([taken, *(space for space in parts if not zone.space <= space)])
     likely = PUBLIC if zone.external else EVERYTHING - _edges(zone.space)
-    for space in (zone.space & EXAMPLES - singled_out, zone.space & likely - singled_out, zone.space - taken):
-        free = _firsts(space)
-        if free.keys() == zone.space.families:
-            return Place(zone.name, free, chosen=True)
-    return Place(zone.name, _firsts(zone.space), chosen=True)
+    wanted = (EXAMPLES - singled_out, likely - singled_out, likely - taken, EVERYTHING - taken)
+    spaces = [zone.space & each for each in (*wanted, EVERYTHING - there, EVERYTHING)]
+    firsts = [_firsts(space) for space in spaces]
+    free = {family: next(each[family] for each in firsts if family in each) for family in zone.space.families}
+    return Place(zone.name, free, chosen=True)
 
 
 def _edges(space: PrefixSet) -> PrefixSet:

@@ -60,7 +60,7 @@ def command(
         show(reading.report, color)
         sys.exit(1)
     policy = reading.policy
-    source, destination = asked.place(policy, source_word), asked.place(policy, destination_word)
+    source, destination = asked.ends(policy, source_word, destination_word)
     family = asked.family_of(source, destination)
     situation = Situation(
         asked.session(policy, user, groups, mfa, postures),

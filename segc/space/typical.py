@@ -18,7 +18,7 @@ RESERVED = {
         (6, ("::/8", "fe80::/10", "ff00::/8")),
     )
 }
-HOSTS = 4  # fewer addresses than this in a row are no subnet with a name and a broadcast address of its own
+SMALLEST = 4  # addresses of a subnet with a name and a broadcast address of its own (RFC 3021)
 
 
 def typical(ranges: Intervals, family: int) -> Interval:
@@ -27,10 +27,16 @@ def typical(ranges: Intervals, family: int) -> Interval:
     Reserved ones, and what may be the first or last address of a subnet, only where there is no choice.
     """
     usable = subtract(ranges, RESERVED[family]) or ranges
-    first, last = next((pair for pair in usable if pair[0] < pair[1]), usable[0])
-    if last - first < HOSTS - 1:
-        return first, last
-    return first + (first % 256 == 0), last - (last % 256 == 255)
+    inner = [pair for pair in (_inner(*each, family) for each in usable) if pair[0] <= pair[1]]
+    pairs = (pair for pair in (*inner, *usable) if pair[0] < pair[1])
+    return next(pairs, (inner or usable)[0])
+
+
+def _inner(first: int, last: int, family: int) -> Interval:
+    """A row of addresses without a first and a last that a subnet may begin and end with: where it has as
+    many as the smallest subnet with a name and a broadcast address of its own, those of such a one."""
+    size = SMALLEST if family == 4 and last - first >= SMALLEST - 1 else 256
+    return first + (first % size == 0), last - (last % size == size - 1)
 
 
 def typical_service(services: ServiceSet) -> tuple[int, int]:

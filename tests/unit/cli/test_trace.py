@@ -60,6 +60,19 @@ def test_nothing_speaks_of_it(ask):
     assert ask("10.8.0.8", "10.8.0.9", "tcp/1")["verdict"] == "deny"
 
 
+def test_a_zone_with_itself_is_two_addresses(ask):
+    for source, destination in (("hr", "hr"), ("hr", "10.1.0.2"), ("10.1.0.2", "hr")):
+        answer = ask(source, destination, "tcp/1")
+        assert {answer[end]["address"] for end in ("source", "destination")} == {"10.1.0.2", "10.1.0.3"}
+    assert ask("vpn", "vpn", "tcp/1")["source"]["address"] == "10.8.0.2"
+
+
+def test_the_name_of_a_subnet_is_no_host(tmp_path):
+    text = "zone a { subnet 10.0.0.0/24, 2001:db8::1/128 }\nzone b { subnet 10.9.0.0/31 }\n"
+    done = segc("trace", policy(tmp_path, text), "a", "b", "tcp/1")
+    assert "a (10.0.0.1) -> b (10.9.0.0)" in done.stdout
+
+
 def test_staged_decides_nothing(ask):
     answer = ask("hr", "finance", "tcp/22")
     assert answer["verdict"] == "deny"
