@@ -106,9 +106,16 @@ def _strangers(target: Path) -> Iterator[Path]:
 def listed(path: Path) -> frozenset[str]:
     """The files of a node, by its manifest; none where that cannot be read or is not ours."""
     try:
-        return manifest.listed(path.read_text("utf-8"))
+        return manifest.listed(text_of(path))
     except (OSError, ValueError):
         return frozenset()
+
+
+def text_of(path: Path) -> str:
+    """OSError, or ValueError, where it is no file of text; a pipe is not waited for."""
+    if not path.is_file():
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return path.read_text("utf-8")
 
 
 def _write(folder: Path, contents: Contents, former: Path) -> None:

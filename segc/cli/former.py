@@ -16,7 +16,7 @@ from segc import manifest, workspace
 from segc.apply.ruleset import read_ruleset
 from segc.apply.state import State
 from segc.backends.artifact import Artifact
-from segc.cli.folder import inside, listed
+from segc.cli.folder import inside, listed, text_of
 from segc.compile import build
 from segc.diagnostics.model import Severity
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
@@ -77,7 +77,7 @@ def _listed(path: Path) -> dict[str, str]:
     names = _names(path)
     with suppress(OSError, ValueError):
         if names:
-            return {name: inside(path.parent, name).read_text("utf-8") for name in sorted(names)}
+            return {name: text_of(inside(path.parent, name)) for name in sorted(names)}
     raise click.ClickException(f"`{path.parent}` is not as `segc compile` wrote it")
 
 

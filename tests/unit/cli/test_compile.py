@@ -115,6 +115,17 @@ def test_nothing_of_a_former_build_stays(tmp_path):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["build", "policy.seg"]
 
 
+def test_a_pipe_for_a_manifest_is_not_waited_for(tmp_path):
+    out = tmp_path / "build"
+    (out / "gw1").mkdir(parents=True)
+    os.mkfifo(out / "gw1" / "manifest.json")
+    assert folder.listed(out / "gw1" / "manifest.json") == frozenset()
+    done = segc("compile", policy(tmp_path), "-o", out)
+    assert (done.returncode, "`gw1/manifest.json`, which segc did not write" in done.stderr) == (1, True)
+    done = segc("plan", policy(tmp_path), "--against", out)
+    assert "no build of `segc compile -o`" in done.stderr
+
+
 def test_a_folder_of_somebody_else_is_refused(tmp_path):
     out = tmp_path / "build"
     segc("compile", policy(tmp_path), "-o", out)
