@@ -21,9 +21,11 @@ from segc.cli.standing import Seconds, at_work, on_host
 from segc.cli.terminal import emit, say
 from segc.compile import Build, build, digest, relative
 from segc.diagnostics.model import Report
+from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.plan.make import Told
 from segc.policy.model import Policy
 from segc.space.words import system_reason
+from segc.workspace import shown
 
 if TYPE_CHECKING:
     from segc.apply.saga import Applied
@@ -83,7 +85,10 @@ def command(
 
 def _saved(paths: tuple[str, ...]) -> Plan | None:
     """The plan that `segc plan --out` saved, if that is what is to be applied."""
-    if len(paths) != 1 or not paths[0].endswith(".json"):
+    plans = [each for each in paths if each.endswith(".json") and Path(each).name != SNAPSHOT]
+    if plans and len(paths) > 1:
+        raise click.UsageError(f"`{shown(plans[0])}` is a saved plan, which holds its policy: apply it alone")
+    if not plans:
         return None
     from segc.plan.saved import read_plan
 
