@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.plan.make import Told
 from segc.policy.model import Policy
 from segc.space.words import system_reason
-from segc.workspace import shown
+from segc.workspace import is_folder, shown
 
 if TYPE_CHECKING:
     from segc.apply.saga import Applied
@@ -76,6 +77,8 @@ def command(
     plan = _saved(paths)
     if plan and node is not None:
         raise click.UsageError("`--node` is for a policy: a saved plan is for the gateway it was made for")
+    if plan is None:
+        _keep_apart(paths or (".",), state_dir)
     made = None if plan else _made(paths, strict, color)
     with at_work(netns, state_dir) as state:
         told, wanted = _planned(state, plan, netns, why) if plan else _compiled(state, made, node, why)
@@ -98,6 +101,16 @@ def _saved(paths: tuple[str, ...]) -> Plan | None:
         reason: object = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
         reason = system_reason(error) if isinstance(error, OSError) else reason
         raise click.ClickException(f"`{paths[0]}` cannot be applied: {reason}") from None
+
+
+def _keep_apart(paths: tuple[str, ...], state_dir: str) -> None:
+    """UsageError where the texts that a generation keeps would be read as policy from then on."""
+    state = Path(os.path.realpath(state_dir))
+    for folder in filter(is_folder, paths):
+        top = Path(os.path.realpath(folder))
+        if state.is_relative_to(top) and not any(s.startswith(".") for s in state.relative_to(top).parts):
+            where = f"`{shown(state_dir)}` lies in the folder `{shown(folder)}` of the policy"
+            raise click.UsageError(f"{where}, which would be read with it: name another for `--state-dir`")
 
 
 def _planned(state: State, plan: Plan, netns: str, why: str) -> tuple[Told, Wanted]:
