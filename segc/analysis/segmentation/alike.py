@@ -62,20 +62,22 @@ def _rests(outline: Outline, *zones: int) -> Rests:
 
 
 def kinds(outline: Outline) -> Iterator[list[int]]:
-    """Zones that could be one, by what no flow says: families, tags, VLAN, gateways, `intra`, `refuse`, who
-    vouches for people in them, and whether 802.1X takes their hosts in by MAC addresses.
+    """Zones that could be one, by what no flow says: families, tags, VLAN, interfaces of gateways, `intra`,
+    `refuse`, who vouches for people in them, and whether 802.1X takes their hosts in by MAC addresses.
 
-    Left out is a zone of which no allow to or from another speaks: its policy is not written yet.
+    Zones on interfaces of their own, such as links between gateways, could not: of one that sits on several,
+    the first alone has the gateway's addresses. Left out is a zone of which no allow to or from another
+    speaks: its policy is not written yet.
     """
     policy = outline.policy
-    at: dict[str, list[str]] = {}
+    at: dict[str, set[tuple[str, str, bool]]] = {}
     for name, gateway in policy.gateways.items():
-        for zone in dict.fromkeys(attachment.zone for attachment in gateway.attachments):
-            at.setdefault(zone, []).append(name)
+        for each in gateway.attachments:
+            at.setdefault(each.zone, set()).add((name, each.interface, each.vlan is None))
 
     def kind(number: int) -> Hashable:
         zone = outline.zones[number]
-        where = zone.vlan is None, tuple(at.get(zone.name, ()))
+        where = zone.vlan is None, frozenset(at.get(zone.name, ()))
         vouched = tuple(name for name, each in policy.sources.items() if zone.name in each.zones)
         by_mac = any(each.zone == zone.name and each.subject is None for each in policy.admissions)
         said = zone.tags, zone.isolated, zone.refuse, vouched, by_mac

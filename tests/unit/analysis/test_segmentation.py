@@ -52,6 +52,30 @@ def test_zones_are_the_same_however_it_is_written() -> None:
     assert finding.notes[1] == "for instance: 10.0.3.1 -> 10.0.2.1 tcp/445 is denied today"
 
 
+LINKS = """
+zone head { vlan 10 subnet 10.1.0.0/24 }
+zone one { subnet 10.9.0.0/30 }
+zone two { subnet 10.9.0.4/30 }
+gateway hq { interface lan0 { trunk head } %s }
+gateway east { %s }
+allow head -> one, two : tcp/22
+"""
+
+
+def test_links_between_gateways_are_not_the_same() -> None:
+    """One zone on both interfaces would have all addresses of a gateway on the first."""
+    apart = "interface wg0 { zone one } interface wg1 { zone two }"
+    for code in ("SEG401", "SEG402"):
+        assert not found(LINKS % (apart, apart), code)
+    tagged = LINKS.replace("zone one {", "zone one { vlan 1").replace("zone two {", "zone two { vlan 2")
+    apart, together = (
+        "interface e1 { trunk one } interface e2 { trunk two }",
+        "interface e1 { trunk one, two }",
+    )
+    assert not found(tagged % (apart, apart), "SEG401")
+    assert found(tagged % (together, together), "SEG401")
+
+
 def alike(count: int) -> str:
     """Zones of which each has a host with a rule of its own."""
     zones = [
