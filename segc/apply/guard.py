@@ -2,76 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from ipaddress import ip_address
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from pyroute2 import IPRoute
 
 from segc.apply.connections import at_home, policy_of
 from segc.apply.errors import LockedOutError
-from segc.apply.seen import Seen, observe
+from segc.apply.login import Login, login
+from segc.apply.seen import Seen, observe, way_to
 from segc.apply.state import State
 from segc.apply.step import Step
 from segc.apply.work import Work
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.claims import Situation
 from segc.policy.model import Flow, Policy
+from segc.policy.topology import position
 from segc.source import Span
-from segc.space.addresses import Address
-from segc.space.prefixes import PrefixSet
+from segc.space.prefixes import PrefixSet, union
 from segc.space.words import quote
 from segc.trace import Packet, trace
 
 TCP = 6
 HARMFUL = ("take ", "remove ", "filter ", "isolate ")
-VARIABLE = "SSH_CONNECTION"
 OVERRIDE = "to apply it all the same, for instance from a console: `--allow-lockout`"
-
-
-class Login(NamedTuple):
-    """The SSH connection that a command runs in, as sshd(8) tells it."""
-
-    client: Address
-    server: Address
-    port: int
-
-
-def login(environment: Mapping[str, str] = os.environ, process: int | None = None) -> Login | None:
-    """The connection of this process, or of whichever it descends from: sudo(8) hides the variable."""
-    told = environment.get(VARIABLE)
-    process = os.getpid() if process is None else process
-    while not told and process > 1:
-        told = _environment(process).get(VARIABLE)
-        process = _parent(process)
-    with suppress(ValueError, AttributeError):
-        client, _, server, port = (told or "").split()
-        return Login(_plain(client), _plain(server), int(port))
-    return None
-
-
-def _plain(text: str) -> Address:
-    found = ip_address(text.partition("%")[0])
-    return getattr(found, "ipv4_mapped", None) or found
-
-
-def _environment(process: int) -> dict[str, str]:
-    try:
-        words = Path(f"/proc/{process}/environ").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return {}
-    return dict(word.split("=", 1) for word in words if "=" in word)
-
-
-def _parent(process: int) -> int:
-    try:
-        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
 
 
 def guard(state: State, policy: Policy, node: str, links: IPRoute) -> Callable[[Work], None]:
@@ -83,7 +37,10 @@ def guard(state: State, policy: Policy, node: str, links: IPRoute) -> Callable[[
     def refuse(work: Work) -> None:
         current = state.intact("current")
         former = at_home(policy_of(current.sources()), current.meta.node, links) if current else None
-        found = tuple(lockouts(policy, former, node, login(), work.steps, observe(links)))
+        remote = login()
+        if remote is not None and not remote.client.is_link_local:  # that is on every device
+            remote = remote._replace(device=way_to(links, str(remote.client)))
+        found = tuple(lockouts(policy, former, node, remote, work.steps, observe(links), work.absent))
         if found:
             raise LockedOutError("somebody would be locked out; nothing was changed", found)
 
@@ -97,13 +54,15 @@ def lockouts(
     remote: Login | None,
     steps: Sequence[Step],
     seen: Seen,
+    absent: Collection[str] = (),
 ) -> Iterator[Diagnostic]:
     """Who would be locked out of the gateway `node`, and by what (`SEG601`); nothing if nobody.
 
-    `policy` and `former` are seen from `connections.at_home`. Access that depends on a session or an hour
-    does not count: a guard that hopes is none.
+    `policy` and `former` are seen from `connections.at_home`, `absent` are devices of the policy that are
+    not there. Access that depends on a session or an hour does not count: a guard that hopes is none.
     """
     yield from _denied_managers(policy, node)
+    yield from _no_way_in(policy, node, absent)
     if former is not None and node in former.gateways:
         yield from _lost_managers(policy, former, node)
     if remote is not None and remote.server in policy.gateways[node].own:
@@ -159,6 +118,30 @@ def _cut_off(policy: Policy, remote: Login, node: str) -> Iterator[Diagnostic]:
         span = decision.statements[0].span if decision.statements else policy.gateways[node].span
         label = "by this" if decision.statements else "no flow allows it"
         yield _found(f"your own connection, {ends}, would be cut", span, label)
+        return
+    zone = decision.source.zone or ""
+    ways = _ways(policy, node).get(zone)
+    if remote.device and ways and remote.device not in ways:
+        there = ", ".join(map(quote, sorted(ways)))
+        message = f"your own connection comes in by {quote(remote.device)}, and would be cut"
+        yield _found(message, policy.gateways[node].span, f"zone {quote(zone)} comes in by {there} only")
+
+
+def _ways(policy: Policy, node: str) -> dict[str, frozenset[str]]:
+    """By zone the devices that its packets may arrive on; nothing where that is not asked."""
+    here = position(policy, policy.gateways[node])
+    return dict(here.devices) if here.by_interface else {}
+
+
+def _no_way_in(policy: Policy, node: str, absent: Collection[str]) -> Iterator[Diagnostic]:
+    """Of the devices that those who manage could come in by, not one is there."""
+    managing, ways = _managing(policy, node), _ways(policy, node)
+    sources = union(flow.source.space for flow in managing)
+    zones = [zone for zone in ways if policy.zones[zone].space & sources]
+    devices = {device for zone in zones for device in ways[zone]}
+    if devices and devices <= set(absent):
+        message = f"nobody could manage `{node}`: there is no {', '.join(map(quote, sorted(devices)))}"
+        yield _found(message, managing[0].span, "these would come in by there")
 
 
 def _unplugged(

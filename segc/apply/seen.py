@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from socket import AF_INET, AF_INET6
 from typing import Any
 
 from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
 
 PVID, UNTAGGED = 2, 4  # BRIDGE_VLAN_INFO_*, linux/if_bridge.h
 MASTER, SELF = 1, 2  # BRIDGE_FLAGS_*
-IFF_UP = 1
+IFF_UP, IFF_LOOPBACK = 1, 8
 Vlans = Mapping[int, int]  # number to flags
 
 
@@ -51,6 +53,17 @@ def observe(links: IPRoute) -> Seen:
         {names[each["index"]]: _vlans(each) for each in links.get_vlans()},
         {name: frozenset(each) for name, each in addresses.items()},
     )
+
+
+def way_to(links: IPRoute, address: str) -> str | None:
+    """The device by which packets leave for the address; None where there is none."""
+    family = AF_INET6 if ":" in address else AF_INET
+    try:
+        (route,) = links.route("get", dst=address, family=family)
+        (device,) = links.link("get", index=route.get("RTA_OIF"))
+    except (NetlinkError, ValueError):
+        return None
+    return None if device["flags"] & IFF_LOOPBACK else str(device.get("IFLA_IFNAME"))
 
 
 def _link(message: Any, names: Mapping[int, str]) -> Link:

@@ -148,7 +148,7 @@ def _made(paths: tuple[str, ...], strict: bool, color: str) -> tuple[Reading, Po
 
 def window_of(asked: int | None, no_confirm: bool) -> int | None:
     """Seconds to confirm in: those asked for, or by default some where somebody types from afar."""
-    from segc.apply.guard import login
+    from segc.apply.login import login
 
     if asked is not None and no_confirm:
         raise click.UsageError("`--confirm` and `--no-confirm` exclude each other")

@@ -234,6 +234,22 @@ def test_nobody_is_locked_out_unless_it_is_meant(host: Host) -> None:
     assert host.segc("rollback", "2", **here).returncode == 4
 
 
+def test_nobody_is_locked_out_by_the_name_of_a_device(host: Host) -> None:
+    """What a policy calls a device by is easily mistaken, and no packet of a zone passes by another one."""
+    path = host.folder / "mistaken.seg"
+    path.write_text(host.policy(WEB).replace("interface a0", "manage from a : tcp/22\n  interface lan7"))
+    here = os.environ | {"SSH_CONNECTION": "10.1.0.9 50000 10.1.0.1 22"}
+    done = host.segc("apply", str(path), **here)
+    assert done.returncode == 4
+    assert "your own connection comes in by `a0`, and would be cut" in done.stderr
+    assert "zone `a` comes in by `lan7` only" in done.stderr
+    done = host.segc("apply", str(path))
+    assert done.returncode == 4
+    assert "nobody could manage `gw`: there is no `lan7`" in done.stderr
+    assert host.standing() == (None, None, None)
+    assert host.segc("apply", str(path), "--allow-lockout").returncode == 0
+
+
 def by_ssh(host: Host, *arguments: str) -> str:
     """What a command prints that somebody types on a terminal from afar."""
     _, terminal = os.openpty()

@@ -10,7 +10,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from segc.apply.guard import Login, lockouts, login
+from segc.apply.guard import lockouts
+from segc.apply.login import Login, login
 from segc.apply.seen import Link, Seen
 from segc.apply.step import Step
 from segc.policy.model import Policy
@@ -145,7 +146,7 @@ def test_the_connection_is_found_where_sudo_hid_it() -> None:
     told = "2001:db8::7 50000 ::ffff:10.1.0.1 2222"
     assert login({"SSH_CONNECTION": told}) == Login(ip_address("2001:db8::7"), ip_address("10.1.0.1"), 2222)
     hidden = [*("env", "-u", "SSH_CONNECTION", sys.executable, "-c")]
-    program = "from segc.apply.guard import login; print(login())"
+    program = "from segc.apply.login import login; print(login())"
     shell = ["sh", "-c", '"$@"; :', "sh", *hidden, program]
     done = subprocess.run(shell, env=os.environ | {"SSH_CONNECTION": told}, capture_output=True, text=True)
     assert "IPv6Address('2001:db8::7')" in done.stdout, done.stderr
@@ -154,3 +155,24 @@ def test_the_connection_is_found_where_sudo_hid_it() -> None:
 @pytest.mark.parametrize("told", ["", "10.0.0.1 1", "a b c d", "10.0.0.1 1 10.0.0.2 x"])
 def test_nonsense_is_no_connection(told: str) -> None:
     assert login({"SSH_CONNECTION": told}, process=1) is None
+
+
+def test_the_own_connection_comes_in_by_a_device_that_the_policy_calls_otherwise() -> None:
+    (told,) = refused(policy(MANAGE), None, HERE._replace(device="eth0"))
+    assert told == (
+        "your own connection comes in by `eth0`, and would be cut (7: zone `it` comes in by `lan0.10` only)"
+    )
+    assert refused(policy(MANAGE), None, HERE._replace(device="lan0.10")) == []
+    outside = Login(ip_address("192.0.2.1"), HERE.server, 22, "wan1")
+    assert refused(policy(MANAGE, "allow net -> gateway gw : ssh"), None, outside) == [
+        "your own connection comes in by `wan1`, and would be cut (7: zone `net` comes in by `wan0` only)"
+    ]
+
+
+def test_no_device_of_those_who_manage_is_there() -> None:
+    absent = {"lan0", "lan0.10", "lan0.20"}
+    (told,) = lockouts(policy(MANAGE), None, "gw", None, [], SEEN, absent)
+    assert told.message == "nobody could manage `gw`: there is no `lan0.10`"
+    assert not list(lockouts(policy("manage from it, net : ssh"), None, "gw", None, [], SEEN, absent))
+    assert not list(lockouts(policy(MANAGE), None, "gw", None, [], SEEN, {"wan0", "lan0.20"}))
+    assert not list(lockouts(policy(""), None, "gw", None, [], SEEN, absent))
