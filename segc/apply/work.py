@@ -88,6 +88,12 @@ def _link_work(wanted: Wanted, current: Generation | None, links: IPRoute) -> tu
     return steps + sysctl_steps(wanted.artifacts.get("sysctl.conf", "")), absent
 
 
+def absent_devices(wanted: Wanted, links: IPRoute) -> tuple[str, ...]:
+    """The devices that nothing can be set up on, as they are not there."""
+    plan = _link_plan(wanted.artifacts.get("links.json"))
+    return tuple(link_steps(plan, observe(links))[1]) if plan else ()
+
+
 def _link_plan(text: str | None) -> LinkPlan | None:
     return read_plan(text) if text else None
 

@@ -82,8 +82,8 @@ def command(
     made = None if plan else _made(paths, strict, color)
     with at_work(netns, state_dir) as state:
         told, wanted = _planned(state, plan, netns, why) if plan else _compiled(state, made, node, why)
-        applied = carry_out(state, told, wanted, window, netns, allow_lockout, color)
-    print_applied(wanted.node, applied, format_)
+        done = carry_out(state, told, wanted, window, netns, allow_lockout, color)
+    print_applied(wanted.node, *done, format_)
 
 
 def _saved(paths: tuple[str, ...]) -> Plan | None:
@@ -199,8 +199,9 @@ def carry_out(
     netns: str,
     allow_lockout: bool,
     color: str = "auto",
-) -> Applied | None:
-    """Apply what is wanted, guarded; None where it stands already. ApplyError."""
+) -> tuple[Applied | None, tuple[str, ...]]:
+    """Apply what is wanted, guarded: what came of it, None where it stands already, and which devices are not
+    there. ApplyError."""
     from pyroute2 import IPRoute
 
     from segc.apply import saga
@@ -209,13 +210,14 @@ def carry_out(
     from segc.apply.control import refuse_while_pending
     from segc.apply.errors import LockedOutError
     from segc.apply.guard import guard
+    from segc.apply.work import absent_devices
 
     refuse_while_pending(state)
     wanted = replace(wanted, closed=closed(told.policy, wanted.node))
     with IPRoute() as links:
         here = at_home(told.policy, wanted.node, links)
         try:
-            return saga.apply(
+            applied = saga.apply(
                 state,
                 wanted,
                 links,
@@ -224,37 +226,39 @@ def carry_out(
                 guard=(lambda work: None) if allow_lockout else guard(state, here, wanted.node, links),
                 cut=lambda generation: cut(here),
             )
+            return applied, applied.absent if applied else absent_devices(wanted, links)
         except LockedOutError as error:
             show(Report(error.found, told.sources), color)
             raise
 
 
-def print_applied(node: str, applied: Applied | None, format_: str) -> None:
+def print_applied(node: str, applied: Applied | None, absent: tuple[str, ...], format_: str) -> None:
     """Print what came of it."""
     if format_ == "json":
-        emit(json.dumps(_document(node, applied), indent=2) + "\n")
-    elif applied is None:
+        emit(json.dumps(_document(node, applied, absent), indent=2) + "\n")
+        return
+    if applied is None:
         say(f"{node}: nothing to do, this is what stands\n")
     else:
         say(f"{node}: generation {applied.generation.number}\n")
         say("".join(f"  {each}\n" for each in applied.done))
-        say("".join(f"  {each} is not there: nothing was set up on it\n" for each in applied.absent))
-        if applied.repaired:
-            say("  what somebody had changed by hand is put right\n")
-        if applied.window is not None:
-            say(f"`segc confirm` within {applied.window} s lets it stand; else it is undone\n")
+    say("".join(f"  {each} is not there: nothing was set up on it\n" for each in absent))
+    if applied and applied.repaired:
+        say("  what somebody had changed by hand is put right\n")
+    if applied and applied.window is not None:
+        say(f"`segc confirm` within {applied.window} s lets it stand; else it is undone\n")
 
 
-def _document(node: str, applied: Applied | None) -> dict[str, object]:
+def _document(node: str, applied: Applied | None, absent: tuple[str, ...]) -> dict[str, object]:
     """See `segc/schemas/apply.schema.json`."""
     if applied is None:
-        return {"node": node, "changed": False}
+        return {"node": node, "changed": False} | ({"absent": list(absent)} if absent else {})
     return {
         "node": node,
         "changed": True,
         "generation": applied.generation.number,
         "done": list(applied.done),
-        "absent": list(applied.absent),
+        "absent": list(absent),
         "confirm_within": applied.window,
         "repaired": applied.repaired,
     }

@@ -35,7 +35,7 @@ Files = Mapping[str, Mapping[str, str]]  # text by file name by node
 @dataclass(frozen=True, slots=True)
 class Former:
     """`told` is None where no policy of it is known; `state` is its digest, `nodes` what changes; `cut` are
-    connections that would end by it."""
+    connections that would end by it, and `absent` devices that nothing could be set up on."""
 
     kind: str
     name: str
@@ -43,6 +43,7 @@ class Former:
     state: str
     nodes: tuple[NodePlan, ...]
     cut: Cut | None = None
+    absent: tuple[str, ...] = ()
 
 
 def by_node(artifacts: Sequence[Artifact]) -> dict[str, dict[str, str]]:
@@ -155,12 +156,14 @@ def former_host(name: str, state: State, node: str, wanted: Mapping[str, str]) -
     found = live.items()
     with IPRoute() as links:
         plan = read_plan(wanted["links.json"]) if "links.json" in wanted else None
-        steps = link_steps(plan, observe(links), read_plan(had) if had else None)[0] if plan else []
+        former = read_plan(had) if had else None
+        steps, absent = link_steps(plan, observe(links), former) if plan else ([], [])
     done = [f"{step.device} {step.what}" for step in steps]
     changes = table_changes(found, live.items_of(wanted["ruleset.nft"]))
     changes += tuple(Change(Action.ADD, "link", step.device, "", step.what) for step in steps)
     told = _told(workspace.of_texts(current.sources()), "the policy in force") if current else None
-    return Former("live", name, told, state_digest(found, done), (NodePlan(node, changes),))
+    nodes = (NodePlan(node, changes),)
+    return Former("live", name, told, state_digest(found, done), nodes, absent=tuple(absent))
 
 
 def would_cut(policy: Policy, node: str) -> Cut | None:

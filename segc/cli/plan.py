@@ -105,6 +105,8 @@ def command(
     show(brief(report), color)
     _check_names(forbidden, wanted, former)
     _print(plan, format_, color, everything)
+    for device in former.absent:
+        complain(f"{device} is not there: nothing would be set up on it\n")
     if out is not None:
         _save(plan, out)
     stopped = _stopped(plan, forbidden)

@@ -41,5 +41,5 @@ def command(
             return
         wanted = earlier(state, number)
         told = Told(policy_of(wanted.sources), source_files(wanted.sources))
-        applied = carry_out(state, told, wanted, window, netns, allow_lockout)
-    print_applied(wanted.node, applied, "text")
+        done = carry_out(state, told, wanted, window, netns, allow_lockout)
+    print_applied(wanted.node, *done, "text")
