@@ -39,7 +39,8 @@ def command(format_: str, socket_path: Path | None, netns: str, state_dir: str) 
             if told:
                 complain(f"{told}\n")
         found = _status(state) | {"agent": agent_status(socket_path, netns)}
-    emit(json.dumps(found, indent=2) + "\n") if format_ == "json" else say(_text(found))
+        people = _asks_for_people(state)
+    emit(json.dumps(found, indent=2) + "\n") if format_ == "json" else say(_text(found, people))
 
 
 def _status(state: State) -> dict[str, Any]:
@@ -65,7 +66,20 @@ def _status(state: State) -> dict[str, Any]:
     }
 
 
-def _text(found: dict[str, Any]) -> str:
+def _asks_for_people(state: State) -> bool:
+    """Whether what stands has a flow that opens by who somebody is, as far as that can be read."""
+    from segc.apply.errors import ApplyError
+    from segc.apply.work import PEOPLE
+
+    try:
+        current = state.at("current")
+        told = current.artifact(PEOPLE) if current else None
+        return bool(told and json.loads(told)["sets"])
+    except (ApplyError, ValueError):
+        return True
+
+
+def _text(found: dict[str, Any], people: bool) -> str:
     lines = []
     kernel, current = found["kernel"], found["current"]
     if current is None:
@@ -78,13 +92,14 @@ def _text(found: dict[str, Any]) -> str:
         lines.append("the kernel has no table `inet segc` that is awake: nothing is enforced")
     elif current is not None and kernel["generation"] != current:
         lines.append("the kernel holds another ruleset: see `segc verify`")
-    lines += _agent_lines(found["agent"], current)
+    lines += _agent_lines(found["agent"], current, people)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _agent_lines(agent: dict[str, Any] | None, current: int | None) -> list[str]:
+def _agent_lines(agent: dict[str, Any] | None, current: int | None, people: bool) -> list[str]:
     if agent is None:
-        return ["no session agent answers: nobody new gets in by who they are"] if current else []
+        needed = current and people
+        return ["no session agent answers: nobody new gets in by who they are"] if needed else []
     lines = [f"{agent['sessions']} session{'s' * (agent['sessions'] != 1)}"]
     if agent["problem"]:
         lines.append(f"the session agent goes by an older policy: {agent['problem']}")

@@ -63,6 +63,13 @@ def test_nothing_is_touched_where_nothing_differs(host: Host) -> None:
     assert host.standing() == (1, 1, None)
 
 
+def test_status_speaks_of_people_where_a_flow_asks_for_them(host: Host) -> None:
+    host.apply(WEB)
+    assert "agent" not in host.segc("status").stdout
+    host.apply(MORE)
+    assert "no session agent answers" in host.segc("status").stdout
+
+
 def test_a_generation_of_links_alone_is_known_by_its_number_as_well(host: Host) -> None:
     host.apply(WEB)
     run(host.gateway.namespace, ["ip", "link", "set", "a0", "down"])
