@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from segc.policy.model import End, Group, Part, Subject, Zone
@@ -134,10 +134,22 @@ class EndTable:
         elif name in self.definitions:
             self.findings.add("SEG107", f"`{name}` is a set: it has no hosts", term.span, "not a zone")
         else:
-            help = f"define it: `zone {name} {{ subnet 10.0.0.0/24 }}`"
-            if name in self.groups:
-                help = f"there is a group of that name: write `group {name}`"
+            help = self._meant(name) or f"define it: `zone {name} {{ subnet 10.0.0.0/24 }}`"
             self.findings.unknown("zone or set", term.name, self._names, help)
+
+    def _meant(self, name: str) -> str:
+        """What else has the name, and how that is written."""
+        homes = [zone for zone, hosts in self._hosts.items() if name in hosts]
+        things = {
+            "group": [f"group {name}"] if name in self.groups else [],
+            "gateway": [f"gateway {name}"] if name in self.gateways else [],
+            "host": [f"{zone}.{name}" for zone in homes[:3]],
+            "tag": [f"tag {name}"] if name in self._tagged else [],
+        }
+        found = ((kind, written) for kind, written in things.items() if written)
+        return next(
+            (f"there is a {kind} of that name: write {_either(written)}" for kind, written in found), ""
+        )
 
     def _add_set(self, term: tree.NameTerm, to: Resolved) -> None:
         name = term.name.text
@@ -290,3 +302,7 @@ def term_text(term: tree.Term) -> str:
 def _in_zones(zones: tuple[tree.Word, ...]) -> str:
     names = sorted(zone.text for zone in zones)
     return "" if not names else f" in {names[0]}" if len(names) == 1 else f" in ({', '.join(names)})"
+
+
+def _either(words: Iterable[str]) -> str:
+    return " or ".join(f"`{word}`" for word in words)
