@@ -11,6 +11,8 @@ from segc.policy.model import End, Flow
 from segc.space import intervals
 from segc.space.services import ANY_SERVICE, ServiceSet
 
+DOES = {"serve": "serves", "manage": "is managed by"}
+
 
 class Breadth:
     """What makes a flow broad; each end and each service set is looked at once."""
@@ -93,3 +95,21 @@ def check_broad(outline: Outline) -> Iterator[Diagnostic]:
                 ),
                 help="name the services and ends that are needed; `staged deny` counts what else is used",
             )
+    yield from _serves_everybody(outline)
+
+
+def _serves_everybody(outline: Outline) -> Iterator[Diagnostic]:
+    """`serve dns to any` is an open resolver: the outside is a part of `any`."""
+    for end, flows in outline.by_source.items():
+        if end.text != "any" or not outline.external:
+            continue
+        for flow in flows:
+            if flow.kind in ("serve", "manage"):
+                outside = next(zone.name for zone in outline.zones if zone.external)
+                yield finding(
+                    "SEG411",
+                    f"the gateway {DOES[flow.kind]} everybody outside, too",
+                    flow.span,
+                    f"`any` takes in the external zone `{outside}`",
+                    help=f"write `any except {outside}`, or name the zones that need it",
+                )

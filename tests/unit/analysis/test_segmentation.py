@@ -267,6 +267,27 @@ def test_broad_flows(flow: str, words: str) -> None:
     assert [words in each.primary.text for each in told if each.primary] == [True] * bool(words)
 
 
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("serve dns to any", "the gateway serves everybody outside, too"),
+        ("manage from any : tcp/22", "the gateway is managed by everybody outside, too"),
+        ("serve dns to any except internet", ""),
+        ("serve dns to internet", ""),
+    ],
+)
+def test_what_serves_any_serves_the_outside(statement: str, words: str) -> None:
+    text = "zone a { subnet 10.0.1.0/24 } zone internet { external } gateway g { %s; %s }"
+    interfaces = "interface a0 { zone a } interface w0 { zone internet }"
+    told = found(text % (interfaces, statement), "SEG411")
+    assert [each.message for each in told] == [words] * bool(words)
+    inside = text.replace("zone internet { external }", "zone b { subnet 10.0.2.0/24 }") % (
+        interfaces.replace("internet", "b"),
+        "serve dns to any",
+    )
+    assert not found(inside, "SEG411")
+
+
 def test_reach_of_groups_is_what_membership_opens() -> None:
     policy = policy_of("""
     zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } zone c { subnet 10.0.3.0/24 }
