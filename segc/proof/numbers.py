@@ -52,7 +52,7 @@ class Numbers:
     def accepted(self, marks: Sequence[Mark]) -> str:
         """`accept` where our bits of the mark are cleared on the way out."""
         clear = len(marks) == 1 and marks[0] == Mark(self.keep, 0)
-        return "accept" if clear else "accept, with a mark that is left behind,"
+        return "accept" if clear else "accept, with a mark that is left behind"
 
 
 def _union(values: Mapping[int, int] | dict[int, None]) -> int:

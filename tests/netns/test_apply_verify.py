@@ -198,6 +198,13 @@ def test_a_rule_by_hand_is_told_in_terms_of_the_policy(host: AgentHost) -> None:
     assert any("->" in each for each in told), told
 
 
+def test_a_rule_that_accepts_all_is_told_in_whole_sentences(host: AgentHost) -> None:
+    host.inside(lambda: nft("add rule inet segc on_forward accept"))
+    told = json.loads(host.segc("verify", "--format", "json").stdout)["meaning"]
+    assert any("the ruleset says accept, with a mark that is left behind" in each for each in told), told
+    assert not any(each.endswith(",") for each in told)
+
+
 @pytest.mark.parametrize(
     ("how", "told"),
     [
