@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from segc.cli.asked import Place
+from segc.cli.published import sent_on
 from segc.cli.reasons import clock, reasons, remedy
 from segc.cli.records import statement
 from segc.diagnostics.measure import printable
@@ -97,6 +98,9 @@ def _told(question: Question, answer: Answer, sources: Sources, color: bool) -> 
     if decision.staged:
         yield "staged, so only counted and logged"
         yield from _quoted(decision.staged, sources, color)
+    anywhere = question.destination.word.startswith("gateway ")
+    for where in sent_on(question.policy, question.packet(answer.services), anywhere):
+        yield f"{_paint('help', BOLD, color)}: {where}"
     help = remedy(question.policy, question.packet(answer.services), situation, decision.unmet)
     if not allowed and help:
         yield f"{_paint('help', BOLD, color)}: with `{help}` this would be allowed"

@@ -180,6 +180,18 @@ def test_a_gateway_without_an_address(tmp_path):
     assert "gives the gateway `gateway` no address" in done.stderr
 
 
+def test_a_published_port_leads_to_another_machine(tmp_path):
+    published = CLEAN.replace(
+        "  address vpn", "  publish tcp/8000-8009 on wan0 -> hr.printer : tcp/9000-9009\n  address vpn"
+    )
+    path = policy(tmp_path, published)
+    help = "help: what comes to the address of `wan0` is sent on: ask for `10.1.0.30 tcp/9004`"
+    assert help in segc("trace", path, "internet", "gateway gw1", "tcp/8004").stdout
+    assert "help" not in segc("trace", path, "internet", "gateway gw1", "tcp/8010").stdout
+    assert "help" not in segc("trace", path, "internet", "gateway gw1", "udp/8004").stdout
+    assert "allowed" in segc("trace", path, "internet", "10.1.0.30", "tcp/9004").stdout
+
+
 def test_a_broken_policy(tmp_path):
     done = segc("trace", policy(tmp_path, BROKEN), "hr", "finance", "https")
     assert (done.returncode, done.stdout) == (1, "")
