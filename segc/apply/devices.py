@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from ipaddress import ip_interface
+from pathlib import Path
 from shlex import quote
 
 from pyroute2 import IPRoute
@@ -49,12 +50,32 @@ def extra_addresses(plan: LinkPlan, seen: Seen) -> Iterator[Step]:
     for device in plan.devices:
         if device.dhcp:
             continue
-        for address in sorted(seen.addresses.get(device.name, ())):
-            if address not in device.addresses and not ip_interface(address).is_link_local:
-                yield withdrawal(device.name, address)
+        extra = (each for each in seen.addresses.get(device.name, ()) if each not in device.addresses)
+        gone = sorted(each for each in extra if not ip_interface(each).is_link_local)
+        yield from withdrawals(device.name, gone, device.addresses, seen)
 
 
-def withdrawal(name: str, address: str) -> Step:
+def withdrawals(name: str, gone: Sequence[str], wanted: Collection[str], seen: Seen) -> Iterator[Step]:
+    """Take addresses off a device, and no others: unless told not to, the kernel takes all of a network with
+    the first that it was given there."""
+    stay = {*wanted, *seen.addresses.get(name, ())} - set(gone)
+    networks = {ip_interface(each).network for each in gone if ":" not in each}
+    if any(ip_interface(each).network in networks for each in stay) and not seen.links[name].promotes:
+        yield _promotion(name)
+    yield from (_withdrawal(name, address) for address in gone)
+
+
+def _promotion(name: str) -> Step:
+    path = Path("/proc/sys/net/ipv4/conf") / name / "promote_secondaries"
+
+    def take(_: IPRoute) -> None:
+        path.write_text("1")
+
+    what = f"set net.ipv4.conf.{name}.promote_secondaries to 1"
+    return Step(what, name, take, (f"echo 0 >{quote(str(path))}",), first=True)
+
+
+def _withdrawal(name: str, address: str) -> Step:
     return Step(
         f"take {address} off {name}",
         name,

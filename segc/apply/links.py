@@ -16,7 +16,7 @@ from typing import Any
 from pyroute2 import IPRoute
 
 from segc.apply.bridges import bridge_steps, departure, strangers, vlan_steps
-from segc.apply.devices import device_steps, extra_addresses, removal, withdrawal
+from segc.apply.devices import device_steps, extra_addresses, removal, withdrawals
 from segc.apply.errors import ApplyError
 from segc.apply.seen import MASTER, Seen, observe
 from segc.apply.step import Step
@@ -83,7 +83,7 @@ def link_steps(plan: LinkPlan, seen: Seen, former: LinkPlan | None = None) -> tu
             absent.append(device.name)
     if former is not None:
         steps += _former_steps(plan, former, seen)
-    return sorted(steps, key=lambda step: step.late), absent
+    return sorted(steps, key=lambda step: (step.late, not step.first)), absent
 
 
 def _refuse_impostors(plan: LinkPlan, seen: Seen) -> None:
@@ -120,6 +120,5 @@ def _former_steps(plan: LinkPlan, former: LinkPlan, seen: Seen) -> Iterator[Step
             yield removal(device, present)
             continue
         kept = wanted[device.name].addresses if device.name in wanted else ()
-        for address in present:
-            if address not in kept:
-                yield withdrawal(device.name, address)
+        gone = [address for address in present if address not in kept]
+        yield from withdrawals(device.name, gone, kept, seen)

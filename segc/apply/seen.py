@@ -18,7 +18,10 @@ Vlans = Mapping[int, int]  # number to flags
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`parent` and `vlan` are of sub-interfaces, the next two of bridges, `isolated` is of ports."""
+    """`parent` and `vlan` are of sub-interfaces, the next two of bridges, `isolated` is of ports.
+
+    `promotes` says whether the other IPv4 addresses of a network stay when the first of them goes.
+    """
 
     name: str
     kind: str | None
@@ -29,6 +32,7 @@ class Link:
     filtering: bool
     default_pvid: int
     isolated: bool
+    promotes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,19 @@ def _link(message: Any, names: Mapping[int, str]) -> Link:
         info.get("IFLA_INFO_KIND") if info else None,
         bool(message["flags"] & IFF_UP),
         names.get(message.get("IFLA_MASTER")),
-        names.get(message.get("IFLA_LINK")),
+        names.get(message.get("IFLA_LINK")) if message.get("IFLA_LINK_NETNSID") is None else None,
         data.get("IFLA_VLAN_ID"),
         bool(data.get("IFLA_BR_VLAN_FILTERING")),
         data.get("IFLA_BR_VLAN_DEFAULT_PVID") or 0,
         bool(port.get("IFLA_BRPORT_ISOLATED")),
+        _promotes(message),
     )
+
+
+def _promotes(message: Any) -> bool:
+    spec = message.get("IFLA_AF_SPEC")
+    settings = spec.get("AF_INET") if spec else None
+    return not settings or bool(settings.get("promote_secondaries"))
 
 
 def _vlans(message: Any) -> Vlans:

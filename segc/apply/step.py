@@ -15,13 +15,14 @@ from segc.space.words import system_reason
 class Step(NamedTuple):
     """One change of one device. `undo` are shell lines for ip(8) and bridge(8); each sets what was there
     before, so they do no harm where the step was never taken. `late` steps take something away: they come
-    after the ruleset."""
+    after the ruleset. `first` steps are what others rely on, when they are undone as well."""
 
     what: str
     device: str
     take: Callable[[IPRoute], None]
     undo: tuple[str, ...]
     late: bool = False
+    first: bool = False
 
 
 def take_step(step: Step, links: IPRoute) -> None:

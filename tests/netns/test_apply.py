@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from segc.apply.conntrack import connections
 from segc.apply.errors import RolledBackError
 from tests.netns.applying import Host
-from tests.netns.namespace import nft, run
+from tests.netns.namespace import nft, run, sysctl
 from tests.netns.policy import counter, wait_a_moment
 
 SCHEMAS = Path(__file__).parents[2] / "segc/schemas"
@@ -259,6 +259,28 @@ def test_nobody_is_locked_out_by_the_name_of_a_device(host: Host) -> None:
         done = host.segc("apply", str(path), "--allow-lockout")
         assert words in done.stdout
         assert "  lan7 is not there: nothing was set up on it\n" in done.stdout
+
+
+def addresses(host: Host, device: str) -> list[str]:
+    told = run(host.gateway.namespace, ["ip", "-4", "-json", "address", "show", "dev", device]).stdout
+    links = json.loads(told)
+    return [f"{each['local']}/{each['prefixlen']}" for link in links for each in link["addr_info"]]
+
+
+def test_another_address_of_the_same_network(host: Host) -> None:
+    """Unless told not to, the kernel takes all addresses of a network away with the first one."""
+    host.inside(lambda: sysctl(ipv4__conf__a0__promote_secondaries=0, ipv4__conf__all__promote_secondaries=0))
+    host.apply(WEB)
+    host.gateway_text = host.gateway_text.replace("10.1.0.1/24", "10.1.0.2/24")
+    host.apply(WEB, "--confirm", "1h")
+    assert addresses(host, "a0") == ["10.1.0.2/24"]
+    assert host.segc("rollback").returncode == 0
+    assert addresses(host, "a0") == ["10.1.0.1/24"]
+    run(host.gateway.namespace, ["ip", "-4", "address", "flush", "dev", "a0"])
+    run(host.gateway.namespace, ["ip", "address", "add", "10.1.0.9/24", "dev", "a0"])
+    assert host.segc("verify", "--heal").returncode == 0
+    assert addresses(host, "a0") == ["10.1.0.1/24"]
+    assert host.segc("verify").returncode == 0
 
 
 def by_ssh(host: Host, *arguments: str) -> str:
