@@ -43,6 +43,7 @@ class Applied:
     absent: tuple[str, ...]
     window: int | None
     repaired: bool
+    strange: tuple[str, ...] = ()  # see `work.Work`
 
 
 # -- carrying it out -----------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ def apply(
     except BaseException:
         revert(state, generation.number, "interrupted")
         raise
-    return Applied(generation, tuple(done), work.absent, window, work.repairs)
+    return Applied(generation, tuple(done), work.absent, window, work.repairs, work.strange)
 
 
 def _prepare(state: State, wanted: Wanted, work: Work, number: int, netns: str) -> Generation:

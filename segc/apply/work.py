@@ -14,7 +14,7 @@ from pyroute2 import IPRoute
 from segc.apply import host, live
 from segc.apply.direct import direct
 from segc.apply.elements import Change
-from segc.apply.links import link_steps, read_plan
+from segc.apply.links import extras, link_steps, read_plan
 from segc.apply.ruleset import TABLE, read_ruleset
 from segc.apply.seen import observe
 from segc.apply.state import Generation, State
@@ -64,6 +64,7 @@ class Work:
     absent: tuple[str, ...]
     transactions: int  # that nf_tables had counted of others than the agent before anything was looked at
     bare: bool  # no table stood: it comes first, so that no link opens before it
+    strange: tuple[str, ...] = ()  # what is left alone here, and `segc verify --heal` would do
 
     @property
     def nothing(self) -> bool:
@@ -75,17 +76,22 @@ def plan_work(state: State, wanted: Wanted, number: int, links: IPRoute) -> Work
     current, count = state.intact("current"), transactions(state)
     untouched = current is not None and _untouched(state, current, count)
     found = live.Held(True, (current.number,)) if current and untouched else live.held()
-    steps, absent = _link_work(wanted, current, links)
+    steps, absent, strange = _link_work(wanted, current, links)
     people = current is not None and current.artifact(PEOPLE) != wanted.artifacts.get(PEOPLE)
     table = _table_work(state, current, wanted, number, found, bool(steps) or people)
-    return Work(*table, tuple(steps), tuple(absent), count, not found.present)
+    return Work(*table, tuple(steps), tuple(absent), count, not found.present, strange)
 
 
-def _link_work(wanted: Wanted, current: Generation | None, links: IPRoute) -> tuple[list[Step], list[str]]:
+def _link_work(
+    wanted: Wanted, current: Generation | None, links: IPRoute
+) -> tuple[list[Step], list[str], tuple[str, ...]]:
     former = _link_plan(current.artifact("links.json")) if current else None
     plan = _link_plan(wanted.artifacts.get("links.json")) or LinkPlan(wanted.node, (), ())
-    steps, absent = link_steps(plan, observe(links), former)
-    return steps + sysctl_steps(wanted.artifacts.get("sysctl.conf", "")), absent
+    seen = observe(links)
+    steps, absent = link_steps(plan, seen, former)
+    taken = {step.what for step in steps}
+    strange = tuple(s.what for s in extras(plan, seen) if not s.first and s.what not in taken)
+    return steps + sysctl_steps(wanted.artifacts.get("sysctl.conf", "")), absent, strange
 
 
 def absent_devices(wanted: Wanted, links: IPRoute) -> tuple[str, ...]:

@@ -243,6 +243,8 @@ def print_applied(node: str, applied: Applied | None, absent: tuple[str, ...], f
         say(f"{node}: generation {applied.generation.number}\n")
         say("".join(f"  {each}\n" for each in applied.done))
     say("".join(f"  {each} is not there: nothing was set up on it\n" for each in absent))
+    for each in applied.strange if applied else ():
+        say(f"  left as it is, though the policy does not say so: `segc verify --heal` would {each}\n")
     if applied and applied.repaired:
         say("  what somebody had changed by hand is put right\n")
     if applied and applied.window is not None:

@@ -283,6 +283,15 @@ def test_another_address_of_the_same_network(host: Host) -> None:
     assert host.segc("verify").returncode == 0
 
 
+def test_an_address_of_somebody_else_is_told_before_it_is_drift(host: Host) -> None:
+    run(host.gateway.namespace, ["ip", "address", "add", "10.1.0.9/24", "dev", "a0"])
+    told = host.apply(WEB)
+    assert "the policy does not say so: `segc verify --heal` would take 10.1.0.9/24 off a0\n" in told
+    assert "10.1.0.9/24" in addresses(host, "a0")
+    run(host.gateway.namespace, ["ip", "address", "del", "10.1.0.9/24", "dev", "a0"])
+    assert "does not say so" not in host.apply(MORE)
+
+
 def by_ssh(host: Host, *arguments: str) -> str:
     """What a command prints that somebody types on a terminal from afar."""
     _, terminal = os.openpty()
