@@ -63,7 +63,7 @@ class FlowReader:
             destination=destination,
             services=self.services.union(node.services),
             conditions=conditions,
-            limit=self._limit(options.limit) if options.limit else None,
+            limit=self._limit(options.limit, node.action) if options.limit else None,
             log=options.log is not None,
             span=node.span,
         )
@@ -164,7 +164,16 @@ class FlowReader:
             )
         return first, last
 
-    def _limit(self, word: tree.Word) -> Limit | None:
+    def _limit(self, word: tree.Word, action: str) -> Limit | None:
+        if action == "deny":
+            self.findings.add(
+                "SEG104",
+                "a deny takes no limit: what is beyond it would pass",
+                word.span,
+                "not for a deny",
+                help="deny it all, or put the limit on what allows it",
+            )
+            return None
         match = re.fullmatch(r"([0-9]{1,9})/([a-z]+)", word.text)
         if match and match[2] in LIMIT_UNITS and 0 < int(match[1]) < 2**31:
             return Limit(int(match[1]), match[2])

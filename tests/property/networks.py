@@ -69,7 +69,7 @@ def _flow(rng: random.Random, zones: int) -> str:
         else ""
     )
     options += rng.choice(HOURS)
-    options += rng.choice(("", "", "", " log", " limit 5/minute"))
+    options += rng.choice(("", "", "", " log", *([" limit 5/minute"] if verb == "allow" else [])))
     return f"{staged}{verb} {source} -> {destination} : {rng.choice(SERVICES)}{options}"
 
 

@@ -300,15 +300,17 @@ def _flow(draw: st.DrawFn, ends: st.SearchStrategy[EndSpec]) -> FlowSpec:
     source, destination = draw(ends), draw(ends)
     people = all(term[0] in ("group", "user") for term in source.terms)
     services = draw(st.lists(st.sampled_from(sorted(SERVICES)), max_size=3, unique=True))
+    verb = draw(st.sampled_from(["allow", "allow", "deny"]))
+    limits = ["limit 1000000/second"] if verb == "allow" else []
     return FlowSpec(
-        verb=draw(st.sampled_from(["allow", "allow", "deny"])),
+        verb=verb,
         staged=draw(st.sampled_from([False, False, False, True])),
         source=source,
         destination=destination,
         services=tuple(services),
         mfa=people and draw(st.booleans()),
         when=draw(st.sampled_from(["", "", *SPANS])),
-        options=draw(st.sampled_from(["", "", "log", "limit 1000000/second"])),
+        options=draw(st.sampled_from(["", "", "log", *limits])),
     )
 
 

@@ -256,9 +256,11 @@ def specs(draw: st.DrawFn) -> list[Spec]:
     for _ in range(draw(st.integers(2, 7))):
         source = draw(parts())
         asks = bool(source.who)
+        verb = draw(st.sampled_from(["allow", "allow", "allow", "deny"]))
+        limits = ["limit 5/minute"] if verb == "allow" else []
         found.append(
             Spec(
-                draw(st.sampled_from(["allow", "allow", "allow", "deny"])),
+                verb,
                 draw(st.sampled_from([False, False, False, False, True])),
                 source,
                 draw(parts()),
@@ -266,7 +268,7 @@ def specs(draw: st.DrawFn) -> list[Spec]:
                 asks and draw(st.booleans()),
                 asks and draw(st.booleans()),
                 draw(st.sampled_from(["", "", "", *TIMES])),
-                draw(st.sampled_from(["", "", "", "log", "limit 5/minute"])),
+                draw(st.sampled_from(["", "", "", "log", *limits])),
             )
         )
     return found
