@@ -10,6 +10,7 @@ from operator import or_
 from segc.analysis.conflicts.atoms import bits
 from segc.analysis.conflicts.people import Who
 from segc.plan.align import BEFORE, Aligned, Clause, align
+from segc.plan.concerned import tags_of, zones_of
 from segc.plan.difference import Cause, Difference, Rectangle
 from segc.plan.model import Access, Kind, Part, Statement
 from segc.plan.people import people_of
@@ -84,21 +85,14 @@ class _Telling:
                 dict.fromkeys(self._statement(self.difference.clauses[n]) for n in cause.clauses)
             ),
             witness=witness(self.difference, self.aligned, guard, rectangles[0]),
-            from_zones=self._zones(from_space),
-            to_zones=self._zones(to_space),
-            from_tags=self._tags(from_space),
-            to_tags=self._tags(to_space),
+            from_zones=zones_of(self.names, from_space),
+            to_zones=zones_of(self.names, to_space),
+            from_tags=tags_of(self.names, from_space),
+            to_tags=tags_of(self.names, to_space),
         )
 
     def _people(self, who: Who) -> tuple[str, ...]:
         return tuple(sorted(people_of(who, self.aligned.subjects.groups) or ()))
-
-    def _zones(self, space: PrefixSet) -> tuple[str, ...]:
-        return tuple(sorted({zone.name for names in self.names for zone in names.zones(space)}))
-
-    def _tags(self, space: PrefixSet) -> tuple[str, ...]:
-        """Of both policies: else whoever opens a regulated zone need only take its tag off as well."""
-        return tuple(sorted(self.names[0].tags(space) | self.names[1].tags(space)))
 
     def _place(self, names: Names, mask: int, space: PrefixSet) -> str:
         return names.place(space, self.difference.names_of(mask))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from segc.plan.model import GAINS, LOSSES, Access, Alteration, Plan
 
 WHAT = ("gains", "losses", "changes")
-WHERE: dict[str, Callable[[Access], tuple[str, ...]]] = {
+WHERE: dict[str, Callable[[Access | Alteration], tuple[str, ...]]] = {
     "from": lambda each: each.from_zones,
     "to": lambda each: each.to_zones,
     "from-tag": lambda each: each.from_tags,
@@ -47,20 +47,18 @@ def unknown_names(condition: Condition, zones: frozenset[str], tags: frozenset[s
 
 
 def stops(condition: Condition, plan: Plan) -> list[Access | Alteration]:
-    """The changes that a condition forbids. An alteration has no place: only a bare condition meets it."""
-    found: list[Access | Alteration] = [
+    """The changes that a condition forbids."""
+    every: tuple[Access | Alteration, ...] = (*plan.access, *plan.alterations)
+    return [
         each
-        for each in plan.access
+        for each in every
         if _is(condition.what, each) and all(name in WHERE[key](each) for key, name in condition.where)
     ]
-    if not condition.where:
-        found += [each for each in plan.alterations if condition.what == "changes" or _gain(condition, each)]
-    return found
 
 
-def _is(what: str, access: Access) -> bool:
-    return what == "changes" or access.kind in (GAINS if what == "gains" else LOSSES)
-
-
-def _gain(condition: Condition, alteration: Alteration) -> bool:
-    return alteration.looser == (condition.what == "gains") and alteration.kind != "refuse"
+def _is(what: str, each: Access | Alteration) -> bool:
+    if what == "changes":
+        return True
+    if isinstance(each, Access):
+        return each.kind in (GAINS if what == "gains" else LOSSES)
+    return each.looser == (what == "gains") and each.kind != "refuse"

@@ -24,6 +24,7 @@ from segc.plan.model import (
 )
 
 Json = dict[str, Any]
+PLACES = ("from_zones", "to_zones", "from_tags", "to_tags")
 
 
 def plan_json(plan: Plan, whole: bool) -> str:
@@ -102,7 +103,7 @@ def _read_cut(found: Json | None) -> Cut | None:
 
 
 def _read_access(found: Json) -> Access:
-    lists = ("conditions", "people", "peers", "from_zones", "to_zones", "from_tags", "to_tags")
+    lists = ("conditions", "people", "peers", *PLACES)
     content: Json = {**found, **{name: tuple(found[name]) for name in lists}}
     content["kind"] = Kind(found["kind"])
     parts = ((tuple(p["source"]), tuple(p["destination"]), p["services"]) for p in found["parts"])
@@ -114,7 +115,8 @@ def _read_access(found: Json) -> Access:
 
 def _read_alteration(found: Json) -> Alteration:
     statement = found["statement"]
-    return Alteration(**{**found, "statement": Statement(**statement) if statement else None})
+    content: Json = {**found, **{name: tuple(found[name]) for name in PLACES}}
+    return Alteration(**{**content, "statement": Statement(**statement) if statement else None})
 
 
 def _read_change(found: Json) -> Change:

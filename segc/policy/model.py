@@ -360,6 +360,21 @@ class Publish:
     target_first: int
     span: Span = field(compare=False, repr=False)
 
+    @property
+    def outer(self) -> ServiceSet:
+        """What is asked for on the interface's address."""
+        return ServiceSet(((self.protocol, ((self.first, self.last),)),))
+
+    @property
+    def inner(self) -> ServiceSet:
+        """What the target gets."""
+        ports = (self.target_first, self.target_first + self.last - self.first)
+        return ServiceSet(((self.protocol, (ports,)),))
+
+    def where(self, gateway: str) -> str:
+        """`tcp/443 on wan0 of gw1`."""
+        return f"{self.outer} on {self.interface} of {gateway}"
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway:

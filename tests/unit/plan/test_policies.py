@@ -283,3 +283,89 @@ def test_weeks_in_words() -> None:
     assert week_text(((480, 1079), (1920, 2519))) == "mon-tue 08:00-18:00"
     assert week_text(((0, 359), (9960, 10079))) == "mon 00:00-06:00, sun 22:00-24:00"
     assert week_text(((1380, 1499),)) == "mon 23:00 to tue 01:00"
+
+
+SITE = """
+zone dmz { subnet 10.2.0.0/24  tag core  host web = 10.2.0.10  host old = 10.2.0.11 }
+zone internet { external }
+gateway gw {
+  interface wan0 { zone internet  address dhcp }
+  interface lan0 { zone dmz }
+  address dmz 10.2.0.1/24
+  PUBLISH
+}
+allow internet -> dmz : tcp/22
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told", "looser"),
+    [
+        ("", "tcp/2222 on wan0 -> dmz.web : tcp/22", {("", "10.2.0.10 tcp/22")}, {True}),
+        ("tcp/22 on wan0 -> dmz.web", "tcp/22 on wan0 -> dmz.old",
+         {("10.2.0.10 tcp/22", "10.2.0.11 tcp/22")}, {True}),
+        ("tcp/21 on wan0 -> dmz.web : tcp/22", "tcp/22 on wan0 -> dmz.web",
+         {("10.2.0.10 tcp/22", ""), ("", "10.2.0.10 tcp/22")}, {True, False}),
+        ("tcp/22 on wan0 -> dmz.web", "", {("10.2.0.10 tcp/22", "")}, {False}),
+    ],
+)  # fmt: skip
+def test_where_a_published_port_leads_is_an_alteration(
+    was: str, now: str, told: set[tuple[str, str]], looser: set[bool]
+) -> None:
+    texts = (SITE.replace("PUBLISH", each and f"publish {each}") for each in (was, now))
+    found = plan("", "", tuple(texts))
+    assert not found.access
+    assert {each.kind for each in found.alterations} == {"publish"}
+    assert {(each.before, each.after) for each in found.alterations} == told
+    assert {each.looser for each in found.alterations} == looser
+    for condition in ("gains", "gains:from=internet:to-tag=core"):
+        assert bool(stops(parse_condition(condition), found)) is (True in looser)
+    assert not stops(parse_condition("gains:to=internet"), found)
+
+
+def test_a_condition_on_a_place_stops_what_no_set_shows() -> None:
+    """Whoever takes the edge off a posture gives access to all that asks for it."""
+    flows = "allow group staff in vpn -> finance : tcp/443 require posture managed"
+    found = plan(flows, flows, (INVENTORY, INVENTORY.replace("disk_encrypted = true", "edr = true")))
+    assert stops(parse_condition("gains:to-tag=regulated"), found)
+    assert stops(parse_condition("gains:from=vpn:to=finance"), found)
+    assert not stops(parse_condition("gains:to=hr"), found)
+    longer = plan(f"session staff {{ max 8h }} {flows}", f"session staff {{ max 9h }} {flows}")
+    assert stops(parse_condition("gains:to-tag=regulated"), longer)
+    assert not stops(parse_condition("gains:to=hr"), longer)
+    limited = "allow hr -> finance : tcp/443 limit {}/second"
+    faster = plan(limited.format(1), limited.format(2))
+    assert stops(parse_condition("gains:from=hr:to-tag=regulated"), faster)
+    assert not stops(parse_condition("gains:from=vpn"), faster)
+
+
+def test_less_of_what_denies_is_a_gain() -> None:
+    flows = "allow vpn -> hr : tcp/1\ndeny group staff in vpn -> hr : tcp/1 require posture managed"
+    asks_more = INVENTORY.replace("disk_encrypted = true", "disk_encrypted = true  edr = false")
+    (posture,) = plan(flows, flows, (INVENTORY, asks_more)).alterations
+    assert posture.looser
+    for rest in (flows, "allow vpn except group staff -> hr : tcp/1"):
+        (session,) = plan(
+            f"session staff {{ max 8h }} {rest}", f"session staff {{ max 1h }} {rest}"
+        ).alterations
+        assert session.looser
+        (source,) = plan(f"{VPN} {rest}", f"{VPN.replace('8h', '7h')} {rest}").alterations
+        assert source.looser
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ("allow as more hr -> finance : tcp/443-444", ["no limit by more"]),
+        ("allow as more hr.printer -> finance : tcp/443 limit 9/second", ["9/second by more"]),
+        ("allow as more hr -> finance : tcp/443-444 limit 1/second", []),
+        ("allow as more vpn -> finance : tcp/443", []),
+        ("staged allow as more hr -> finance : tcp/443", []),
+    ],
+)
+def test_a_limit_is_lifted_by_another_flow(now: str, told: list[str]) -> None:
+    was = "allow as few hr -> finance : tcp/443 limit 1/second\n"
+    for after in (was + now, now):
+        found = plan(was, after).alterations
+        assert [(each.name, each.after) for each in found] == [("few", each) for each in told]
+        assert all(each.looser for each in found)
