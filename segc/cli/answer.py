@@ -49,13 +49,12 @@ class Answer(NamedTuple):
 def answers(question: Question) -> list[Answer]:
     """One answer, or several where the services asked for are not decided alike. Exact: every value that
     some flow tells from its neighbour is traced."""
-    found: dict[tuple[object, ...], Answer] = {}
+    found: dict[Decision, ServiceSet] = {}
     for piece in _pieces(question.services, question.policy.flows):
         decision = trace(question.policy, question.packet(piece), question.situation)
-        key = (decision.verdict, decision.reason, decision.statements)
-        before = found.get(key)
-        found[key] = Answer(before.services | piece, before.decision) if before else Answer(piece, decision)
-    return list(found.values())
+        before = found.get(decision)
+        found[decision] = before | piece if before else piece
+    return [Answer(services, decision) for decision, services in found.items()]
 
 
 def _pieces(services: ServiceSet, flows: Sequence[Flow]) -> Iterator[ServiceSet]:

@@ -124,6 +124,16 @@ def test_a_service_decided_in_several_ways(ask, tell):
     assert ask("finance", "hr", "any")["verdict"] == "deny"
 
 
+def test_what_holds_for_some_of_the_services_is_not_told_of_none(ask):
+    parts = ask("hr.printer", "finance", "any")["parts"]
+    overruled = [(each["service"], [flow["text"] for flow in each["overruled"]]) for each in parts]
+    assert [each for each in overruled if each[1]] == [("tcp/443", ["allow hr -> finance : https, ping"])]
+    staged = [each for each in ask("hr", "finance", "any")["parts"] if each["staged"]]
+    assert [each["service"] for each in staged] == ["tcp/22"]
+    unmet = [each for each in ask("vpn", "finance", "any")["parts"] if each["unmet"]]
+    assert [each["service"] for each in unmet] == ["tcp/443"]
+
+
 def test_ends_of_either_family(ask):
     assert ask("hr", "2001:db8:2::9", "ping")["source"]["address"] == "2001:db8:1::2"
     assert ask("hr", "2001:db8:2::9", "ping")["service"] == "icmpv6/echo-request"
