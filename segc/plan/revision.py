@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ FILES = ("100644", "100755")
 LINK = "120000"
 SUBMODULE = "160000"
 LINKS = 8  # followed one after the other
+# `refs/replace/` would give one commit the files of another, and whoever may push may push these, too.
+QUIETLY = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
 
 
 class RevisionError(Exception):
@@ -93,7 +96,9 @@ class _Tree:
     def _check_submodules(self, path: str, prefix: str, rests: Sequence[str]) -> None:
         """Their files are no objects of this repository, and a policy without them would be another."""
         for rest in rests:
-            if self.entries[prefix + rest][0] == SUBMODULE and any(Path(path, rest).rglob("*.seg")):
+            today = Path(path, rest)
+            unread = not today.is_dir() or any(today.rglob("*.seg"))
+            if self.entries[prefix + rest][0] == SUBMODULE and unread:
                 raise RevisionError(
                     f"`{shown(posixpath.join(path, rest))}` is a submodule, and what it held in "
                     f"`{self.revision}` is not read: compare with a build of that, as in `--against build`"
@@ -159,6 +164,7 @@ def _open(revision: str, path: str) -> _Tree:
         raise RevisionError(
             f"the Git repository is bare: say with `GIT_WORK_TREE` where `{shown(path)}` was checked out"
         ) from None
+    _check_one_meaning(revision, at)
     try:
         asked = f"{revision}^{{commit}}"
         commit = _git(at, "rev-parse", "--verify", "--quiet", "--end-of-options", asked).decode().strip()
@@ -175,6 +181,17 @@ def _open(revision: str, path: str) -> _Tree:
     return _Tree(shown(revision), commit, at, os.path.realpath(top), entries)
 
 
+def _check_one_meaning(revision: str, at: str) -> None:
+    """A tag that is called like a branch would be taken for it (gitrevisions(7)), and few guard tags."""
+    name = re.split(r"[~^:]|@\{", revision)[0]
+    kinds = [f"refs/{kind}{name}" for kind in ("tags/", "heads/", "remotes/")]
+    known = _git(at, "for-each-ref", "--format=%(refname)").decode("utf-8", "surrogateescape").splitlines()
+    found = [each for each in kinds if each in known]
+    if len(found) > 1:
+        both = " and ".join(f"`{shown(each)}`" for each in found)
+        raise RevisionError(f"`{shown(name)}` is {both}: write out which one is meant")
+
+
 def _place(path: str) -> str:
     """Where Git finds the repository: here if its variables name one, as seen from here, else at the path."""
     if "GIT_DIR" in os.environ or "GIT_WORK_TREE" in os.environ:
@@ -183,7 +200,7 @@ def _place(path: str) -> str:
 
 
 def _git(folder: str, *arguments: str) -> bytes:
-    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"}
+    environment = os.environ | QUIETLY
     try:
         done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, env=environment)
     except FileNotFoundError:

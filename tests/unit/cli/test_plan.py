@@ -188,6 +188,29 @@ def test_a_policy_in_a_submodule_is_not_taken_for_none(repository, tmp_path):
     assert (done.returncode, "`net/other` is a submodule" in done.stderr) == (1, True), done.stderr
     (repository / "net" / "other" / "deny.seg").unlink()
     assert not planned("net", "--against", "HEAD", cwd=repository)["access"]
+    git(repository, "rm", "-q", "-f", "net/other")
+    done = segc("plan", "net", "--against", "HEAD", cwd=repository)
+    assert (done.returncode, "`net/other` is a submodule" in done.stderr) == (1, True), done.stderr
+
+
+def test_one_commit_is_not_read_as_another(repository):
+    """`git replace` is a ref like others, and comes with `git fetch refs/*`."""
+    (repository / "net" / "policy.seg").write_text(
+        f'import "../services.seg"\nzone hr{OPENED.split("zone hr", 1)[1]}'
+    )
+    git(repository, "commit", "-q", "-a", "-m", "opened")
+    git(repository, "replace", "HEAD~1", "HEAD")
+    (found,) = planned("net", "--against", "HEAD~1", cwd=repository)["access"]
+    assert (found["kind"], found["services"]) == ("opens", "tcp/8443")
+
+
+@pytest.mark.parametrize("revision", ["main", "main~0", "main^{commit}"])
+def test_a_tag_is_not_taken_for_the_branch_of_its_name(repository, revision):
+    git(repository, "tag", "main")
+    done = segc("plan", "net", "--against", revision, cwd=repository)
+    assert done.returncode == 1
+    assert "`main` is `refs/tags/main` and `refs/heads/main`: write out which one is meant" in done.stderr
+    assert not planned("net", "--against", "refs/heads/main", cwd=repository)["access"]
 
 
 def test_a_revision_that_does_not_compile(repository):
