@@ -151,6 +151,21 @@ def test_attributes_and_links_do_not_change_what_is_read(forge: Forge) -> None:
     assert "push refused: the policy has findings" in told
 
 
+def test_one_commit_is_not_judged_in_place_of_another(forge: Forge) -> None:
+    forge.push(MAIL)
+    narrow = forge.ref("main")
+    twin = forge.commit(MAIL, "nothing", "--allow-empty")
+    forge.git("reset", "--hard", "--quiet", "origin/main")
+    wide = forge.commit(WIDE)
+    forge.git("push", "origin", f"{twin}:refs/replace/{wide}")
+    assert "gains:to-tag=core" in forge.git("push", "origin", "HEAD:main", code=1)
+    forge.git("reset", "--hard", "--quiet", "origin/main")
+    noted = forge.git("push", "--force", "origin", f"{wide}:refs/segc/deployed", code=1)
+    assert "`refs/segc/deployed` is what the gateway notes" in noted
+    assert forge.ref("refs/segc/deployed") == narrow
+    forge.host.check("c.5 -> a.7 : tcp/25 yes\nc.5 -> b.7 : tcp/22 no")
+
+
 def test_what_fails_its_probe_is_undone_and_not_tried_again(forge: Forge) -> None:
     host = forge.host
     forge.push(WEB)
@@ -183,9 +198,12 @@ def test_a_gateway_pulls_and_finds_what_was_changed_by_hand(forge: Forge) -> Non
     for key, value in {"path": "policy", "where": " ".join(host.where)}.items():
         forge.git("config", f"segc.{key}", value, at=mirror)
 
+    unit = (HOOKS.parent / "segc-pull.service").read_text()
+    fetch, deploy = (line.split()[1:] for line in unit.splitlines() if line.startswith("ExecStart="))
+
     def pull() -> None:
-        forge.git("fetch", "--quiet", "origin", "main:main", at=mirror)
-        subprocess.run([HOOKS / "deploy", "main"], cwd=mirror, env=forge.environment, check=True)
+        forge.git(*fetch, at=mirror)
+        subprocess.run([HOOKS / "deploy", *deploy], cwd=mirror, env=forge.environment, check=True)
 
     pull()
     host.check("a.5 -> b.7 : tcp/443 yes\nc.5 -> a.7 : tcp/25 no")
@@ -196,3 +214,9 @@ def test_a_gateway_pulls_and_finds_what_was_changed_by_hand(forge: Forge) -> Non
     forge.push(MAIL)
     pull()
     host.check("c.5 -> a.7 : tcp/25 yes")
+    forge.commit(WIDE)
+    forge.git("tag", "main")
+    forge.git("push", "origin", "refs/tags/main")
+    pull()
+    assert forge.git("rev-parse", "refs/heads/main", at=mirror).strip() == forge.ref("refs/heads/main")
+    host.check("c.5 -> a.7 : tcp/25 yes\nc.5 -> b.7 : tcp/22 no")
