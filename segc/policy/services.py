@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from segc.policy.nesting import Nesting, nesting, path_text, report_deep
 from segc.policy.scope import Findings
-from segc.space.protocols import PROTOCOLS
+from segc.space.protocols import PROTOCOLS, WHOLE_PROTOCOLS
 from segc.space.services import ANY_SERVICE, ServiceSet, parse_service, union
 from segc.syntax import tree
 
@@ -97,11 +97,22 @@ class ServiceTable:
 
     def resolve_all(self) -> Mapping[str, ServiceSet]:
         report_deep("service", self._nesting, self.definitions, self.findings)
+        self._check_names()
         for name in self._nesting.order:
             self._within = name
             self.known[name] = self.union(self.definitions[name].services)
         self._within = ""
         return {name: self.known[name] for name in self.definitions}
+
+    def _check_names(self) -> None:
+        for name in sorted({*self.definitions} & {*WHOLE_PROTOCOLS, "any"}):
+            meant = "everything" if name == "any" else "the whole protocol"
+            self.findings.add(
+                "SEG102",
+                f"`{name}` is {meant} wherever it stands, and cannot name a service",
+                self.definitions[name].name.span,
+                help="give the service another name",
+            )
 
     def union(self, services: Sequence[tree.Service]) -> ServiceSet:
         """The set that a list of services means; empty only after an error, which is then reported."""

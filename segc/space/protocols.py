@@ -26,6 +26,8 @@ BARE_PROTOCOLS = {
     "l2tp": 115,
     "hip": 139,
 }
+# Their bare names are words of the language, whatever a policy defines.
+WHOLE_PROTOCOLS = frozenset({"tcp", "udp", "sctp", "icmp", "icmpv6"})
 PROTOCOLS = PORT_PROTOCOLS | ICMP_PROTOCOLS | BARE_PROTOCOLS
 
 ICMP_TYPES = {

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from lark import Token
 
 from segc.source import Span
+from segc.space.protocols import WHOLE_PROTOCOLS
 from segc.syntax import tree as t
 
 Node = TypeVar("Node")
-PROTOCOLS = frozenset({"tcp", "udp", "sctp", "icmp", "icmpv6"})
 NO_OPTIONS = t.Options()
 _ONCE = {
     "require": "require",
@@ -180,7 +180,7 @@ class Builder:
 
     def service_name(self, c: list[Any]) -> t.Service:
         token = c[0]
-        if token.value in PROTOCOLS:
+        if token.value in WHOLE_PROTOCOLS:
             return t.ServiceLiteral(self.word(token), None, self.span(token))
         return t.ServiceName(token.value, self.span(token))
 

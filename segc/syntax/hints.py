@@ -11,7 +11,7 @@ from typing import Any
 from lark import Token
 
 from segc.source import SourceFile, Span
-from segc.syntax.build import PROTOCOLS
+from segc.space.protocols import WHOLE_PROTOCOLS
 from segc.syntax.recover import STATEMENTS
 
 RESERVED = frozenset({"any", "group", "user", "tag", "gateway", "as", "in"})
@@ -169,9 +169,9 @@ def _port_alone(problem: Problem) -> Advice | None:
     service = problem.last
     if not isinstance(service, Token) or service.type != "NAME":
         return None
-    if service.value not in PROTOCOLS | {"port", "ports"}:
+    if service.value not in WHOLE_PROTOCOLS | {"port", "ports"}:
         return None
-    protocol = service.value if service.value in PROTOCOLS else "tcp"
+    protocol = service.value if service.value in WHOLE_PROTOCOLS else "tcp"
     span = problem.source.span(service.start_pos or 0, number.end())
     message = "a service is written as protocol, `/` and port"
     return Advice(f"write `{protocol}/{number[1]}`", message, span)
@@ -203,7 +203,7 @@ def _is(value: Any, *types: str) -> bool:
 def missing_service(problem: Problem) -> Advice | None:
     if "COLON" not in problem.accepted or "ARROW" in problem.accepted or problem.found in {"=", ";"}:
         return None
-    if problem.found in PROTOCOLS or "/" in problem.found:
+    if problem.found in WHOLE_PROTOCOLS or "/" in problem.found:
         return Advice(f"write `: {problem.found}`")
     return Advice("say which services may pass: `: https`, or `: any`")
 
