@@ -255,9 +255,9 @@ class Flow:
 
     @property
     def looming(self) -> bool:
-        """Whether it may come to forbid connections that stand. A limit is one of new connections."""
+        """Whether it may come to forbid connections that stand."""
         changes = self.conditions.starts or not (self.source.anybody and self.destination.anybody)
-        return self.action == "deny" and changes and not (self.staged or self.limit)
+        return self.action == "deny" and changes and not self.staged
 
     @property
     def ends(self) -> tuple[End, End]:

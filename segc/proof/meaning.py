@@ -37,8 +37,8 @@ class Product(NamedTuple):
 
     @property
     def looming(self) -> bool:
-        """Whether it may come to forbid what stands; what has a limit is for new connections only."""
-        return self.flow.limit is None and (bool(self.who) or self.flow.conditions.starts)
+        """Whether it may come to forbid what stands."""
+        return bool(self.who) or self.flow.conditions.starts
 
 
 class Role(NamedTuple):

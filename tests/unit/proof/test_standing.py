@@ -18,7 +18,6 @@ COMPILED = compile_text(
     deny as nights a -> b : tcp/22, ping when mon-fri 18:00-08:00
     deny as shut group chiefs in a, c except group staff -> b : tcp/150-160
     deny as frozen a.one -> b : udp from 2030-01-01
-    deny as few group chiefs in a -> b : tcp/30 limit 5/minute
     deny as over a -> b : tcp/40 until 2090-01-01
     deny as always a -> b : tcp/45
     staged deny as tried group chiefs in a -> b : tcp/50
@@ -42,12 +41,12 @@ def test_what_is_compiled_is_proved():
 
 
 def test_only_denies_that_may_begin_are_asked_again():
-    """A limit is for new connections, what only ends begins no more, and what is staged forbids nothing."""
+    """What only ends begins no more, and what is staged forbids nothing."""
     asked = re.findall(r"^\tchain (begun_\S+)", RULESET, re.MULTILINE)
-    assert {name for name in asked if re.search(r"few|over|always|tried", name)} == set()
+    assert {name for name in asked if re.search(r"over|always|tried", name)} == set()
     assert all(any(word in name for name in asked) for word in ("nights", "frozen", "tcp_range"))
     elements = re.findall(r"map begun_\w+ \{[^}]*\}", RULESET)
-    assert not re.search(r" \. (?:30|40|45|50) ", "".join(elements))
+    assert not re.search(r" \. (?:40|45|50) ", "".join(elements))
 
 
 @pytest.mark.parametrize(
