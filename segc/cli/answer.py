@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from segc.cli.asked import Place
-from segc.cli.published import sent_on
+from segc.cli.published import asked_as, elsewhere, onward, publishes, shifted
 from segc.cli.reasons import clock, reasons, remedy
 from segc.cli.records import statement
 from segc.diagnostics.measure import printable
 from segc.policy.claims import Claims, Situation
-from segc.policy.model import Flow, Policy
+from segc.policy.model import Flow, Policy, Publish
 from segc.policy.topology import position
 from segc.source import SourceFile, Span
 from segc.space.services import ServiceSet
-from segc.trace import Decision, Location, Packet, trace
+from segc.trace import Decision, Location, Packet, locate, trace
 
 GREEN, RED, BOLD, DIM, RESET = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1m", "\x1b[1;34m", "\x1b[0m"
 Sources = Mapping[str, SourceFile]
@@ -38,27 +38,50 @@ class Question:
         ends = self.source.addresses[self.family], self.destination.addresses[self.family]
         return Packet(*ends, *services.first())
 
+    @property
+    def published(self) -> tuple[Publish, ...]:
+        """What the destination publishes to the source."""
+        ends = self.source.addresses[self.family], self.destination.addresses[self.family]
+        return publishes(self.policy, *ends)
+
 
 class Answer(NamedTuple):
-    """A decision with all the services asked for that get it."""
+    """A decision with all the services asked for that get it; where published, of what they become."""
 
     services: ServiceSet
     decision: Decision
+    publish: Publish | None
 
 
 def answers(question: Question) -> list[Answer]:
     """One answer, or several where the services asked for are not decided alike. Exact: every value that
     some flow tells from its neighbour is traced."""
-    found: dict[Decision, ServiceSet] = {}
-    for piece in _pieces(question.services, question.policy.flows):
-        decision = trace(question.policy, question.packet(piece), question.situation)
-        before = found.get(decision)
-        found[decision] = before | piece if before else piece
-    return [Answer(services, decision) for decision, services in found.items()]
+    found: dict[tuple[Decision, Publish | None], ServiceSet] = {}
+    for piece in _pieces(question.services, list(_distinct(question))):
+        packet, publish = _decided(question, piece)
+        key = trace(question.policy, packet, question.situation), publish
+        found[key] = found[key] | piece if key in found else piece
+    return [Answer(services, *key) for key, services in found.items()]
 
 
-def _pieces(services: ServiceSet, flows: Sequence[Flow]) -> Iterator[ServiceSet]:
-    distinct = list(dict.fromkeys(flow.services for flow in flows))
+def _decided(question: Question, services: ServiceSet) -> tuple[Packet, Publish | None]:
+    """The packet that the gateway decides about: the one asked for, or what it is translated into."""
+    packet = question.packet(services)
+    for publish in question.published:
+        if publish.outer.contains(packet.protocol, packet.value):
+            return onward(publish, packet), publish
+    return packet, None
+
+
+def _distinct(question: Question) -> Iterator[ServiceSet]:
+    services = dict.fromkeys(flow.services for flow in question.policy.flows)
+    yield from services
+    for publish in question.published:
+        yield publish.outer
+        yield from (asked_as(each, publish) for each in services)
+
+
+def _pieces(services: ServiceSet, distinct: Sequence[ServiceSet]) -> Iterator[ServiceSet]:
     for protocol, values in services.parts:
         cuts = sorted(
             {cut for s in distinct for first, last in s.values(protocol) for cut in (first, last + 1)}
@@ -83,7 +106,12 @@ def _told(question: Question, answer: Answer, sources: Sources, color: bool) -> 
     decision, situation = answer.decision, question.situation
     allowed = decision.verdict == "allow"
     verdict = _paint("allowed" if allowed else "denied", GREEN if allowed else RED, color)
-    yield f"{verdict}: {_end(decision.source)} -> {_end(decision.destination)} {answer.services}"
+    asked = locate(question.policy, question.packet(answer.services).destination)
+    yield f"{verdict}: {_end(decision.source)} -> {_end(asked)} {answer.services}"
+    if answer.publish:
+        inner = shifted(answer.services, answer.publish)
+        yield f"published: it goes on to {_end(decision.destination)} {inner}"
+        yield from _quoted_span(answer.publish.span, sources, color)
     yield _because(decision)
     yield from _quoted(decision.statements, sources, color)
     yield from (f"    = only up to its limit of {rate}" for rate in _limits(decision))
@@ -97,10 +125,11 @@ def _told(question: Question, answer: Answer, sources: Sources, color: bool) -> 
     if decision.staged:
         yield "staged, so only counted and logged"
         yield from _quoted(decision.staged, sources, color)
-    anywhere = question.destination.word.startswith("gateway ")
-    for where in sent_on(question.policy, question.packet(answer.services), anywhere):
-        yield f"{_paint('help', BOLD, color)}: {where}"
-    help = remedy(question.policy, question.packet(answer.services), situation, decision.unmet)
+    if decision.destination.gateway and question.destination.word.startswith("gateway "):
+        packet = question.packet(answer.services)
+        for where in elsewhere(question.policy, decision.destination.gateway, packet):
+            yield f"{_paint('help', BOLD, color)}: {where}"
+    help = remedy(question.policy, _decided(question, answer.services)[0], situation, decision.unmet)
     if not allowed and help:
         yield f"{_paint('help', BOLD, color)}: with `{help}` this would be allowed"
 
@@ -125,9 +154,13 @@ def _limits(decision: Decision) -> list[str]:
 
 def _quoted(flows: Sequence[Flow], sources: Sources, color: bool) -> Iterator[str]:
     for flow in flows:
-        yield f"  {_paint(printable(flow.span.place), DIM, color)}"
-        for line in textwrap.dedent(_indented(flow.span, sources)).splitlines():
-            yield f"    {printable(line.expandtabs(4).rstrip())}"
+        yield from _quoted_span(flow.span, sources, color)
+
+
+def _quoted_span(span: Span, sources: Sources, color: bool) -> Iterator[str]:
+    yield f"  {_paint(printable(span.place), DIM, color)}"
+    for line in textwrap.dedent(_indented(span, sources)).splitlines():
+        yield f"    {printable(line.expandtabs(4).rstrip())}"
 
 
 def _indented(span: Span, sources: Sources) -> str:
@@ -200,7 +233,8 @@ def _object(question: Question, answer: Answer, sources: Sources) -> dict[str, o
         "reason": decision.reason,
         "service": str(answer.services),
         "source": _location(decision.source),
-        "destination": _location(decision.destination),
+        "destination": _location(locate(question.policy, question.packet(answer.services).destination)),
+        "published": _published(answer),
         "at": question.situation.at,
         "statements": [statement(flow, sources) for flow in decision.statements],
         "overruled": [statement(flow, sources) for flow in decision.overruled],
@@ -213,6 +247,13 @@ def _object(question: Question, answer: Answer, sources: Sources) -> dict[str, o
         ],
         "staged": [statement(flow, sources) for flow in decision.staged],
     }
+
+
+def _published(answer: Answer) -> dict[str, object] | None:
+    if answer.publish is None:
+        return None
+    inner = shifted(answer.services, answer.publish)
+    return {"destination": _location(answer.decision.destination), "service": str(inner)}
 
 
 def _location(place: Location) -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""Where a published port leads: its packets are others before any flow is asked."""
+"""Where a packet for a published port goes on to, before anything is decided about it."""
 
 from __future__ import annotations
 
@@ -6,28 +6,61 @@ from collections.abc import Iterator
 
 from segc.policy.model import Gateway, Policy, Publish
 from segc.space.addresses import Address
-from segc.space.services import one_service
-from segc.trace import Packet
+from segc.space.prefixes import parse_prefixes, union
+from segc.space.services import ServiceSet, one_service
+from segc.trace import Packet, locate
 
 
-def sent_on(policy: Policy, packet: Packet, anywhere: bool) -> Iterator[str]:
-    """What is to be asked for instead, where the packet is for an address that a gateway publishes a port on.
+def publishes(policy: Policy, source: Address, destination: Address) -> tuple[Publish, ...]:
+    """What a gateway publishes on this own address of it, to whoever reaches it first on the way.
 
-    With `anywhere`, the destination stands for every address of the gateway.
-    """
-    for gateway in policy.gateways.values():
-        if packet.destination not in gateway.own:
-            continue
-        for each in gateway.publishes:
-            target = each.target.only(packet.destination.version)
-            among = packet.protocol == each.protocol and each.first <= packet.value <= each.last
-            if target and among and (anywhere or _may_hold(gateway, each, packet.destination)):
-                service = one_service(each.protocol, packet.value - each.first + each.target_first)
-                where = f"what comes to the address of `{each.interface}` is sent on"
-                yield f"{where}: ask for `{target.first()} {service}`"
+    An address that an interface asks DHCP for is not known, so it leads nowhere here."""
+    own, zone = locate(policy, destination).gateway, locate(policy, source).zone
+    if own is None:
+        return ()
+    gateway = policy.gateways[own]
+    if zone not in {each.zone for each in gateway.attachments}:
+        return ()
+    return tuple(_on(gateway, destination))
 
 
-def _may_hold(gateway: Gateway, publish: Publish, address: Address) -> bool:
-    interface = next(each for each in gateway.interfaces if each.name == publish.interface)
-    held = (*interface.addresses, *gateway.addresses.get(interface.zone or "", ()))
-    return any(address == each.ip for each in held)
+def elsewhere(policy: Policy, gateway: str, packet: Packet) -> Iterator[str]:
+    """What is to be asked for instead, where the packet stands for those to any address of the gateway."""
+    for publish in policy.gateways[gateway].publishes:
+        target = publish.target.only(packet.destination.version)
+        if target and publish.outer.contains(packet.protocol, packet.value):
+            goes = onward(publish, packet)
+            service = one_service(goes.protocol, goes.value)
+            where = f"what comes to the address of `{publish.interface}` is sent on"
+            yield f"{where}: ask for `{goes.destination} {service}`"
+
+
+def _on(gateway: Gateway, address: Address) -> Iterator[Publish]:
+    for publish in gateway.publishes:
+        interface = next(each for each in gateway.interfaces if each.name == publish.interface)
+        outer = (*interface.addresses, *gateway.addresses.get(interface.zone or "", ()))
+        here = union(parse_prefixes(str(each.ip)) for each in outer)
+        if address in here and publish.target.only(address.version):
+            yield publish
+
+
+def onward(publish: Publish, packet: Packet) -> Packet:
+    """The packet as it goes on."""
+    target = publish.target.only(packet.destination.version).first()
+    return packet._replace(destination=target, value=packet.value - publish.first + publish.target_first)
+
+
+def shifted(services: ServiceSet, publish: Publish) -> ServiceSet:
+    """The services that arrive as these ports of the published ones."""
+    by = publish.target_first - publish.first
+    ports = (services & publish.outer).values(publish.protocol)
+    moved = tuple((first + by, last + by) for first, last in ports)
+    return ServiceSet(((publish.protocol, moved),) if moved else ())
+
+
+def asked_as(services: ServiceSet, publish: Publish) -> ServiceSet:
+    """The published ports that arrive as some of these services."""
+    by = publish.first - publish.target_first
+    ports = (services & publish.inner).values(publish.protocol)
+    moved = tuple((first + by, last + by) for first, last in ports)
+    return ServiceSet(((publish.protocol, moved),) if moved else ())

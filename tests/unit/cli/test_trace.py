@@ -226,3 +226,58 @@ enforced by gateway gw1
 """,
         done.stdout,
     )
+
+
+PUBLISHED = """\
+zone lan { subnet 10.1.0.0/24 }
+zone dmz { subnet 10.2.0.0/24; host web = 10.2.0.10 }
+zone internet { external }
+gateway gw {
+  interface wan0 { zone internet; address 203.0.113.2/29 }
+  interface lan0 { zone lan }
+  interface dmz0 { zone dmz }
+  address lan 10.1.0.1/24
+  address dmz 10.2.0.1/24
+  manage from lan : tcp/22
+  publish tcp/8000-8003 on wan0 -> dmz.web : tcp/9000-9003
+}
+deny 198.51.100.0/24 -> dmz.web : tcp/9002-9003
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "service", "verdict", "onward"),
+    [
+        ("192.0.2.1", "203.0.113.2", "tcp/8002", "allow", "tcp/9002"),
+        ("198.51.100.1", "203.0.113.2", "tcp/8001", "allow", "tcp/9001"),
+        ("198.51.100.1", "203.0.113.2", "tcp/8002", "deny", "tcp/9002"),
+        ("192.0.2.1", "203.0.113.2", "tcp/9002", "deny", None),
+        ("lan", "203.0.113.2", "tcp/8002", "deny", "tcp/9002"),  # it needs a flow of its own
+        ("lan", "10.1.0.1", "tcp/8002", "deny", None),
+        ("dmz", "203.0.113.2", "tcp/8002", "allow", "tcp/9002"),
+        ("gateway gw", "203.0.113.2", "tcp/8002", "deny", None),
+    ],
+)
+def test_a_published_port_leads_on(tmp_path, source, destination, service, verdict, onward):
+    path = policy(tmp_path, PUBLISHED)
+    found = json.loads(segc("trace", path, source, destination, service, "--format", "json").stdout)
+    schema("trace").validate(found)
+    assert (found["verdict"], found["service"]) == (verdict, service)
+    assert found["destination"]["gateway"] == "gw"
+    assert (found["published"] and found["published"]["service"]) == onward
+    assert not onward or found["published"]["destination"]["host"] == "web"
+
+
+def test_ports_are_published_apart_where_they_are_decided_apart(tmp_path):
+    path = policy(tmp_path, PUBLISHED)
+    found = json.loads(segc("trace", path, "198.51.100.1", "203.0.113.2", "tcp", "--format", "json").stdout)
+    schema("trace").validate(found)
+    told = [
+        (e["service"], e["verdict"], e["published"] and e["published"]["service"]) for e in found["parts"]
+    ]
+    assert told[1:] == [
+        ("tcp/8000-8001", "allow", "tcp/9000-9001"), ("tcp/8002-8003", "deny", "tcp/9002-9003")
+    ]  # fmt: skip
+    text = segc("trace", path, "198.51.100.1", "203.0.113.2", "tcp/8000").stdout
+    assert "allowed: internet (198.51.100.1) -> gateway gw (203.0.113.2) tcp/8000\n" in text
+    assert "published: it goes on to dmz.web (10.2.0.10) tcp/9000\n" in text
