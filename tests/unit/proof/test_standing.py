@@ -25,7 +25,8 @@ COMPILED = compile_text(
 )
 RULESET = COMPILED.ruleset()
 # More labels, no such day or second, a device that nothing tells apart, and what never comes back.
-SAME = re.compile(r"swapped.*|now .*(\bjump\b|150-161 ct label|2-7|86400|goto still_forward|0xf7).*")
+SAME = re.compile(r"swapped.*|now .*(\bjump\b|150-161 ct label|2-7|86400|goto still_forward).*")
+MASK = re.compile(r"& 0x[0-9a-f]{8} ")  # of another, many bits are those of no place
 
 
 def found(text):
@@ -87,6 +88,8 @@ def test_every_word_of_what_is_asked_again_matters():
     for mutant in mutants(RULESET, random.Random(1)):
         line = RULESET.split("\n")[mutant.line - 1]
         asked = blocks.get(mutant.line, "").startswith("begun_") or "118" in line
-        if asked and "size" not in line and not SAME.fullmatch(mutant.what) and not found(mutant.text):
+        masked = MASK.sub("", mutant.what) == MASK.sub("", f"now {line.strip()}")
+        same = masked or "size" in line or SAME.fullmatch(mutant.what)
+        if asked and not same and not found(mutant.text):
             missed.append((blocks[mutant.line], line.strip(), mutant.what))
     assert missed == []
