@@ -32,7 +32,8 @@ def write(site: Site, text: str | bytes, name: str = "people.csv") -> None:
 
 def finance(site: Site, settings: str = SETTINGS) -> list[str]:
     site.settings(settings)
-    found: list[str] = site.synced()["corp"]["groups"]["sg-finance"]["members"]
+    groups = site.synced()["corp"]["groups"]
+    found: list[str] = {name.lower(): each["members"] for name, each in groups.items()}["sg-finance"]
     return found
 
 
@@ -51,6 +52,9 @@ LISTED = [
         "\ufeff" + ROWS,
         ROWS.encode("utf-16"),
         'Group,"User"\nsg-finance,ana@acme.example\n"sg-finance","bo@acme.example"\nsg-hr,bo@acme.example\n',
+        'email;groups\r\nana@acme.example;"sg-finance;sg-hr"\r\nbo@acme.example;sg-finance\r\n',
+        ROWS.replace(",", "\t"),
+        ROWS.replace("bo@acme.example,sg-finance", "bo@acme.example,SG-Finance"),
     ],
 )
 def test_tables(corp: Site, text: str | bytes) -> None:
@@ -88,10 +92,40 @@ def test_jumpcloud_s_backup(corp: Site) -> None:
     assert finance(corp, SETTINGS + 'members = "members.csv"\nuser = "username"\n') == ["ana", "bo"]
 
 
+def test_people_and_groups_have_no_case(corp: Site) -> None:
+    """Whoever a group is said to hold in another case than the list of people must not be passed over."""
+    groups = {"SG-Finance": ["ANA@acme.example", "Inner"], "INNER": ["bo@Acme.example", "sg-finance"]}
+    write(corp, json.dumps({"users": BOTH, "groups": groups}), "people.json")
+    assert finance(corp, SETTINGS.replace("people.csv", "people.json")) == BOTH
+    write(corp, "username,email\nAna,ana@acme.example\nbo,Bo@acme.example\n")
+    write(corp, "groupname,user\nsg-finance,ana\nSG-FINANCE,bo@acme.example\n", "members.csv")
+    assert finance(corp, SETTINGS + 'members = "members.csv"\n') == BOTH
+
+
+def test_groups_of_an_account_that_is_shut_are_not_those_of_another_of_that_name(corp: Site) -> None:
+    write(corp, ROWS + "CEM@acme.example,sg-other,false\n")
+    assert finance(corp) == BOTH
+
+
+def test_an_export_of_nobody_has_to_be_confirmed(corp: Site) -> None:
+    write(corp, ROWS)
+    finance(corp)
+    write(corp, "email,groups,suspended\n")
+    done = corp.sync()
+    assert (done.returncode, "lists nobody any more" in done.stderr) == (4, True), done.stderr
+    corp.settings(SETTINGS.replace(".csv", ".json"))
+    write(corp, "[]", "people.json")
+    assert corp.sync().returncode == 4
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "`people.csv` has no column `user` or `email`"),
+        ("E-Mail,Gruppen\nana@acme.example,x\n", "`login`: it has `e-mail`, `gruppen`"),
+        ("email,groups,Groups\nana@acme.example,a,b\n", "has two columns `groups`: which one counts?"),
+        ("email\njörg@acme.example\n".encode("cp1252"), "is not UTF-8"),
+        ("email\njörgs@acme.example\n".encode("cp1252"), "is not UTF-8"),
         ("email,groups\nana@acme.example,sg-finance\nbo@ac", "record 3 has not 2 columns: was it cut off?"),
         ('email,groups\n"ana@acme.example,sg-finance\n', "line 2: unexpected end of data"),
         (b"email\n\xff\xfe\xff", "is not UTF-8"),

@@ -12,18 +12,21 @@ not active is left out. For JumpCloud, `Get-JCBackup -Users -UserGroups` writes 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from segc.identity.directories import Asked
 from segc.identity.errors import DirectoryError
 from segc.identity.listing import Group, Listing, User
+from segc.identity.names import person
 from segc.identity.settings import Settings
+from segc.identity.snapshot import key
 from segc.space.words import system_reason
 
 LARGEST = 256 << 20  # bytes
@@ -38,32 +41,66 @@ STATES = ("active", "activated", "enabled")
 Row = Mapping[str, Any]  # by column in lower case
 
 
+class Table(NamedTuple):
+    """`nested` are groups with their members, where a file lists them apart."""
+
+    name: str
+    columns: Collection[str]
+    rows: list[Row]
+    nested: Mapping[str, list[str]]
+
+
 def source(settings: Settings) -> str:
     return settings.options["file"]
 
 
 def read(asked: Asked) -> Listing:
     settings = asked.settings
-    rows, nested = _table(settings.path("file") or Path())
-    user = _column(settings.options.get("user"), USERS, rows, settings.options["file"])
-    people = [row for row in rows if _text(row.get(user)) and _may_work(row)]
-    known = {_text(row[each]): _text(row[user]) for row in people for each in IDS if _text(row.get(each))}
-    known |= {_text(row[user]): _text(row[user]) for row in people}
+    table = _table(settings.path("file") or Path(), settings.options["file"])
+    user = _column(settings.options.get("user"), USERS, table)
+    people = [row for row in table.rows if _text(row.get(user)) and _may_work(row)]
+    known = _known(people, user)
     held: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    group = _column(settings.options.get("group"), GROUPS, rows, settings.options["file"], needed=False)
-    for number, row in enumerate(rows, 1):
-        where = f"`{settings.options['file']}`, record {number}"
+    for name, members in (
+        *_held(table, user, settings.options.get("group")),
+        *table.nested.items(),
+        *_members(settings),
+    ):
+        held[name] |= dict.fromkeys(members)
+    return Listing(tuple(User(name, name) for name in dict.fromkeys(known.values())), _groups(held, known))
+
+
+def _known(people: Iterable[Row], user: str) -> dict[str, str]:
+    """Who is meant by what. Names have no case; numbers of a directory's own may have."""
+    found = {_text(row[each]): _text(row[user]) for row in people for each in IDS if _text(row.get(each))}
+    for column in (*USERS, "username", user):
+        found |= {person(_text(row[column])): _text(row[user]) for row in people if _text(row.get(column))}
+    return found
+
+
+def _held(table: Table, user: str, asked: str | None) -> Iterator[tuple[str, list[str]]]:
+    """Groups of each row; of an account that is shut they are nobody's, whoever else has its name."""
+    group = _column(asked, GROUPS, table, needed=False)
+    for number, row in enumerate(table.rows, 1):
+        where = f"`{table.name}`, record {number}"
         if isinstance(row.get(user), list | dict):
             raise DirectoryError(f"{where}: `{user}` is no text")
+        members = [_text(row.get(user))] if _may_work(row) else []
         for name in _names(row.get(group), f"{where}: `{group}`") if group else ():
-            held[name][_text(row.get(user))] = None
-    for name, members in (*nested.items(), *_members(settings)):
-        held[name] |= dict.fromkeys(members)
-    groups = [
-        Group(f"group {name}", name, tuple(known.get(each, f"group {each}") for each in members))
-        for name, members in held.items()
-    ]
-    return Listing(tuple(User(name, name) for name in dict.fromkeys(known.values())), tuple(groups))
+            yield name, members
+
+
+def _groups(held: Mapping[str, Iterable[str]], known: Mapping[str, str]) -> tuple[Group, ...]:
+    """A group by whatever case its name has, each under the first of its spellings."""
+    spelled = {key(name): name for name in sorted(held, reverse=True)}
+    found: dict[str, dict[str, None]] = {name: {} for name in spelled.values()}
+    for name, members in held.items():
+        found[spelled[key(name)]] |= dict.fromkeys(_member(each, known, spelled) for each in members)
+    return tuple(Group(f"group {name}", name, tuple(members)) for name, members in found.items())
+
+
+def _member(name: str, known: Mapping[str, str], groups: Mapping[str, str]) -> str:
+    return known.get(name) or known.get(person(name)) or f"group {groups.get(key(name), name)}"
 
 
 def _members(settings: Settings) -> Iterator[tuple[str, list[str]]]:
@@ -71,32 +108,39 @@ def _members(settings: Settings) -> Iterator[tuple[str, list[str]]]:
     path = settings.path("members")
     if path is None:
         return
-    rows, _ = _table(path)
-    group = _column(settings.options.get("group"), GROUPS, rows, path.name)
-    user = _column(None, IDS, rows, path.name)
-    for row in rows:
+    table = _table(path, path.name)
+    group = _column(settings.options.get("group"), GROUPS, table)
+    user = _column(None, IDS, table)
+    for row in table.rows:
         names = _names(row.get(group), f"`{path.name}`: `{group}`")
         yield from ((name, [_text(row.get(user))]) for name in names)
 
 
-def _table(path: Path) -> tuple[list[Row], Mapping[str, list[str]]]:
-    """The rows of a file, and groups with their members where it lists them apart."""
+def _table(path: Path, name: str) -> Table:
     text = _content(path)
-    if path.suffix.lower() == ".json":
-        return _json(text, path.name)
-    found = csv.reader(io.StringIO(text, newline=""), strict=True)
+    return _json(text, name) if path.suffix.lower() == ".json" else _csv(text, name)
+
+
+def _csv(text: str, name: str) -> Table:
+    """Between columns stands the first of `,`, `;` and tabs that the header has, as spreadsheets write it."""
+    head = text.lstrip("\r\n").partition("\n")[0]
+    between = next((each for each in ",;\t" if each in head), ",")
+    found = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=between)
     try:
         header, *lines = [line for line in found if line] or [[]]
     except csv.Error as error:
-        raise DirectoryError(f"`{path.name}`, line {found.line_num}: {error}") from None
+        raise DirectoryError(f"`{name}`, line {found.line_num}: {error}") from None
     short = next((n for n, line in enumerate(lines, 2) if len(line) != len(header)), None)
     if short is not None:
-        raise DirectoryError(f"`{path.name}`: record {short} has not {len(header)} columns: was it cut off?")
-    names = [each.strip().lower() for each in header]
-    return [dict(zip(names, line, strict=True)) for line in lines], {}
+        raise DirectoryError(f"`{name}`: record {short} has not {len(header)} columns: was it cut off?")
+    columns = [each.strip().lower() for each in header]
+    twice = next((each for each in columns if each and columns.count(each) > 1), None)
+    if twice is not None:
+        raise DirectoryError(f"`{name}` has two columns `{twice}`: which one counts?")
+    return Table(name, columns, [dict(zip(columns, line, strict=True)) for line in lines], {})
 
 
-def _json(text: str, name: str) -> tuple[list[Row], Mapping[str, list[str]]]:
+def _json(text: str, name: str) -> Table:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -108,7 +152,9 @@ def _json(text: str, name: str) -> tuple[list[Row], Mapping[str, list[str]]]:
         raise DirectoryError(f"`{name}` holds no list of users")
     where = f"`{name}`, the members of"
     nested = {each: _names(members, f"{where} `{each}`") for each, members in groups.items()}
-    return _rows(found, name), nested
+    rows = _rows(found, name)
+    columns = {column for row in rows for column in row}
+    return Table(name, columns if rows else (*USERS, *GROUPS), rows, nested)
 
 
 def _rows(found: list[Any], name: str) -> list[Row]:
@@ -131,22 +177,20 @@ def _content(path: Path) -> str:
         raise DirectoryError(f"`{path}` cannot be read: {reason}") from None
     if len(data) > LARGEST:
         raise DirectoryError(f"`{path}` is larger than {LARGEST >> 20} MiB")
-    for encoding in ("utf-8-sig", "utf-16"):  # PowerShell's two
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise DirectoryError(f"`{path}` is not UTF-8")
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if wide else "utf-8-sig")  # PowerShell's two
+    except UnicodeDecodeError:
+        raise DirectoryError(f"`{path}` is not UTF-8: save it as that") from None
 
 
-def _column(
-    asked: str | None, usual: Sequence[str], rows: Iterable[Row], name: str, needed: bool = True
-) -> str:
-    there = {column for row in rows for column in row}
+def _column(asked: str | None, usual: Sequence[str], table: Table, needed: bool = True) -> str:
     wanted = (asked.lower(),) if asked else usual
-    found = next((each for each in wanted if each in there), "")
+    found = next((each for each in wanted if each in table.columns), "")
     if not found and (needed or asked):
-        raise DirectoryError(f"`{name}` has no column {' or '.join(f'`{each}`' for each in wanted)}")
+        there = ", ".join(f"`{each}`" for each in sorted(table.columns)) or "none"
+        sought = " or ".join(f"`{each}`" for each in wanted)
+        raise DirectoryError(f"`{table.name}` has no column {sought}: it has {there}")
     return found
 
 
