@@ -114,6 +114,7 @@ class _Lowering:
 
     def _program(self, enforced: tuple[int, ...], plain: Mapping[Slot, Sequence[PlainCell]]) -> Program:
         cells = {slot: _frozen(found) for slot, found in self.cells.items()}
+        rules = {rule for table in cells.values() for found in table.values() for rule in found}
         return Program(
             policy=self.policy,
             position=self.position,
@@ -125,7 +126,9 @@ class _Lowering:
                 slot: tuple(level for level in LEVELS if level in used) for slot, used in self.levels.items()
             },
             intra=self._intra(),
-            grants=_grants(cells.values()),
+            grants=tuple(sorted({grant for rule in rules for grant in rule.grants})),
+            opening=_held_for(rules, self.policy.flows, "allow"),
+            closing=_held_for(rules, self.policy.flows, "deny"),
         )
 
     def _add(self, flow: Flow, index: int) -> bool:
@@ -209,6 +212,12 @@ def _frozen(found: Mapping[Cell, Mapping[Rule, None]]) -> Cells:
     return {cell: tuple(rules) for cell, rules in found.items()}
 
 
-def _grants(tables: Iterable[Cells]) -> tuple[Grant, ...]:
-    found = {g for cells in tables for rules in cells.values() for rule in rules for g in rule.grants}
-    return tuple(sorted(found))
+def _held_for(rules: Iterable[Rule], flows: Sequence[Flow], action: str) -> frozenset[Grant]:
+    """The grants that flows of this action ask for, or that those of the other one must not find."""
+    found: set[Grant | None] = set()
+    for rule in rules:
+        flow = flows[rule.flow]
+        if not flow.staged:
+            without = rule.source_without + rule.destination_without
+            found.update((rule.source, rule.destination) if flow.action == action else without)
+    return frozenset(grant for grant in found if grant)

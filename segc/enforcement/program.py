@@ -114,7 +114,8 @@ class Program:
     A packet is looked up in each slot of a phase at every level that is in `levels`, where the last of
     the key says whether for plain flows. Cells may overlap: a phase is a union. Flows count as in the policy;
     `enforced` are those in which the gateway has a part.
-    `intra` are numbers of the zones whose hosts may talk among themselves.
+    `intra` are numbers of the zones whose hosts may talk among themselves. Of the `grants`, those that are
+    in `opening` let something through for whoever holds them, and those in `closing` keep something shut.
     """
 
     policy: Policy
@@ -126,6 +127,8 @@ class Program:
     levels: Mapping[LevelKey, tuple[Level, ...]]
     intra: tuple[int, ...]
     grants: tuple[Grant, ...]
+    opening: frozenset[Grant]
+    closing: frozenset[Grant]
 
     def flows(self) -> Iterator[Flow]:
         """The flows that are enforced, in order."""

@@ -28,6 +28,8 @@ class Membership:
     subjects: tuple[str, ...]  # `group finance`, `user bo@acme.example`
     mfa: bool
     postures: tuple[str, ...]
+    opens: bool = True  # lets something through
+    closes: bool = False  # keeps something shut
 
     @property
     def words(self) -> str:
@@ -110,6 +112,8 @@ def _membership(document: Mapping[str, Any]) -> Membership:
         tuple(document["people"]),
         document["mfa"],
         tuple(document["postures"]),
+        document.get("opens", True),
+        document.get("closes", False),
     )
 
 

@@ -115,18 +115,27 @@ def _until(session: Session, book: Book) -> tuple[float, str]:
 
 
 def _held(session: Session, situation: Situation, now: Moment) -> Iterator[tuple[Membership, float]]:
+    """Whoever is revoked from a group is still kept out of what the group is kept out of: what opens is
+    reviewed. One set cannot do that where it opens something too, and then there is no session."""
     claim, book = session.claim, situation.book
     mfa = proves_mfa(claim, book)
     without = situation.barred.get(claim.user) or frozenset()
     for number, subjects in book.by_user.get(claim.user, ()):
         membership = book.memberships[number]
-        if (membership.mfa and not mfa) or without.issuperset(subjects):
+        left = without.issuperset(subjects)
+        if (membership.mfa and not mfa) or (left and not membership.closes):
             continue
         limit = FOREVER
         for name in membership.postures:
             limit = min(limit, _posture_until(name, session, situation, now))
-        if limit > now.boot:
-            yield membership, limit
+        if limit <= now.boot:
+            continue
+        if left and membership.opens:
+            raise RefusedError(
+                f"`{claim.user}` was revoked from {' and '.join(subjects)}, which keeps something shut "
+                "as well: what that would open waits for the next snapshot"
+            )
+        yield membership, limit
 
 
 def _posture_until(name: str, session: Session, situation: Situation, now: Moment) -> float:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from segc.cli.identity import command
 from tests.netns.agents import AgentHost
-from tests.netns.conversation import open_tcp, serve_tcp
+from tests.netns.conversation import open_tcp, serve_tcp, tcp_connect
 from tests.netns.site import ZONES
 from tests.netns.test_sessions import echoes, is_reset
 
@@ -79,6 +79,22 @@ def test_who_leaves_a_group_loses_its_access_within_a_second(firm: Firm) -> None
     assert holds(firm, "a.6")
     firm.claimed("a.5", "dora@x.example")  # known, and in no group that opens anything
     assert not holds(firm, "a.5")
+
+
+def test_who_leaves_a_group_that_is_denied_gains_nothing(firm: Firm) -> None:
+    """What opens is reviewed, so a directory must not open it."""
+    path = firm.write(POLICY.replace("allow group ledger", "deny group ledger") + "allow a -> b : tcp/443\n")
+    applied = firm.segc("apply", path, "--strict")
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    firm.claimed("a.5", "dora@x.example")
+    server = firm.gateway.attach("b0", firm.address("b.5", 4), firm.address("b.5", 6))
+    client = firm.gateway.attach("a0", firm.address("a.5", 4), firm.address("a.5", 6))
+    way = firm.address("a.5", 4), firm.address("b.5", 4), 443
+    with serve_tcp(server, 443):
+        assert tcp_connect(client, *way) != "connected"
+        firm.lists(*EVERYBODY[1:], *STAFF, "dora@x.example,")
+        assert "dora@x.example  left ledger" in firm.revoke()
+        assert tcp_connect(client, *way) != "connected"
 
 
 def test_who_is_back_is_let_in_again(firm: Firm) -> None:

@@ -24,7 +24,7 @@ def sessions_json(program: Program) -> str:
     document = {
         "format": FORMAT,
         "people": {_who(each): sorted(policy.users_of(each)) for each in _subjects(program.grants)},
-        "sets": [_set(grant) for grant in program.grants],
+        "sets": [_set(grant, program) for grant in program.grants],
         "postures": {name: _facts(posture) for name, posture in policy.postures.items()},
         "lifetimes": _lifetimes(policy),
         "prefixes": _prefixes(union(zone.space for zone in policy.zones.values())),
@@ -44,7 +44,7 @@ def _subjects(grants: Iterable[Grant]) -> set[Subject]:
     return {grant.subject for grant in grants}
 
 
-def _set(grant: Grant) -> dict[str, Any]:
+def _set(grant: Grant, program: Program) -> dict[str, Any]:
     """Addresses of either family that hold a grant; what a claim must prove of its user to be one."""
     name = grant_name(grant)
     return {
@@ -53,6 +53,8 @@ def _set(grant: Grant) -> dict[str, Any]:
         "people": [_who(grant.subject)],
         "mfa": grant.mfa,
         "postures": list(grant.postures),
+        "opens": grant in program.opening,
+        "closes": grant in program.closing,
     }
 
 

@@ -199,6 +199,31 @@ def test_who_is_barred_is_of_no_group_or_not_of_these() -> None:
 
 
 @pytest.mark.parametrize(
+    ("flow", "held"),
+    [
+        ("deny group chiefs -> erp : tcp/443", ["group chiefs", "group staff"]),
+        ("deny any -> group chiefs : any", ["group chiefs", "group staff"]),
+        ("allow desk except group chiefs -> erp : tcp/80", ["group chiefs", "group staff"]),
+        ("deny vpn except group chiefs -> erp : tcp/80", ["group staff"]),
+        ("staged deny group chiefs -> erp : tcp/443", ["group staff"]),
+    ],
+)
+def test_who_is_barred_from_a_group_is_kept_out_of_what_it_is_kept_out_of(flow: str, held: list[str]) -> None:
+    """A directory alone opens nothing: what opens is reviewed."""
+    left = {"cy@x.example": frozenset({"group chiefs"})}
+    assert words(judged(claim(user="cy@x.example"), Situation(book_of(POLICY + flow), {}, left))) == held
+
+
+def test_who_is_barred_from_a_group_that_opens_and_closes_has_no_session() -> None:
+    """Its one set can be neither left nor stayed in."""
+    both = book_of(POLICY + "allow group chiefs -> erp : tcp/23\ndeny group chiefs -> erp : tcp/443\n")
+    left = {"cy@x.example": frozenset({"group chiefs"})}
+    with pytest.raises(RefusedError, match="group chiefs, which keeps something shut as well"):
+        judged(claim(user="cy@x.example"), Situation(both, {}, left))
+    assert judged(claim(), Situation(both, {}, left))
+
+
+@pytest.mark.parametrize(
     ("more", "error"),
     [
         ({"user": ""}, "`user` must be a name"),
