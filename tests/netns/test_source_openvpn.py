@@ -272,6 +272,23 @@ def test_a_death_of_the_agent_opens_nothing_and_loses_nothing(tmp_path: Path, au
                 assert not client.said.count("server-pushed")
 
 
+def test_who_dials_in_while_the_agent_is_dead_gets_through_once_it_is_back(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """OpenVPN lets nothing of her through, as nobody answered; her former session still stands."""
+    with vpn(tmp_path, authority, "hook+management") as net:
+        with net.client("ana"):
+            assert awaited(lambda: net.bound("ana@acme.example"))
+            net.agent.stop(hard=True)
+        with net.client("ana"):
+            net.server.says("Learn FAILED")
+            assert not reaches(net.outside, net.addresses()[0], PEOPLE)
+            with net.firm.agent():
+                assert awaited(
+                    lambda: any(reaches(net.outside, each, PEOPLE) for each in net.addresses()), 20
+                )
+
+
 # -- hooks that lie ----------------------------------------------------------------------------------
 
 LEARNT = {"common_name": "ana@acme.example"}

@@ -3,7 +3,8 @@
 Where OpenVPN runs `hook.py` as learn-address, that binds and unbinds. Where it has `management-client-auth`,
 it tells of clients here and waits for leave. With either, each round compares both sides:
 
-- a client that has no session is sent away, so that it comes back and is judged anew, or not;
+- a client that has no session, or came while nobody could answer the hook and so may send nothing, is sent
+  away, so that it comes back and is judged anew, or not;
 - a session that has no client any more is unbound;
 - one that has is renewed, as OpenVPN has checked its certificate again within `reneg-sec`.
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -29,10 +30,11 @@ INTERVAL = 1.0  # seconds from round to round
 RENEWAL = 300.0  # seconds
 LONGEST = 1 << 20  # bytes of a line
 PROMPT = b"ENTER PASSWORD:"
+INNER = ("Virtual Address", "Virtual IPv6 Address")
 
 
 class Client(NamedTuple):
-    """One that is connected: its number, and its addresses in the tunnel."""
+    """One that is connected: its number, and its addresses in the tunnel that OpenVPN has learned."""
 
     number: str
     addresses: tuple[str, ...]
@@ -54,17 +56,23 @@ class Steps(NamedTuple):
 
 
 def clients(status: Iterable[str]) -> Iterator[Client]:
-    """Those of `status 3` that have an address in the tunnel."""
-    names: list[str] = []
+    """Those of `status 3` that have been given an address in the tunnel. One that the hook refused is none
+    of theirs, though it stands with the client: OpenVPN lets no packet of it through, for as long as the
+    tunnel is up."""
+    tables: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
+    names: dict[str, list[str]] = {}
     for line in status:
         kind, *fields = line.split("\t")
-        if kind == "HEADER" and fields[0] == "CLIENT_LIST":
-            names = fields[1:]
-        elif kind == "CLIENT_LIST":
-            row = dict(zip(names, fields, strict=False))
-            inner = (row.get("Virtual Address", ""), row.get("Virtual IPv6 Address", ""))
-            if any(inner):
-                yield Client(row["Client ID"], tuple(filter(None, inner)))
+        if kind == "HEADER":
+            names[fields[0]] = fields[1:]
+        else:
+            tables[kind].append(dict(zip(names.get(kind, ()), fields, strict=False)))
+    learned = {(row.get("Virtual Address"), row.get("Real Address")) for row in tables["ROUTING_TABLE"]}
+    for row in tables["CLIENT_LIST"]:
+        inner = [each for name in INNER if (each := row.get(name, ""))]
+        if inner:
+            known = tuple(each for each in inner if (each, row.get("Real Address")) in learned)
+            yield Client(row["Client ID"], known)
 
 
 def compare(

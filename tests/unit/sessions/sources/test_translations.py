@@ -39,15 +39,28 @@ HEADER\tCLIENT_LIST\tCommon Name\tReal Address\tVirtual Address\tVirtual IPv6 Ad
 CLIENT_LIST\tana, the first\t192.0.2.2:35638\t10.8.0.2\t2001:db8:8::1000\tUNDEF\t0
 CLIENT_LIST\tbo\t192.0.2.3:35638\t10.8.0.3\t\tUNDEF\t7
 CLIENT_LIST\tjust dialling\t192.0.2.4:35638\t\t\tUNDEF\t8
-HEADER\tROUTING_TABLE\tVirtual Address\tCommon Name
-ROUTING_TABLE\t10.8.0.2\tana
+CLIENT_LIST\trefused\t192.0.2.5:35638\t10.8.0.4\t\tUNDEF\t9
+HEADER\tROUTING_TABLE\tVirtual Address\tCommon Name\tReal Address\tLast Ref
+ROUTING_TABLE\t10.8.0.2\tana\t192.0.2.2:35638\t2026-11-23 06:58:01
+ROUTING_TABLE\t2001:db8:8::1000\tana\t192.0.2.2:35638\t2026-11-23 06:58:01
+ROUTING_TABLE\t10.8.0.3\tbo\t192.0.2.3:35638\t2026-11-23 06:58:01
+ROUTING_TABLE\t10.8.0.4\tformer\t192.0.2.6:35638\t2026-11-23 06:58:01
 """
 ANA = Client("0", ("10.8.0.2", "2001:db8:8::1000"))
 BO = Client("7", ("10.8.0.3",))
 
 
 def test_clients_of_openvpn() -> None:
-    assert list(clients(STATUS.splitlines())) == [ANA, BO]
+    assert list(clients(STATUS.splitlines())) == [ANA, BO, Client("9", ())]
+
+
+def test_a_client_whose_address_openvpn_has_not_learned_has_no_session() -> None:
+    """One of before stands there, perhaps another's: it ends, and who may send nothing is sent away."""
+    here, suspects = list(clients(STATUS.splitlines())), dict[Client, int]()
+    steps, suspects = compare(here, ["10.8.0.2", "10.8.0.3", "10.8.0.4"], suspects, NOW)
+    assert (steps.kill, [each["id"] for each in steps.requests]) == ((), ["10.8.0.4"])
+    steps, suspects = compare(here, ["10.8.0.2", "10.8.0.3"], suspects, NOW)
+    assert steps.kill == ("9",)
 
 
 def test_a_client_without_a_session_is_sent_away_once() -> None:
