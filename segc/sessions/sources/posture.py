@@ -35,26 +35,33 @@ class FeedError(ValueError):
 
 
 def reports(text: str) -> Iterator[Any]:
-    """The JSON values of a feed: one a line, or all of it is one. FeedError."""
+    """The JSON values of a feed: one a line, or all of it is one. The first line that is none is a FeedError
+    among them, as what the others say must not wait for it. FeedError."""
     try:
         whole = json.loads(text) if text.strip() else []
     except RecursionError:
         raise FeedError("it is nested too deep") from None
     except ValueError:
-        yield from map(_value, filter(str.strip, text.splitlines()))
+        yield from _lines(text)
         return
     yield from whole if isinstance(whole, list) else [whole]
 
 
-def _value(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except (RecursionError, ValueError):
-        raise FeedError("a line of it is not JSON") from None
+def _lines(text: str) -> Iterator[Any]:
+    told = False
+    for line in filter(str.strip, text.splitlines()):
+        try:
+            yield json.loads(line)
+        except (RecursionError, ValueError):
+            if not told:
+                yield FeedError("a line of it is not JSON")
+            told = True
 
 
 def request(report: Any, max_age: int, now: float) -> Request:
     """What the agent is told. FeedError where it is no report, or too old to be believed."""
+    if isinstance(report, FeedError):
+        raise report
     if not isinstance(report, dict) or not isinstance(report.get("device"), str):
         raise FeedError("a report needs a `device`, a `time` and `facts`")
     device, facts = report["device"], report.get("facts")

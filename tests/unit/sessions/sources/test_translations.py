@@ -235,7 +235,7 @@ def test_an_answer_is_signed() -> None:
 
 
 def test_access_servers_by_the_longest_prefix() -> None:
-    servers = access_servers("# ours\n10.0.0.0/8 wide\n10.1.0.0/16   narrow one \n2001:db8::/32 six\n\n")
+    servers = access_servers("# ours\n10.0.0.0/8 wide\n10.1.0.0/16 \t narrow one \n2001:db8::/32 six\n\n")
     assert secret_of("10.1.0.2", servers) == b"narrow one"
     assert secret_of("10.2.0.2", servers) == b"wide"
     assert secret_of(radius.plain("::ffff:10.2.0.2"), servers) == b"wide"
@@ -250,7 +250,7 @@ def test_access_servers_by_the_longest_prefix() -> None:
     "text", ["10.1.0.0/16", "planted 10.1.0.0/16", "10.1.0.1/16 planted", "10.0.0.0/8 \t"]
 )
 def test_access_servers_that_are_none(text: str) -> None:
-    with pytest.raises(ValueError, match="line 2 does not say") as caught:
+    with pytest.raises(ValueError, match=r"line 2 (does not say|has an address)") as caught:
         access_servers(f"10.9.0.0/16 x\n{text}\n")
     assert "planted" not in str(caught.value)
 
@@ -421,10 +421,18 @@ def test_feeds_of_any_shape() -> None:
     assert list(posture.reports(f"{one}\n\n{one}\n")) == [REPORT, REPORT]
     assert list(posture.reports(json.dumps(REPORT, indent=2))) == [REPORT]
     assert list(posture.reports("")) == []
-    with pytest.raises(posture.FeedError):
-        list(posture.reports(f"{one}\nnonsense\n"))
+    with pytest.raises(posture.FeedError, match="a line of it is not JSON"):
+        posture.request(list(posture.reports(f"{one}\nnonsense\n"))[1], 3600, NOW)
     with pytest.raises(posture.FeedError):
         list(posture.reports("[" * 100_000))
+
+
+def test_a_line_that_is_cut_off_hides_no_other() -> None:
+    """Behind it a disk may be told of that is not encrypted any more."""
+    one = json.dumps(REPORT)
+    first, error, last = posture.reports(f"{one}\n{one[:-9]}\n{one[:-8]}\n{one}\n")
+    assert (first, last) == (REPORT, REPORT)
+    assert isinstance(error, posture.FeedError)
 
 
 def test_radius_needs_a_time_near_ours() -> None:
@@ -440,7 +448,15 @@ def test_radius_needs_a_time_near_ours() -> None:
 
 def test_what_fails_later_is_told_once_and_tried_again() -> None:
     outcomes = iter(
-        [None, OSError("gone"), OSError("gone"), IdentitiesError("odd"), None, KeyboardInterrupt()]
+        [
+            None,
+            OSError("gone"),
+            OSError("gone"),
+            IdentitiesError("odd"),
+            FileNotFoundError(2, "No such file", "feed.json"),
+            None,
+            KeyboardInterrupt(),
+        ]
     )
     told: list[str] = []
 
@@ -452,7 +468,7 @@ def test_what_fails_later_is_told_once_and_tried_again() -> None:
     link = Link(Path("/nonexistent"), told.append)
     with pytest.raises(KeyboardInterrupt):
         link.again(work, 0)
-    assert told == ["gone", "odd"]
+    assert told == ["gone", "odd", "`feed.json`: No such file"]
     with pytest.raises(StopIteration):
         link.again(work, 0)
 
