@@ -17,7 +17,7 @@ from segc.cli.bind import Lifetime
 from segc.cli.standing import Failure
 from segc.cli.terminal import complain, say
 from segc.sessions.client import socket_path as usual
-from segc.sessions.sources.hook import EVENTS
+from segc.sessions.sources.hook import EVENTS, said_by_client
 
 if TYPE_CHECKING:
     from segc.sessions.sources.link import Link
@@ -77,6 +77,7 @@ def hook(server: str, source: str, socket_path: Path | None, netns: str, **claim
     """Print what the configuration of SERVER needs, so that it tells the agent of each event itself."""
     from segc.sessions.sources import wiring
 
+    _proved(server, claimed)
     say(wiring.lines(server, source, socket_path or usual(netns), _options(claimed)))
 
 
@@ -96,6 +97,7 @@ def openvpn(
     """End sessions with their tunnels, and tunnels with their sessions, by the management interface."""
     from segc.sessions.sources.openvpn import follow
 
+    _proved("openvpn", claimed)
     with _at_work(socket_path, netns) as link:
         password = _secret(management_password).strip() if management_password else ""
         follow(link, source, _options(claimed), management, password)
@@ -182,6 +184,15 @@ def posture(source: str, socket_path: Path | None, netns: str, feed: str, max_ag
 def _options(claimed: dict[str, Any]) -> dict[str, str]:
     """Of those given, by name; a flag is there or not."""
     return {name: "" if value is True else str(value) for name, value in claimed.items() if value}
+
+
+def _proved(server: str, claimed: dict[str, Any]) -> None:
+    """UsageError where the user or device would be whatever a client likes."""
+    for name in ("user", "device"):
+        if said_by_client(server, claimed[name] or ""):
+            raise click.UsageError(
+                f"`{claimed[name]}` is what clients say of themselves, and proves no {name}"
+            )
 
 
 def _secret(path: str) -> str:

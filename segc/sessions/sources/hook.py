@@ -84,6 +84,11 @@ def openvpn(event: Sequence[str], env: Mapping[str, str], options: Options, at: 
         yield from learn_address(event, env, options, at)
 
 
+def said_by_client(server: str, name: str) -> bool:
+    """Whether a client of OpenVPN itself sets this variable of the environment (--push-peer-info)."""
+    return server == "openvpn" and name.startswith(("IV_", "UV_"))
+
+
 def learn_address(
     event: Sequence[str], env: Mapping[str, str], options: Options, at: float
 ) -> Iterator[Request]:
@@ -257,6 +262,9 @@ def main(argv: Sequence[str], env: Mapping[str, str], at: float) -> bool:
         raise getopt.GetoptError(f"say which server calls, one of {', '.join(EVENTS)}, and the source's name")
     if words[2:] and words[2].startswith("--"):
         raise getopt.GetoptError(f"options such as `{words[2]}` come before `{words[0]}`")
+    for name in ("user", "device"):
+        if said_by_client(words[0], options.get(name, "")):
+            raise getopt.GetoptError(f"`--{name} {options[name]}` is what clients say of themselves")
     if not options.get("ttl", "1").isdecimal():
         raise getopt.GetoptError("`--ttl` takes a number of seconds")
     (kind, translate), source = EVENTS[words[0]], words[1]

@@ -246,3 +246,11 @@ def test_options_after_the_name_are_refused_not_taken_for_an_event() -> None:
         hook.main(
             ["openvpn", "hq", "--socket", "/none", "add", "10.8.0.6", "ana"], {"common_name": "ana"}, 1000.0
         )
+
+
+@pytest.mark.parametrize("option", ["--user", "--device"])
+@pytest.mark.parametrize("name", ["UV_NAME", "IV_HWADDR"])
+def test_what_clients_say_of_themselves_names_nobody(option: str, name: str) -> None:
+    env = {"common_name": "ana", name: "boss"}
+    with pytest.raises(getopt.GetoptError, match=f"`{option} {name}` is what clients say of themselves"):
+        hook.main([option, name, "openvpn", "hq", "add", "10.8.0.6", "ana"], env, 1000.0)
