@@ -64,15 +64,16 @@ def access_servers(text: str) -> tuple[AccessServer, ...]:
     """Of lines `PREFIX SECRET`. ValueError names the line that is none, and not what is in it."""
     found = []
     for number, line in enumerate(text.splitlines(), 1):
-        prefix, _, secret = line.strip().partition(" ")
-        if not prefix or prefix.startswith("#"):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            if not secret.strip():
-                raise ValueError
-            found.append(AccessServer(ip_network(prefix), secret.strip().encode()))
+            prefix, secret = line.split(maxsplit=1)
+            network = ip_network(prefix, strict=False)
         except ValueError:
             raise ValueError(f"line {number} does not say `PREFIX SECRET`") from None
+        if network.network_address != ip_address(prefix.partition("/")[0]):
+            raise ValueError(f"line {number} has an address for a prefix: write `{network}`")
+        found.append(AccessServer(network, secret.strip().encode()))
     return tuple(sorted(found, key=lambda each: -each.network.prefixlen))
 
 
