@@ -68,7 +68,9 @@ class Link:
             except (OSError, IdentitiesError) as error:
                 self.complain(error)
 
-    def complain(self, words: object) -> None:
-        if str(words) != self._told:
-            self._told = str(words)
-            self.report(self._told)
+    def complain(self, about: object) -> None:
+        named = isinstance(about, OSError) and about.filename and about.strerror
+        words = f"`{about.filename}`: {about.strerror}" if named else str(about)  # type: ignore[attr-defined]
+        if words != self._told:
+            self._told = words
+            self.report(words)
