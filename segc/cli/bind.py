@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,18 @@ import click
 from segc.cli.asking_agent import asked, local, netns_option, socket_option
 from segc.cli.terminal import complain, emit, say
 
-LONGEST = 366 * 86400  # seconds
-
 
 class Lifetime(click.ParamType[Any]):
-    """A duration such as `30m`, `10h` or `7d`; a bare number is seconds."""
+    """A duration as a policy writes it, such as `30m`, `1h30m` or `7d`; a bare number is seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-        number, unit = (value[:-1], value[-1]) if value[-1:] in units else (value, "s")
-        seconds = int(number) * units[unit] if re.fullmatch(r"[0-9]{1,8}", number) else 0
-        if not 0 < seconds <= LONGEST:
-            self.fail(f"`{value}` is no time of up to a year: write it as `30m`, `10h` or `7d`")
+        from segc.policy.identities import parse_duration
+
+        seconds = parse_duration(f"{value}s" if value.isascii() and value.isdigit() else value)
+        if not seconds:
+            self.fail(f"`{value}` is no time of up to a year: write it as `30m`, `1h30m` or `7d`")
         return seconds
 
 
