@@ -70,7 +70,7 @@ def command(
         settings = chosen(settings_path or beside_it, sources)
         read, exit_code = _believed(policy, settings, force)
         lost = losses_of(policy, read)
-        say("".join(printable(line) + "\n" for line in _told(lost)))
+        say("".join(printable(line) + "\n" for line in _told(lost, whole=not exit_code)))
         if not dry_run:
             _send(lost, socket_path, netns, state, whole=not exit_code and not sources)
     raise click.exceptions.Exit(exit_code)
@@ -111,10 +111,11 @@ def losses_of(policy: Drawn, read: Mapping[str, Directory]) -> Lost:
     }
 
 
-def _told(lost: Lost) -> Iterator[str]:
+def _told(lost: Lost, whole: bool) -> Iterator[str]:
+    """That nobody has left is known only where the `whole` of what was asked answered."""
     for user, groups in lost.items():
         yield f"{user}  {'left ' + ', '.join(groups) if groups else 'is gone'}"
-    if not lost:
+    if not lost and whole:
         yield "nobody has left"
 
 
