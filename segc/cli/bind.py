@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from segc.cli.asking_agent import asked, local, netns_option, socket_option
+from segc.cli.asking_agent import agent_status, asked, local, netns_option, socket_option
 from segc.cli.terminal import complain, emit, say
 
 
@@ -104,3 +104,15 @@ def command(
         return
     say(f"{session['user']} at {', '.join(session['addresses'])} until {local(session['until'])}\n")
     say(f"  {session['why']}\n")
+    if not session["sets"]:
+        _tell_of_no_policy(agent_status(socket_path, netns))
+
+
+def _tell_of_no_policy(status: dict[str, Any] | None) -> None:
+    """Nothing is opened for anybody where the agent knows of no policy, whoever it is."""
+    if status and status["problem"]:
+        complain(f"warning: {status['problem']}\n")
+    elif status and status["generation"] is None:
+        complain(
+            "warning: no policy is in force where this agent looks for one: see `segc agent --state-dir`\n"
+        )

@@ -82,6 +82,14 @@ def test_an_address_that_lies_in_no_zone_is_told_of(tmp_path: Path) -> None:
         assert "warning" not in segc(host, "bind", "--user", "ana@x.example", "--address", "10.1.0.5")
 
 
+def test_without_a_policy_a_bind_says_so(tmp_path: Path) -> None:
+    """Or whoever gave the agent another state directory looks for the fault in the groups."""
+    with AgentHost(folder=tmp_path) as host:
+        host.start_agent()
+        told = segc(host, "bind", "--user", "cy@x.example", "--address", "10.1.0.5")
+        assert "warning: no policy is in force where this agent looks for one" in told
+
+
 def test_status_tells_of_the_agent(host: AgentHost) -> None:
     where = ["status", *host.where]
     assert "no session agent answers" in segc(host, *where)
