@@ -32,12 +32,18 @@ class Kept:
     newest: float = 0.0  # Unix seconds of the last record
 
     def tell(self, device: str, facts: Facts, at: float, until: float, source: str) -> bool:
-        """Keep what is newer than what we know from that source; whether there was any of it."""
+        """Keep what is newer than what we know from that source; whether there was any of it. Of two words of
+        one moment nobody knows which is the later, so neither is believed."""
         known = self.devices.setdefault(device, {})
-        fresh = {(name, source): Known(fact, until, at, source) for name, fact in facts.items()}
-        fresh = {key: fact for key, fact in fresh.items() if key not in known or known[key].at < at}
-        known.update(fresh)
-        return bool(fresh)
+        told = {(name, source): Known(fact, until, at, source) for name, fact in facts.items()}
+        fresh = {key: fact for key, fact in told.items() if key not in known or known[key].at < at}
+        unsure = {
+            key: known[key]._replace(until=at)
+            for key, fact in told.items()
+            if key not in fresh and known[key].at == at < known[key].until and known[key].value != fact.value
+        }
+        known.update(fresh | unsure)
+        return bool(fresh or unsure)
 
     def bar(self, user: str, groups: frozenset[str] | None) -> None:
         """From these groups as well, or from all of them."""

@@ -191,6 +191,22 @@ def test_postures_by_name_by_facts_and_by_the_feed_of_the_device() -> None:
     assert MANAGED not in words(judged(claim(mfa=True, device="laptop"), Situation(BOOK, {"laptop": early})))
 
 
+def test_two_words_of_one_moment_leave_a_fact_unknown() -> None:
+    """Feeds have seconds: a disk that is decrypted in the second of its report must not stay encrypted."""
+    kept = Kept()
+    at, until = NOW.wall - 10, NOW.wall + 3600
+    good = {"disk_encrypted": True, "os_version": "14.5"}
+    assert kept.tell("laptop", good, at, until, "feed")
+    assert not kept.tell("laptop", good, at, until, "feed")
+    here = claim(mfa=True, device="laptop")
+    assert MANAGED in words(judged(here, Situation(BOOK, kept.devices)))
+    assert kept.tell("laptop", {"disk_encrypted": False}, at, until, "feed")
+    assert not kept.tell("laptop", good, at, until, "feed")
+    assert MANAGED not in words(judged(here, Situation(BOOK, kept.devices)))
+    assert kept.tell("laptop", good, at + 1, until, "feed")
+    assert MANAGED in words(judged(here, Situation(BOOK, kept.devices)))
+
+
 def test_who_is_barred_is_of_no_group_or_not_of_these() -> None:
     with pytest.raises(RefusedError, match="was revoked"):
         judged(claim(), Situation(BOOK, {}, {"ana@x.example": None}))
