@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ def ask(path: Path, request: dict[str, Any], patience: float = PATIENCE) -> dict
         with socket.socket(socket.AF_UNIX) as agent:
             agent.settimeout(patience)
             agent.connect(str(path))
-            agent.sendall(json.dumps(request).encode() + b"\n")
+            with suppress(BrokenPipeError):  # it has said why it does not want to be asked
+                agent.sendall(json.dumps(request).encode() + b"\n")
             with agent.makefile("rb") as lines:
                 found = json.loads(lines.readline() or b"null")
     except (FileNotFoundError, ConnectionRefusedError):

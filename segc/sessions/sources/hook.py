@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 SOCKET = "/run/segc/sessions.sock"
 PATIENCE = 3.0  # seconds
@@ -43,7 +44,8 @@ def ask(path: str, request: Request, patience: float = PATIENCE) -> Request:
     with socket.socket(socket.AF_UNIX) as agent:
         agent.settimeout(patience)
         agent.connect(path)
-        agent.sendall(json.dumps(request).encode() + b"\n")
+        with suppress(BrokenPipeError):  # it has said why it does not want to be asked
+            agent.sendall(json.dumps(request).encode() + b"\n")
         with agent.makefile("rb") as lines:
             answer = lines.readline(LONGEST)
     try:
