@@ -18,7 +18,7 @@ TEST_PACKAGES := $(PACKAGES) conntrack iputils-ping netplan.io systemd util-linu
   gcc python3-dev libldap-dev libsasl2-dev
 POLICY := /usr/sbin/policy-rc.d
 
-.PHONY: setup demo test unit oracles lab lab-setup check format bench golden system test-system clean
+.PHONY: setup demo test unit oracles lab lab-run lab-systemd lab-others lab-setup check format bench golden system test-system clean
 
 setup: $(STAMP)
 
@@ -53,17 +53,27 @@ test-system: setup
 demo: setup system
 	@$(SUDO) $(BIN)/python -m tests.demo
 
-# The lab comes last and alone: an emulated machine wants the processor for itself.
+# The lab comes last: an emulated machine wants a processor for itself.
 test: setup test-system lab-setup
 	$(SUDO) env SEGC_REQUIRE_KERNEL=1 $(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not lab"
-	$(SUDO) $(BIN)/pytest -q -m lab
+	@$(MAKE) --no-print-directory lab-run
 
 lab-setup:
 	$(SUDO) tests/lab/setup.sh
 	$(SUDO) tests/lab/fetch_nft.sh >/dev/null
 
 lab: setup test-system lab-setup
-	$(SUDO) $(BIN)/pytest -q -m lab
+	@$(MAKE) --no-print-directory lab-run
+
+# Two machines side by side: one that boots systemd for most of the tests, and one after the other for the rest.
+lab-run:
+	@$(MAKE) --no-print-directory --output-sync -j $(WORKERS) lab-systemd lab-others
+
+lab-systemd:
+	$(SUDO) $(BIN)/pytest -q -m "lab and systemd"
+
+lab-others:
+	$(SUDO) $(BIN)/pytest -q -m "lab and not systemd"
 
 unit: setup
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "not kernel and not lab"
