@@ -39,7 +39,7 @@ class Decision:
 
     `statements` decide it: the flows that allow it, or the denies that forbid it. `overruled` are allows
     that a deny beats, `unmet` flows whose conditions fail here, and `staged` flows that only count.
-    `zone` is set where hosts of one zone may talk without a flow.
+    `zone` is set where hosts of one zone may talk without a flow, unless a deny forbids it.
     """
 
     verdict: str
@@ -71,14 +71,14 @@ def trace(policy: Policy, packet: Packet, situation: Situation) -> Decision:
             staged.append(flow)
         else:
             (allows if flow.action == "allow" else denies).append(flow)
-    rest = tuple(unmet), tuple(staged)
+    zone = _common_zone(policy, source, destination)
+    rest = tuple(unmet), tuple(staged), zone
     if denies:
         return Decision("deny", "deny", source, destination, tuple(denies), tuple(allows), *rest)
     if allows:
         return Decision("allow", "flow", source, destination, tuple(allows), (), *rest)
-    zone = _common_zone(policy, source, destination)
     verdict = "allow" if zone is not None else "deny"
-    return Decision(verdict, "default", source, destination, (), (), *rest, zone=zone)
+    return Decision(verdict, "default", source, destination, (), (), *rest)
 
 
 def locate(policy: Policy, address: Address) -> Location:
@@ -101,6 +101,18 @@ def holds(end: End, place: Location) -> bool:
     if place.gateway is not None:
         return place.gateway in end.gateways
     return any(place.address in part.space for part in end.parts)
+
+
+def holds_whoever(end: End, place: Location) -> bool:
+    """Whether the end is this place, whoever sits there."""
+    if place.gateway is not None:
+        return place.gateway in end.gateways
+    return any(
+        part.subject is None
+        and place.address in part.space
+        and not any(place.address in space for _, space in part.unless)
+        for part in end.parts
+    )
 
 
 def _matches(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +19,14 @@ from segc.apply.seen import observe
 from segc.apply.state import State
 from segc.backends.nftables.cells import LABEL, LOOMING
 from segc.policy.claims import Situation
-from segc.policy.model import Policy
+from segc.policy.model import Flow, Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile
 from segc.space.prefixes import parse_prefixes, union
 from segc.syntax.parse import parse
-from segc.trace import Decision, Packet
+from segc.trace import Decision, Packet, holds_whoever
 
-Judged = tuple[Connection, Decision]
+LABELS = 1 << LABEL | 1 << LOOMING
 
 
 def source_files(texts: Mapping[str, str]) -> tuple[SourceFile, ...]:
@@ -48,43 +48,51 @@ def at_home(policy: Policy, node: str, links: IPRoute) -> Policy:
 
 
 def cut(policy: Policy) -> int:
-    """End every connection that the policy, seen from `at_home`, does not allow; how many. Those that it may
-    not allow for ever are labelled, so that the ruleset asks for them again."""
+    """End every connection that the policy, seen from `at_home`, does not allow; how many. The others get the
+    labels that they would have if they began now, and by these the ruleset asks for them again."""
     found = list(_judged(policy, int(time.time())))
-    return end([*_forbidden(found), *label(_unlabelled(found))])
+    ended = end([each for each, wanted in found if wanted is None])
+    changed = [(each, w) for each, w in found if w is not None and w != each.labels & LABELS]
+    return ended + end(label(changed, LABELS))
 
 
 def forbidden(policy: Policy, now: int) -> Iterator[Connection]:
-    """What `cut` ends."""
-    return _forbidden(_judged(policy, now))
+    """What `cut` ends, beside what has no room for the labels that it needs."""
+    return (each for each, wanted in _judged(policy, now) if wanted is None)
 
 
-def _judged(policy: Policy, now: int) -> Iterator[Judged]:
-    """Judged as if nobody had a session."""
+def _judged(policy: Policy, now: int) -> Iterator[tuple[Connection, int | None]]:
+    """Each connection with the labels that it needs; None where it is to end."""
     judge = Judge(policy, Situation(at=now))
     for each in connections():
         if not (each.source.is_loopback or each.destination.is_loopback):
-            yield each, judge.decide(Packet(each.source, each.destination, each.protocol, each.value))
+            packet = Packet(each.source, each.destination, each.protocol, each.value)
+            yield each, _labels(judge.decide(packet), each.has_label(LABEL))
 
 
-def _forbidden(found: Iterable[Judged]) -> Iterator[Connection]:
-    """Whose permission rests on a session, or on hours, carries a label: the ruleset asks for it again every
-    half second, so it is left to that, as long as it can still be given."""
-    for each, decision in found:
-        kept = each.has_label(LABEL) and decision.reason != "deny" and decision.unmet
-        if decision.verdict == "deny" and not kept:
-            yield each
+def _labels(decision: Decision, fleeting: bool) -> int | None:
+    """The decision is that for people without a session: what hangs on who is there is left to the ruleset,
+    which knows. `fleeting` connections were let in by a session, or for some hours; what was not is not kept
+    by a session, which lets in only what begins under it."""
+    denies = decision.statements if decision.reason == "deny" else ()
+    if any(_always(flow, decision) for flow in denies):
+        return None
+    allows = decision.overruled if decision.reason == "deny" else decision.statements
+    comes = any(
+        flow.looming and (flow.conditions.starts or not _always(flow, decision))
+        for flow in (*denies, *decision.unmet)
+    )
+    looming = 1 << LOOMING if comes else 0
+    if decision.zone or any(_always(flow, decision) and not flow.conditions.timed for flow in allows):
+        return looming
+    returns = any(flow.action == "allow" and not flow.staged for flow in decision.unmet)
+    return 1 << LABEL | looming if allows or (fleeting and returns) else None
 
 
-def _unlabelled(found: Iterable[Judged]) -> Iterator[tuple[Connection, int]]:
-    """Connections from before the policy, and the label that they would have if they began now."""
-    for each, decision in found:
-        if decision.verdict == "deny" or each.has_label(LABEL):
-            continue
-        if decision.statements and all(flow.conditions.timed for flow in decision.statements):
-            yield each, LABEL
-        elif any(flow.looming for flow in decision.unmet) and not each.has_label(LOOMING):
-            yield each, LOOMING
+def _always(flow: Flow, decision: Decision) -> bool:
+    """Whether a flow is for both ends, whoever sits there."""
+    places = decision.source, decision.destination
+    return all(holds_whoever(end, place) for end, place in zip(flow.ends, places, strict=True))
 
 
 def main(root: str, number: str) -> None:

@@ -68,20 +68,24 @@ def end(chosen: Iterable[Connection]) -> int:
         return sum([_change(netlink, DELETE, each) for each in chosen])
 
 
-def label(chosen: Iterable[tuple[Connection, int]]) -> list[Connection]:
-    """Give connections one label more each; those that have no room for any, as no ruleset asked for labels
-    when they began."""
+def label(chosen: Iterable[tuple[Connection, int]], mask: int) -> list[Connection]:
+    """Make the bits `mask` of each one's labels these; those that have no room for any, as no ruleset asked
+    for labels when they began."""
     without: list[Connection] = []
     with open_netlink() as netlink:
-        for each, number in chosen:
-            words = LABEL_WORDS.pack(1 << number & 2**64 - 1, 1 << number >> 64)
+        for each, bits in chosen:
+            words = attribute(LABELS, _words(bits)) + attribute(LABELS_MASK, _words(mask))
             try:
-                _change(netlink, NEW, each, attribute(LABELS, words) + attribute(LABELS_MASK, words))
+                _change(netlink, NEW, each, words)
             except OSError as error:
                 if error.errno != ENOSPC:
                     raise
                 without.append(each)
     return without
+
+
+def _words(labels: int) -> bytes:
+    return LABEL_WORDS.pack(labels & 2**64 - 1, labels >> 64)
 
 
 def _change(netlink: socket.socket, kind: int, connection: Connection, more: bytes = b"") -> bool:

@@ -146,6 +146,50 @@ def test_what_may_not_be_allowed_for_ever_any_more_is_asked_again(host: Host, be
     assert labels == {"10.1.0.5": False, "10.1.0.6": False, "10.1.0.11": True}
 
 
+SHUT = "deny as shut group chiefs in a -> b : tcp/443"
+HOURS = "when daily 00:00-24:00"
+BOUND = "allow as bound group staff in a -> b : tcp/443"
+OTHERS = "allow as others group staff in a -> c : tcp/443"
+CHIEFS = OTHERS.replace("staff", "chiefs")
+EXCEPT = "allow as web a except group chiefs -> b : tcp/443"
+EXEMPT = f"{WEB}\ndeny as exempt a except group staff -> b : tcp/443"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "user", "then", "goes_on"),
+    [
+        (f"{WEB} {HOURS}", f"{WEB}\n{SHUT}", "", "cy", False),
+        (f"{WEB} {HOURS}", f"{WEB}\nallow a -> c : tcp/80 {HOURS}", "", "", True),
+        (f"{WEB}\n{OTHERS}", f"{EXCEPT}\n{OTHERS}", "", "cy", False),
+        (f"{WEB}\n{CHIEFS}", f"{EXCEPT}\n{CHIEFS}", "cy", "", False),
+        (f"{WEB}\n{OTHERS}", f"{EXCEPT}\n{OTHERS}", "ana", "", True),
+        (EXEMPT, f"{EXEMPT}\n{OTHERS}", "ana", "", True),
+        (EXEMPT, f"{EXEMPT}\n{OTHERS}", "ana", "di", False),
+        (f"{WEB}\n{OTHERS}", EXEMPT, "ana", "", True),
+        (f"{WEB}\n{OTHERS}", EXEMPT, "", "", False),
+        (BOUND, f"{SHUT}\nallow a -> c : tcp/443", "ana", "", False),
+        (BOUND, f"staged {BOUND}\nallow a -> c : tcp/443", "ana", "", False),
+        (BOUND, f"{BOUND}\ndeny a except group staff -> b : tcp/443", "ana", "", True),
+    ],
+)  # fmt: skip
+def test_what_stands_is_judged_by_who_is_there(
+    host: Host, before: str, after: str, user: str, then: str, goes_on: bool
+) -> None:
+    """Labels from before are none of the new policy's, and what hangs on a session is left to the kernel."""
+    host.apply(before)
+    if user:
+        host.bind("a.5", f"{user}@x.example")
+    talk = host.talk("a.5", "b.7", 4, "tcp", 443)
+    assert talk.open()
+    host.apply(after)
+    if then:
+        assert talk.to_client()
+        host.unbind("a.5") if user else None
+        host.bind("a.5", f"{then}@x.example")
+    wait_a_moment()
+    assert (talk.to_client(), talk.to_server()) == (goes_on, goes_on)
+
+
 def test_what_was_changed_by_hand_is_put_right_by_an_apply(host: Host) -> None:
     host.apply(MORE)
     host.check("a.5 -> b.7 : tcp/443 yes")
