@@ -146,7 +146,7 @@ class HookProof:
 
 
 def _asked_again(hook: str) -> Iterator[tuple[Role, Box]]:
-    """Packets of connections whose permission may end, in either direction, and what they are."""
+    """Packets of connections that may have to end, in either direction, and what they are."""
     for label, lasting in ((LABEL, False), (LOOMING, True)):
         for number, role in enumerate((FRESH[hook]._replace(still=True), REPLY[hook])):
             box = {"state": ESTABLISHED, f"label {label}": ((1, 1),), "direction": ((number, number),)}

@@ -1,4 +1,4 @@
-"""Connections that stand and whose permission may end: what is looked up again, against what still holds.
+"""Connections that stand and may have to end: what is looked up again, against what holds by now.
 
 Nothing is counted there, so the events are held to the flows by what they say and not by a name.
 """

@@ -45,11 +45,11 @@ class HookWriter:
             )
             self._write_asked_again(hook)
         self.table.chain("standing", self._standing())
-        if self.has_still():
+        if self.asks_again():
             write_recent(self.table)
 
-    def has_still(self) -> bool:
-        """Whether any permission may end before the connections that it opened."""
+    def asks_again(self) -> bool:
+        """Whether any connection may have to end: its permission may, or a deny may come."""
         return any(self._has(hook, phase) for hook in Hook for phase in (Phase.ALLOW, Phase.DENY))
 
     def _unclassed(self, hook: Hook) -> Iterator[str]:
@@ -70,7 +70,7 @@ class HookWriter:
 
     def _established(self, hook: Hook) -> Iterator[str]:
         yield "ct state established,related,invalid jump standing"
-        if hook is Hook.OUTPUT and self.has_still():
+        if hook is Hook.OUTPUT and self.asks_again():
             yield 'ct state related tcp flags & rst == rst goto accepted comment "what chain ended sends"'
 
     def _standing(self) -> Iterator[str]:
@@ -106,7 +106,7 @@ class HookWriter:
             yield from lookups(hook, self.program, phase, self.marks)
         yield "goto refuse"
 
-    # -- connections whose permission may end ----------------------------------------------------
+    # -- connections that may have to end --------------------------------------------------------
 
     def _asked_again(self, hook: Hook) -> Iterator[str]:
         for word, label, phase in ASKED_AGAIN:

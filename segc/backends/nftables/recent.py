@@ -1,8 +1,8 @@
 """Connections that were asked about a moment ago, so that not each of their packets is (decision 33).
 
-What `still_…` has let through is remembered by the device that it came by, both addresses and ports, in a set
-for each family and protocol: that is one way of one connection. The kernel forgets it by itself after
-`MOMENT`, whatever goes on; then the connection's next packet is asked about in full.
+What was looked up in `still_…` and `begun_…` and may go on is remembered by the device that it came by, both
+addresses and ports, in a set for each family and protocol: that is one way of one connection. The kernel
+forgets it by itself after `MOMENT`, whatever goes on; then the next packet is asked about in full.
 
 The protocol is no part of the key, as nft keeps the types of five parts: it lists a set of six without the
 first, and takes that list back for a set of five, whose members are more than one connection.

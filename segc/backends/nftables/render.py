@@ -51,7 +51,7 @@ def build_table(program: Program, marks: MarkLayout, place: Callable[[Span], str
     classes = ClassWriter(program, marks, table)
     classes.write()
     unknown = bool(classes.unseen) or not any(area.external for area in program.places.areas)
-    VerdictWriter(program, marks, table).write(unknown, hooks.has_still())
+    VerdictWriter(program, marks, table).write(unknown, hooks.asks_again())
     hooks.write()
     write_nat(program.policy, program.position.gateway, table, place)
     return table

@@ -24,7 +24,7 @@ class VerdictWriter:
     table: Table
 
     def write(self, unknown: bool, ended: bool) -> None:
-        """`unknown`: addresses of no zone can come by; `ended`: permissions may end under a connection."""
+        """`unknown`: addresses of no zone can come by; `ended`: connections may have to end."""
         self.table.chain("accepted", [f"{self.marks.clear()} accept"])
         if ended:
             self.table.chain("ended", ["meta l4proto 6 reject with tcp reset", REJECT])
