@@ -28,7 +28,7 @@ def beginning(rules: Sequence[Rule], sessions: Collection[str]) -> Iterator[Rule
             kept.append(matches - midstream)
             continue
         opens = any(isinstance(item, Effect) and item.kind == "label" for item in rule.items)
-        asks = any(each.field.name in sessions and isinstance(each.values, str) for each in matches)
+        asks = any(each.field.name in sessions and each.named and not each.negated for each in matches)
         if kept and not (opens and asks) and any(isinstance(item, Verdict) for item in rule.items):
             raise UnreadableError("connections in mid-stream do not come to this rule", rule.line)
         if opens and asks and not any(each <= matches for each in kept):

@@ -323,16 +323,18 @@ def test_connections_that_need_no_session_go_on_wherever_ports_of_people_are(fam
         allow group staff in a -> b : tcp/100-200
         allow a -> b : tcp/150-250 log
         allow a -> b : tcp/190-300 when daily 00:00-24:00
+        allow a except group chiefs -> b : tcp/310, tcp/320-330
+        allow group staff in a except group chiefs -> b : tcp/340
     """) as site:
         assert not differences(site.compiled.policy, site.program.position.gateway, site.compiled.ruleset())
         site.bind("a.5", "ana@x.example")
         found = {}
-        for port in (120, 160, 220, 280):
+        for port in (120, 160, 220, 280, 310, 325, 340):
             talk = site.talk("a.5", "b.5", family, "tcp", port)
             assert talk.open()
             site.gateway.flush_conntrack()
             found[port] = talk.to_server()
-        assert found == {120: False, 160: True, 220: True, 280: True}
+        assert found == {120: False, 160: True, 220: True, 280: True, 310: True, 325: True, 340: False}
 
 
 HOSTS = {"lan0.1": ("10.1.0", "2001:db8:1::"), "lan0.2": ("10.2.0", "2001:db8:2::")}

@@ -141,14 +141,14 @@ class CellWriter:
         return f"{self.program.policy.flows[rules[0].flow].id[:NAME_LENGTH]}_{digest}"
 
     def _all_lines(self, prefix: str, matched: Sequence[Matched]) -> dict[str, None]:
-        """What rests on sessions comes last, and is for connections that begin: who needs none is let in
-        however little of the connection was seen. Else the first flow by its id counts."""
+        """What somebody's session lets in comes last, and is for connections that begin: who needs none is
+        let in however little of the connection was seen. Else the first flow by its id counts."""
         allows = prefix == str(Phase.ALLOW)
         looming = (m for m, rule in matched if prefix == str(Phase.DENY) and self._may_begin(rule))
         free: list[Matched] = []
         held: list[Matched] = []
         for match, rule in sorted(matched, key=lambda each: _order(each[1])):
-            (held if allows and rule.grants else free).append((match, rule))
+            (held if allows and (rule.source or rule.destination) else free).append((match, rule))
         middle = [MIDSTREAM] if held else []
         return dict.fromkeys(
             [
