@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import Gateway, InterfaceAddress, Policy, Publish, Zone
+from segc.policy.model import Gateway, Interface, InterfaceAddress, Policy, Publish, Zone
 from segc.source import Span
 from segc.space.addresses import address_text
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
@@ -24,6 +24,7 @@ def check_addresses(policy: Policy) -> Iterator[Diagnostic]:
         yield from _hosts(zone, policy)
     for gateway in policy.gateways.values():
         yield from _own(gateway, policy)
+        yield from _one_network(gateway)
         yield from _published(gateway, policy)
 
 
@@ -94,6 +95,29 @@ def _own(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
                 also=(Label(hidden.span, "which is claimed here"),),
                 help=f"write the prefix length that the subnet of `{zone}` has",
             )
+
+
+def _one_network(gateway: Gateway) -> Iterator[Diagnostic]:
+    """Networks that two interfaces in one zone claim: the kernel looks for all of it behind one of them.
+
+    An address alone in its network says nothing of who is behind the interface.
+    """
+    seen: dict[str | None, list[tuple[Interface, InterfaceAddress]]] = {}
+    for interface in gateway.interfaces:
+        networks = [a for a in interface.addresses if a.network.prefixlen < a.network.max_prefixlen]
+        earlier = seen.setdefault(interface.zone, [])
+        for other, first in earlier:
+            for each in networks:
+                if each.version == first.version and each.network.overlaps(first.network):
+                    yield finding(
+                        "SEG219",
+                        f"`{each}` and `{first}` are in one network, on two interfaces of `{gateway.name}`",
+                        interface.span,
+                        "this gateway would look for its hosts on one of them",
+                        also=(Label(other.span, "in which this one is, too"),),
+                        help="write prefix lengths that set the links apart, or make them ports of one bridge",
+                    )
+        earlier += [(interface, each) for each in networks]
 
 
 def _is_end(given: InterfaceAddress) -> bool:

@@ -12,7 +12,7 @@ from segc.source import Span
 
 
 def check_placement(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG209`, `SEG213`, `SEG215`, `SEG216` and `SEG319`; nothing where no gateway is described."""
+    """`SEG209`, `SEG213`, `SEG215`, `SEG216`, `SEG223` and `SEG319`; nothing where no gateway is described."""
     gateways = [gateway for gateway in policy.gateways.values() if not gateway.implicit]
     yield from _mixed_segments(policy, gateways)
     if not gateways:
@@ -23,6 +23,7 @@ def check_placement(policy: Policy) -> Iterator[Diagnostic]:
     yield from _unenforced(policy, positions)
     for gateway in gateways:
         yield from _without_address(policy, gateway)
+        yield from _on_the_first(gateway)
     yield from _shared_addresses(gateways)
 
 
@@ -102,8 +103,8 @@ def _nowhere(flow: Flow, source: Zone, destination: Zone) -> Diagnostic:
 
 
 def _without_address(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
-    """Where a gateway has addresses in zones, those of its zones in which it has none."""
-    if not gateway.addresses:
+    """Where a gateway has addresses in zones, those of its zones or interfaces in which it has none."""
+    if not gateway.own:
         return
     interfaces = {interface.name: interface for interface in gateway.interfaces}
     for zone in dict.fromkeys(attachment.zone for attachment in gateway.attachments):
@@ -118,6 +119,25 @@ def _without_address(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
                 also=(Label(policy.zones[zone].span, f"has {lacking} subnets"),),
                 help=f"add `address {zone} ADDRESS/LENGTH`, the next hop of its hosts",
             )
+        elif zone not in gateway.addresses and not policy.zones[zone].external:
+            yield from _bare(policy.zones[zone], gateway, homes)
+
+
+def _bare(zone: Zone, gateway: Gateway, homes: Sequence[Interface]) -> Iterator[Diagnostic]:
+    """The interfaces of a zone that have no address, where others there have their own."""
+    given = [home for home in homes if home.zone == zone.name and (home.addresses or home.dhcp)]
+    for home in homes if given else ():
+        if home not in given:
+            yield finding(
+                "SEG215",
+                f"gateway `{gateway.name}` has no address on `{home.name}` in zone `{zone.name}`",
+                _place(zone.name, home),
+                "attached here",
+                also=(Label(_place(zone.name, given[0]), "has its own"),),
+                help="give this interface its own `address` too, the next hop of the hosts behind it"
+                if home.zone == zone.name
+                else f"make them ports of one bridge, or take `{zone.name}` off all but one",
+            )
 
 
 def _lacking(zone: Zone, gateway: Gateway, homes: Sequence[Interface]) -> str:
@@ -129,6 +149,28 @@ def _lacking(zone: Zone, gateway: Gateway, homes: Sequence[Interface]) -> str:
     ]
     families = {address.version for address in given if address.ip in zone.space}
     return " or ".join(f"IPv{v}" for v in (4, 6) if zone.space.ranges(v) and v not in families)
+
+
+def _on_the_first(gateway: Gateway) -> Iterator[Diagnostic]:
+    """Zones on several devices: which one an address belongs to is not for the order of their names to say."""
+    interfaces = {interface.name: interface for interface in gateway.interfaces}
+    for zone in gateway.addresses:
+        homes = sorted(each for each in gateway.attachments if each.zone == zone)
+        if len(homes) < 2:
+            continue
+        first, *others = homes
+        listed = ", ".join(f"`{each.device}`" for each in others)
+        tagged = any(each.vlan is not None for each in homes)
+        yield finding(
+            "SEG223",
+            f"`address {zone}` of gateway `{gateway.name}` is for `{first.device}` alone, not for {listed}",
+            _place(zone, interfaces[others[0].interface]),
+            f"zone `{zone}` sits here as well",
+            also=(Label(_place(zone, interfaces[first.interface]), "first by name, so it has all of it"),),
+            help=f"make them ports of one bridge, or take `{zone}` off all but one"
+            if tagged
+            else f"write each where it belongs: `interface {others[0].device} {{ zone {zone}  address … }}`",
+        )
 
 
 def _place(zone: str, interface: Interface) -> Span:

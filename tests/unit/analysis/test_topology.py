@@ -1,5 +1,6 @@
 import pytest
 
+from segc.analysis.addresses import check_addresses
 from segc.analysis.placement import check_placement
 from segc.analysis.topology import check_topology
 from tests.unit.backends.helpers import NAMES, policy, sample
@@ -192,6 +193,56 @@ def test_a_gateway_that_is_given_no_address_gets_them_elsewhere():
     assert found(uplink.replace("} }", "}  address lab 10.0.20.1/24 }"), check_placement) == [
         ("SEG209", "no gateway has an interface in zone `internet`", "internet")
     ]
+
+
+TWO_LINKS = """
+zone link { subnet 10.0.9.0/24 }
+gateway gw {
+  interface wg1 { zone link %s }  interface wg0 { zone link %s }
+  interface lan0 { trunk hr }  interface lan1 { trunk lab %s }  interface wan0 { zone internet }
+  address hr 10.0.10.1/24, 2001:db8:10::1/64
+  address lab 10.0.20.1/24
+  %s
+}
+"""
+
+
+def test_an_address_that_may_be_meant_for_any_of_several_interfaces():
+    """All of them used to go to the first by name, and nobody was told."""
+    told = "SEG223", "`address link` of gateway `gw` is for `wg0` alone, not for `wg1`", "wg1"
+    given = "address link 10.0.9.1/30, 10.0.9.5/30"
+    assert found(TWO_LINKS % ("", "", "", given), check_placement) == [told]
+    each = "address 10.0.9.5/30", "address 10.0.9.1/30"
+    assert found(TWO_LINKS % (*each, "", ""), check_placement) == []
+
+
+def test_one_vlan_on_two_interfaces_has_the_address_on_one():
+    told = "SEG223", "`address hr` of gateway `gw` is for `lan0.10` alone, not for `lan1.10`", "lan1"
+    each = "address 10.0.9.5/30", "address 10.0.9.1/30"
+    assert found(TWO_LINKS % (*each, ", hr", ""), check_placement) == [told]
+
+
+def test_an_interface_without_an_address_beside_one_that_has_its_own():
+    told = "SEG215", "gateway `gw` has no address on `wg0` in zone `link`", "wg0"
+    assert found(TWO_LINKS % ("address 10.0.9.5/30", "", "", ""), check_placement) == [told]
+    assert found(TWO_LINKS % ("address 10.0.9.5/30", "address dhcp", "", ""), check_placement) == []
+
+
+def test_one_network_on_two_interfaces():
+    """The kernel would have two routes for one subnet, and send by the first."""
+    told = "SEG219", "`10.0.9.5/24` and `10.0.9.1/24` are in one network, on two interfaces of `gw`", "wg1"
+    wide = TWO_LINKS % ("address 10.0.9.5/24", "address 10.0.9.1/24", "", "")
+    assert found(wide, check_addresses) == [told]
+    assert found(wide.replace("10.0.9.5/24", "10.0.9.5/32"), check_addresses) == []
+    assert found(wide.replace("9.5/24", "9.5/30").replace("9.1/24", "9.1/30"), check_addresses) == []
+
+
+def test_addresses_of_interfaces_count_as_addresses_in_zones():
+    """Without `address ZONE` anywhere, nothing was said of a zone in which a gateway has none."""
+    text = """gateway gw { interface wan0 { zone internet  address 198.51.100.2/29 }
+      interface lan0 { zone hr  address 10.0.10.1/24, 2001:db8:10::1/64 }  interface lan1 { zone lab } }"""
+    told = "SEG215", "gateway `gw` has no IPv4 address in zone `lab`", "lan1"
+    assert found(text, check_placement) == [told]
 
 
 def test_two_gateways_with_one_address():
