@@ -115,7 +115,7 @@ def _one_network(gateway: Gateway) -> Iterator[Diagnostic]:
                         interface.span,
                         "this gateway would look for its hosts on one of them",
                         also=(Label(other.span, "in which this one is, too"),),
-                        help="write prefix lengths that set the links apart, or make them ports of one bridge",
+                        help="write lengths that set the two links apart, or make them ports of one bridge",
                     )
         earlier += [(interface, each) for each in networks]
 

@@ -12,7 +12,7 @@ from segc.source import Span
 
 
 def check_placement(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG209`, `SEG213`, `SEG215`, `SEG216`, `SEG223` and `SEG319`; nothing where no gateway is described."""
+    """`SEG209`, `SEG213`, `SEG215`, `SEG216`, `SEG223`, `SEG319`; nothing where no gateway is described."""
     gateways = [gateway for gateway in policy.gateways.values() if not gateway.implicit]
     yield from _mixed_segments(policy, gateways)
     if not gateways:
@@ -152,7 +152,7 @@ def _lacking(zone: Zone, gateway: Gateway, homes: Sequence[Interface]) -> str:
 
 
 def _on_the_first(gateway: Gateway) -> Iterator[Diagnostic]:
-    """Zones on several devices: which one an address belongs to is not for the order of their names to say."""
+    """Zones on several devices: which of them an address belongs to is not for their names to say."""
     interfaces = {interface.name: interface for interface in gateway.interfaces}
     for zone in gateway.addresses:
         homes = sorted(each for each in gateway.attachments if each.zone == zone)

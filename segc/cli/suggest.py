@@ -5,14 +5,14 @@ from __future__ import annotations
 import difflib
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 
 from segc import compile
 from segc.analysis.reach.exposure import Exposure
 from segc.analysis.segmentation import suggestions
-from segc.analysis.segmentation.alike import merge
+from segc.analysis.segmentation.alike import merge, torn
 from segc.analysis.segmentation.edits import Files, apply, deletions, merged, reread
 from segc.analysis.segmentation.outline import Outline
 from segc.analysis.segmentation.proof import prove
@@ -69,10 +69,20 @@ def merge_zones(zones: tuple[str, ...], paths: tuple[str, ...], write: bool, col
             raise click.ClickException(f"there is no zone `{printable(name)}`{near and f': {near}'}")
         if policy.zones[name].external:
             raise click.ClickException(f"`{name}` is the external zone: it is all that no other zone claims")
+    if gateway := torn(policy, zones):
+        raise click.ClickException(_apart(gateway, zones))
     for note in certificate(merge(outline, *(numbers[name] for name in zones))):
         say(f"# {note}\n")
     files = reading.workspace.files
     _offer(policy, files, merged(files, *zones), write, color)
+
+
+def _apart(gateway: str, zones: Sequence[str]) -> str:
+    listed = ", ".join(f"`{zone}`" for zone in zones)
+    return (
+        f"{listed} sit on different interfaces of gateway `{gateway}`, and as one zone the first would have "
+        "all that `address` gives: write each address in its interface first, or bridge the interfaces"
+    )
 
 
 @command.command("delete")

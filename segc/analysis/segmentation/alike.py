@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import chain
+from itertools import chain, combinations
 
 from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.segmentation.merging import Merger, Rests, changes_nothing, merger
 from segc.analysis.segmentation.outline import Outline, allows
 from segc.analysis.segmentation.signature import split, union
-from segc.policy.model import End, Flow
+from segc.policy.model import End, Flow, Gateway, Policy
 
 
 def merge(outline: Outline, *numbers: int) -> Merger:
@@ -70,10 +70,7 @@ def kinds(outline: Outline) -> Iterator[list[int]]:
     speaks: its policy is not written yet.
     """
     policy = outline.policy
-    at: dict[str, set[tuple[str, str, bool]]] = {}
-    for name, gateway in policy.gateways.items():
-        for each in gateway.attachments:
-            at.setdefault(each.zone, set()).add((name, each.interface, each.vlan is None))
+    at = _seats(policy.gateways.values())
 
     def kind(number: int) -> Hashable:
         zone = outline.zones[number]
@@ -84,6 +81,28 @@ def kinds(outline: Outline) -> Iterator[list[int]]:
         return frozenset(outline.rests[number]), said, where
 
     return split((zone for zone in outline.inner if _spoken_of(outline, zone)), kind)
+
+
+def _seats(gateways: Iterable[Gateway]) -> dict[str, set[tuple[str, str, bool]]]:
+    """Where zones sit, by name: gateway, interface, and whether untagged."""
+    found: dict[str, set[tuple[str, str, bool]]] = {}
+    for gateway in gateways:
+        for each in gateway.attachments:
+            found.setdefault(each.zone, set()).add((gateway.name, each.interface, each.vlan is None))
+    return found
+
+
+def torn(policy: Policy, zones: Sequence[str]) -> str:
+    """A gateway that has addresses in these zones, which sit on interfaces of their own: once they are one
+    zone, the first of the interfaces would have all. Empty if there is none.
+    """
+    for name, gateway in policy.gateways.items():
+        seats = _seats([gateway])
+        if any(zone in gateway.addresses for zone in zones) and any(
+            seats[zone] != seats[other] for zone, other in combinations(filter(seats.get, zones), 2)
+        ):
+            return name
+    return ""
 
 
 def _spoken_of(outline: Outline, zone: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,61 @@ def test_a_merger_that_changes_something_says_all_of_it(policy: Path) -> None:
     segc("suggest", "merge", "desks", "mail", "--write", cwd=policy.parent)
     asked = segc("trace", "p.seg", *shown.groups(), "--format", "json", cwd=policy.parent)
     assert '"verdict": "allow"' in asked.stdout
+
+
+LINKS = """\
+zone link1 { subnet 10.9.0.0/30 }
+zone link2 { subnet 10.9.0.4/30 }
+zone hr { vlan 10  subnet 10.10.10.0/24 }
+gateway gw {
+  interface wg0 { zone link1 }
+  interface wg1 { zone link2 }
+  interface lan0 { trunk hr }
+  address link1 10.9.0.1/30
+  address link2 10.9.0.5/30
+  address hr 10.10.10.1/24
+}
+allow hr -> link1, link2 : tcp/22
+"""
+
+
+def test_no_merger_that_moves_an_address_to_another_interface(tmp_path: Path) -> None:
+    """Both were written to be `address link1`, which `wg0` has alone."""
+    policy = tmp_path / "p.seg"
+    policy.write_text(LINKS)
+    for arguments in ((), ("--write",)):
+        done = segc("suggest", "merge", "link1", "link2", *arguments, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "`link1`, `link2` sit on different interfaces of gateway `gw`" in done.stderr
+        assert not done.stdout
+    assert policy.read_text() == LINKS
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: (
+            text.replace("1 }\n  interface wg1", "1  address 10.9.0.1/30 }\n  interface wg1")
+            .replace("link2 }\n  int", "link2  address 10.9.0.5/30 }\n  int")
+            .replace("  address link1 10.9.0.1/30\n  address link2 10.9.0.5/30\n", "")
+        ),
+        lambda text: (
+            text.replace("zone link1 {", "zone link1 { vlan 1")
+            .replace("zone link2 {", "zone link2 { vlan 2")
+            .replace("{ zone link1 }", "{ trunk link1, link2 }")
+            .replace("  interface wg1 { zone link2 }\n", "")
+        ),
+    ],
+    ids=["own addresses", "one trunk"],
+)
+def test_a_merger_where_each_interface_keeps_its_addresses(
+    tmp_path: Path, edit: Callable[[str], str]
+) -> None:
+    policy = tmp_path / "p.seg"
+    policy.write_text(edit(LINKS))
+    done = segc("suggest", "merge", "link1", "link2", "--write", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "SEG223" not in segc("check", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize(
