@@ -88,6 +88,12 @@ class GatewayReader:
             self._nothing_on(node)
         if node.name.text == "lo":
             self._loopback(node.name)
+        if zone is not None:
+            self._both_ways(node, zone)
+            if bridge and (node.ports or node.trunk):
+                self.ports.trunk(node.zones[:1], tagged=False)
+        elif not node.zones:
+            self._in_no_zone(node)
         return Interface(
             name=node.name.text,
             zone=zone,
@@ -118,6 +124,49 @@ class GatewayReader:
             node.name.span,
             help="add `zone NAME`, `trunk NAME, NAME` or `bridge` with its ports",
         )
+
+    def _both_ways(self, node: tree.Interface, zone: str) -> None:
+        for word in node.trunk:
+            if word.text == zone:
+                self.findings.add(
+                    "SEG210",
+                    f"zone `{zone}` cannot be both untagged and tagged on `{node.name.text}`",
+                    word.span,
+                    "tagged here",
+                    also=(Label(node.zones[0].span, "untagged here"),),
+                    help="keep the one that the other end of the cable does",
+                )
+
+    def _in_no_zone(self, node: tree.Interface) -> None:
+        """An address of an interface is the untagged one, and no packet of no zone is let in or out."""
+        carried = [*node.trunk, *(zone for port in node.ports for zone in port.zones)]
+        for word in node.addresses if carried else ():
+            self.findings.add(
+                "SEG210",
+                f"`{node.name.text}` itself is in no zone, so `address {word.text}` has no effect there",
+                word.span,
+                "untagged, and the zones sit on its VLANs",
+                help=self._instead(node.name.text, word, carried),
+            )
+
+    def _instead(self, interface: str, word: tree.Word, carried: Iterable[tree.Word]) -> str:
+        zone = self._meant(word, carried)
+        name = zone.name if zone else "NAME"
+        if word.text != "dhcp":
+            return f"write `address {name} {word.text}` in the gateway, outside of the interface"
+        device = f"{interface}.{zone.vlan if zone and zone.vlan else 'VLAN'}"
+        written = f"interface {device} {{ zone {name}  address dhcp }}"
+        return f"make `{device}` by other means, and write `{written}`"
+
+    def _meant(self, word: tree.Word, carried: Iterable[tree.Word]) -> Zone | None:
+        """Of the zones that an interface carries, that of the address; for DHCP, the external one first."""
+        zones = [zone for each in carried if (zone := self.zones.get(each.text))]
+        if word.text == "dhcp":
+            return next((zone for zone in zones if zone.external), zones[0] if zones else None)
+        with suppress(ValueError):
+            space = parse_prefixes(word.text.partition("/")[0])
+            return next((zone for zone in zones if space <= zone.space), None)
+        return None
 
     def _loopback(self, word: tree.Word) -> None:
         self.findings.add(
