@@ -17,6 +17,8 @@ def check_topology(policy: Policy) -> Iterator[Diagnostic]:
     for gateway in gateways:
         yield from _devices(gateway)
         yield from _expected(policy, gateway)
+        yield from _untagged_beside_tagged(policy, gateway)
+        yield from _behind_no_port(gateway)
     if gateways:
         for switch in policy.switches.values():
             yield from _uplinks(policy, switch, gateways)
@@ -91,6 +93,37 @@ def _expected(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
                     span,
                     ", ".join(f"VLAN {policy.zones[zone].vlan}" for zone in missing),
                     help="add it to the switch's trunk that leads to the gateway, or take it off here",
+                )
+
+
+def _untagged_beside_tagged(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
+    """Zones that a gateway expects untagged on the cable to a trunk, which drops what is untagged."""
+    trunks = {zone for switch in policy.switches.values() for zone in _trunked(switch)}
+    for interface in gateway.interfaces:
+        if interface.zone and not interface.bridge and not trunks.isdisjoint(interface.trunk):
+            yield finding(
+                "SEG207",
+                f"gateway `{gateway.name}` expects `{interface.zone}` untagged on `{interface.name}`, "
+                "where a trunk of a switch carries tagged frames only",
+                interface.span,
+                f"tagged here are {', '.join(f'`{zone}`' for zone in interface.trunk)}",
+                help=f"write `trunk {', '.join(sorted({interface.zone, *interface.trunk}))}` at both ends, "
+                "or bring it in by an interface of its own",
+            )
+
+
+def _behind_no_port(gateway: Gateway) -> Iterator[Diagnostic]:
+    """Zones on a bridge that none of its ports leads to. One without ports is for others to fill."""
+    for interface in gateway.interfaces:
+        carried = {zone for port in interface.ports for zone in (port.access, *port.trunk)}
+        for zone in (interface.zone, *interface.trunk) if interface.ports else ():
+            if zone and zone not in carried:
+                yield finding(
+                    "SEG207",
+                    f"no port of bridge `{interface.name}` of gateway `{gateway.name}` carries zone `{zone}`",
+                    interface.span,
+                    "a zone that ends in the gateway",
+                    help=f"give it a port, as in `port p1 zone {zone}`, or take it off the bridge",
                 )
 
 

@@ -84,6 +84,26 @@ def test_a_cable_from_an_access_port_brings_a_zone_as_well():
     assert found(untagged + switch("p1 zone hr", "p2 zone hr", "p3 zone lab")) == []
 
 
+def test_what_is_untagged_at_one_end_of_a_cable_and_tagged_at_the_other():
+    """Frames of `hr` come tagged to a device that takes them untagged, and nothing was said."""
+    mixed = GATEWAY.replace("trunk hr, lab", "zone hr  trunk lab")
+    untagged = (
+        "gateway `gw` expects `hr` untagged on `lan0`, where a trunk of a switch carries tagged frames only"
+    )
+    assert found(mixed + switch("p1 zone hr", "p9 trunk hr, lab")) == [("SEG207", untagged, "lan0")]
+    assert found(mixed) == []
+    assert found(mixed + switch("p1 zone hr")) == []
+
+
+def test_a_zone_on_a_bridge_that_no_port_carries():
+    bridge = "gateway gw { interface br0 { bridge  zone hr  trunk lab  %s } }\n"
+    told = ["SEG207", "no port of bridge `br0` of gateway `gw` carries zone `%s`", "br0"]
+    hr, lab = (tuple(word.replace("%s", zone) for word in told) for zone in ("hr", "lab"))
+    assert found(bridge % "port p1 zone hr") == [lab]
+    assert found(bridge % "port p1 trunk lab") == [hr]
+    assert found(bridge % "port p1 zone hr  port p2 trunk lab") == found(bridge % "") == []
+
+
 def test_without_gateways_switches_are_on_their_own():
     assert found(switch("p1 zone hr", "p2 trunk lab")) == []
 
