@@ -8,13 +8,13 @@ addresses or lease their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.dead import Losses
 from segc.analysis.conflicts.survey import Region
-from segc.diagnostics.model import Diagnostic, finding
+from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Flow, Policy, Port, Zone
 from segc.policy.topology import apart, untagged
 
@@ -33,6 +33,8 @@ def check_unseen(context: Context, losses: Losses) -> Iterator[Diagnostic]:
         shut = name in closed or (zone.isolated and zone.vlan is None)
         if shut and name in attached and not ports.get(name):
             yield _nobody(zone, link)
+        elif name in closed:
+            yield from _across(policy, zone)
     shared = {
         context.survey.zones[zone.name]: zone
         for zone in map(policy.zones.__getitem__, links)
@@ -85,6 +87,32 @@ def _nobody(zone: Zone, link: str) -> Diagnostic:
         f"`intra deny`, but no switch or bridge is described that carries {link}",
         help="describe the switch that its hosts are plugged into, or set up isolated ports on it yourself",
     )
+
+
+def _across(policy: Policy, zone: Zone) -> Iterator[Diagnostic]:
+    """Hosts at several switches or bridges. Each keeps its own ports apart; between two of them that takes
+    an isolated trunk where they meet, or an interface of a gateway for each.
+    """
+    homes = sum(a.zone == zone.name for gateway in policy.gateways.values() for a in gateway.attachments)
+    nodes = [(switch.name, switch.ports) for switch in policy.switches.values()]
+    nodes += [(g.name, i.ports) for g in policy.gateways.values() for i in g.interfaces if i.ports]
+    at = [(node, port) for node, ports in nodes if (port := _first(policy, ports, zone.name))]
+    shut = sum(zone.name in port.trunk and port.isolated for _, ports in nodes for port in ports)
+    if len(at) > 1 and len(at) > homes and shut < len(at) - 1:
+        (one, first), (other, port) = at[:2]
+        yield finding(
+            "SEG310",
+            f"nothing described keeps hosts of zone `{zone.name}` at `{one}` and at `{other}` apart",
+            port.span,
+            f"kept apart from other ports of `{other}` only",
+            also=(Label(zone.span, "`intra deny`"), Label(first.span, f"hosts at `{one}`")),
+            help="write `isolated` behind the trunks that lead down to each where they meet, "
+            "or give the hosts at each a zone of their own",
+        )
+
+
+def _first(policy: Policy, ports: Iterable[Port], zone: str) -> Port | None:
+    return next((port for port in ports if zone in untagged(policy, port)), None)
 
 
 def _within(

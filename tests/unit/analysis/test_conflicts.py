@@ -267,6 +267,28 @@ def test_intra_deny_needs_something_that_keeps_apart():
     assert found("switch sw { platform openwrt  port p1-4 zone lab  port p9 trunk lab, it }\n", closed) == []
 
 
+@pytest.mark.parametrize(
+    ("core", "codes"),
+    [
+        ("", ["SEG310"]),  # they meet where nobody describes it
+        ("switch core { platform openwrt  port p1-3 trunk lab, it }", ["SEG310"]),
+        ("switch core { platform openwrt  port p1 trunk lab, it  port p2-3 trunk lab, it isolated }", []),
+    ],
+)
+def test_intra_deny_at_two_switches_needs_something_that_keeps_them_apart(core, codes):
+    """A switch isolates its own ports alone, and hosts at two of them reached each other by their trunks."""
+    closed = LAB.replace("host press", "intra deny  host press")
+    switches = "".join(
+        f"switch {name} {{ platform openwrt  port p1-4 zone lab  port p9 trunk lab, it }}\n" for name in "ab"
+    )
+    told = check(switches + core, closed)[1]
+    assert [each.code for each in told] == codes
+    for each in told:
+        assert each.message == "nothing described keeps hosts of zone `lab` at `a` and at `b` apart"
+    apart = closed.replace("it }", "it }  interface lan1 { trunk lab }", 1)
+    assert found(switches + core, apart) == []
+
+
 HOME = """
 zone home { subnet 10.0.1.0/24  host tv = 10.0.1.9  host nas = 10.0.1.8 }
 zone net { external }
