@@ -12,12 +12,10 @@ from segc.backends.artifact import Artifact, Output, Target
 from segc.backends.linux import links_json
 from segc.backends.switch.config import config_text
 from segc.backends.switch.limits import problems
-from segc.backends.switch.platforms import LINUX_BRIDGE, PLATFORMS, Platform
+from segc.backends.switch.platforms import BRIDGE, LINUX_BRIDGE, PLATFORMS, Platform
 from segc.diagnostics.model import Diagnostic
 from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan, SwitchPlan, switch_plan
 from segc.policy.model import Policy
-
-BRIDGE = "br0"
 
 
 def emit(target: Target) -> Output:

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 
 from segc.backends.linux import DEVICE
 
+BRIDGE = "br0"  # what a Linux machine's ports are put into
 FACTORY = frozenset((1,))
 CISCO_RESERVED = FACTORY | frozenset(range(1002, 1006))
+NUMBER = r"(?:0|[1-9][0-9]*)"  # `1/0/01` is `1/0/1` to a switch, and would be two ports here
 CISCO_PORTS = (
     "FastEthernet|GigabitEthernet|TwoGigabitEthernet|FiveGigabitEthernet|TenGigabitEthernet|TwentyFiveGigE"
     "|FortyGigabitEthernet|FiftyGigE|HundredGigE|FourHundredGigE|AppGigabitEthernet|Ethernet|Port-channel"
@@ -51,7 +53,7 @@ class Platform:
 CISCO_IOS = Platform(
     "cisco-ios",
     "switch.cfg",
-    re.compile(rf"(?:{CISCO_PORTS})\d+(?:/\d+){{0,3}}"),
+    re.compile(rf"(?:{CISCO_PORTS}){NUMBER}(?:/{NUMBER}){{0,3}}"),
     "GigabitEthernet1/0/1",
     reserved_names=frozenset(
         ("default", "fddi-default", "token-ring-default", "fddinet-default", "trnet-default")
@@ -63,7 +65,7 @@ CISCO_IOS = Platform(
 ARISTA_EOS = Platform(
     "arista-eos",
     "switch.cfg",
-    re.compile(r"(?:Ethernet|Port-Channel)\d+(?:/\d+){0,3}"),
+    re.compile(rf"(?:Ethernet|Port-Channel){NUMBER}(?:/{NUMBER}){{0,3}}"),
     "Ethernet1",
     reserved_names=frozenset(("default",)),
     reserved_vlans=FACTORY,
@@ -73,7 +75,7 @@ ARISTA_EOS = Platform(
 JUNOS = Platform(
     "junos",
     "switch.set",
-    re.compile(r"(?:fe|ge|mge|xe|et)-\d+/\d+/\d+(?::\d+)?|ae\d+"),
+    re.compile(rf"(?:fe|ge|mge|xe|et)-{NUMBER}/{NUMBER}/{NUMBER}(?::{NUMBER})?|ae{NUMBER}"),
     "ge-0/0/0",
     vlan_name=63,
     reserved_names=frozenset(("default", "all", "any", "vlan-id")),
@@ -85,7 +87,7 @@ JUNOS = Platform(
 ARUBA_CX = Platform(
     "aruba-cx",
     "switch.cfg",
-    re.compile(r"\d+/\d+/\d+(?::\d+)?|lag \d+"),
+    re.compile(rf"{NUMBER}/{NUMBER}/{NUMBER}(?::{NUMBER})?|lag {NUMBER}"),
     "1/1/1",
     description=64,
     reserved_names=frozenset(("default_vlan_1",)),
@@ -93,7 +95,8 @@ ARUBA_CX = Platform(
     parks=True,
     dot1x=True,
 )
-LINUX_BRIDGE = Platform("linux-bridge", "links.json", DEVICE, "eth0")
-OPENWRT = Platform("openwrt", "network.uci", DEVICE, "lan1")
+# The bridge cannot be a port of itself.
+LINUX_BRIDGE = Platform("linux-bridge", "links.json", re.compile(rf"(?!{BRIDGE}$){DEVICE.pattern}"), "eth0")
+OPENWRT = Platform("openwrt", "network.uci", re.compile(rf"(?!br-segc$){DEVICE.pattern}"), "lan1")
 
 PLATFORMS = {each.name: each for each in (CISCO_IOS, ARISTA_EOS, JUNOS, ARUBA_CX, LINUX_BRIDGE, OPENWRT)}

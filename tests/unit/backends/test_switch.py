@@ -395,6 +395,26 @@ def test_a_port_that_is_none_is_an_error_and_never_text(platform, name):
     assert emitted(switch.emit, policy(text)).artifacts == ()
 
 
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [
+        ("cisco-ios", "GigabitEthernet1/0/01"),
+        ("arista-eos", "Ethernet01"),
+        ("junos", "ge-0/0/00"),
+        ("aruba-cx", "1/1/01"),
+        ("aruba-cx", "lag 01"),
+        ("linux-bridge", "br0"),
+        ("openwrt", "br-segc"),
+    ],
+)
+def test_no_second_spelling_of_a_port_and_no_bridge_in_itself(platform, name):
+    """`1/0/01` beside `1/0/1` was configured twice, and whichever zone came last won."""
+    text = f'{ZONES}switch s {{ platform {platform}  port "{name}" zone hr }}'
+    assert complaints(switch.emit, text) == [
+        ("SEG503", f"`{name}` is no port of {platform}", f'port "{name}" zone hr')
+    ]
+
+
 def test_a_newline_in_a_name_is_no_port_either():
     pattern = [platform.port for platform in PLATFORMS.values()]
     names = [platform.example for platform in PLATFORMS.values()]
