@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import Gateway, Policy, Switch
-from segc.policy.topology import untagged
+from segc.policy.model import Gateway, Policy, Port, Switch
+from segc.policy.topology import apart, untagged
 from segc.source import Span
 
 
@@ -19,9 +19,11 @@ def check_topology(policy: Policy) -> Iterator[Diagnostic]:
         yield from _expected(policy, gateway)
         yield from _untagged_beside_tagged(policy, gateway)
         yield from _behind_no_port(gateway)
+    closed = apart(policy)
     if gateways:
         for switch in policy.switches.values():
             yield from _uplinks(policy, switch, gateways)
+            yield from _shut_in(policy, switch, closed)
 
 
 def _shared_names(policy: Policy) -> Iterator[Diagnostic]:
@@ -149,6 +151,28 @@ def _uplinks(policy: Policy, switch: Switch, gateways: Iterable[Gateway]) -> Ite
                 f"VLAN {policy.zones[zone].vlan} ends here",
                 help=f"add `{zone}` to the trunk towards the gateway, at both of its ends",
             )
+
+
+def _shut_in(policy: Policy, switch: Switch, closed: Collection[str]) -> Iterator[Diagnostic]:
+    """Isolated ports whose zone has no other trunk on the switch than isolated ones."""
+    uplinks: dict[str, list[Port]] = {}
+    for port in switch.ports:
+        for zone in port.trunk:
+            uplinks.setdefault(zone, []).append(port)
+    told = set()
+    for port in switch.ports:
+        for zone in untagged(policy, port):
+            shut = (port.isolated or zone in closed) and all(each.isolated for each in uplinks.get(zone, ()))
+            if shut and zone in uplinks and zone not in told:
+                told.add(zone)
+                yield finding(
+                    "SEG207",
+                    f"switch `{switch.name}` keeps zone `{zone}` from its trunk: both are isolated",
+                    uplinks[zone][0].span,
+                    f"isolated, and no other trunk here carries `{zone}`",
+                    also=(Label(port.span, "isolated from it"),),
+                    help="delete `isolated` behind the trunk that leads to the gateway",
+                )
 
 
 def _tagged(gateway: Gateway) -> set[str]:

@@ -84,6 +84,17 @@ def test_a_cable_from_an_access_port_brings_a_zone_as_well():
     assert found(untagged + switch("p1 zone hr", "p2 zone hr", "p3 zone lab")) == []
 
 
+def test_an_isolated_port_and_an_isolated_uplink():
+    told = "SEG207", "switch `sw` keeps zone `lab` from its trunk: both are isolated"
+    ports = "p1-2 zone lab isolated", "p3 zone hr", "p9 trunk hr, lab isolated"
+    assert found(GATEWAY + switch(*ports)) == [(*told, "port p9 trunk hr, lab isolated")]
+    assert found(GATEWAY + switch(*ports, "p8 trunk hr, lab")) == []
+    closed = "zone till { vlan 30  subnet 10.0.30.0/24  intra deny }\n"
+    gateway = GATEWAY.replace("hr, lab", "till")
+    both = switch("p1 zone till", "p9 trunk till isolated")
+    assert [each[0] for each in found(closed + gateway + both)] == ["SEG207"]
+
+
 def test_what_is_untagged_at_one_end_of_a_cable_and_tagged_at_the_other():
     """Frames of `hr` come tagged to a device that takes them untagged, and nothing was said."""
     mixed = GATEWAY.replace("trunk hr, lab", "zone hr  trunk lab")
