@@ -60,6 +60,7 @@ RULES: dict[str, Rule] = {
     "SEG221": Rule("radius-without-effect", "warning"),
     "SEG222": Rule("missing-prefix-length", "warning"),
     "SEG223": Rule("address-on-one-interface", "warning"),
+    "SEG226": Rule("vlan-of-another-site", "note"),
     "SEG301": Rule("dead-flow", "error"),
     "SEG302": Rule("never-matches", "error"),
     "SEG303": Rule("test-failed", "error"),

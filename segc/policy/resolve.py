@@ -23,6 +23,7 @@ from segc.policy.services import ServiceTable
 from segc.policy.sources import resolve_directories, resolve_revocations, resolve_sources
 from segc.policy.switches import resolve_switches
 from segc.policy.usage import unused_names
+from segc.policy.vlans import check_vlans
 from segc.policy.zones import resolve_zones, subnets
 from segc.source import Span
 from segc.syntax import tree
@@ -49,6 +50,9 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
     ports = PortReader(zones, findings)
     implied = ImpliedFlows(zones, ends, services, findings)
     gateways, implied_flows = GatewayReader(zones, ports, implied, findings).gateways(scope.gateways)
+    switches = resolve_switches(scope.switches, ports)
+    admissions = resolve_admissions(scope.zones, zones, groups, findings)
+    check_vlans(zones, gateways, switches, admissions, findings)
     reader = FlowReader(ends, services, postures, timezone, findings)
     flows = [*_flows(files, reader, memo), *implied_flows]
     policy = Policy(
@@ -64,13 +68,13 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
         workflows=reader.workflows(scope.workflows),
         tests=reader.tests(scope.tests),
         gateways=gateways,
-        switches=resolve_switches(scope.switches, ports),
+        switches=switches,
         limits=resolve_limits([file.rest for file in files], findings),
         unused=unused_names(files, scope, memo),
         sources=resolve_sources(scope.sources, zones, postures, findings),
         directories=resolve_directories(scope.directories, scope.groups, scope.snapshots, findings),
         revocations=resolve_revocations(scope.revocations, groups, findings),
-        admissions=resolve_admissions(scope.zones, zones, groups, findings),
+        admissions=admissions,
     )
     return policy, tuple(findings.diagnostics)
 

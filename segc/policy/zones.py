@@ -11,7 +11,6 @@ from segc.diagnostics.model import Label
 from segc.diagnostics.suggest import did_you_mean
 from segc.policy.model import Host, Zone
 from segc.policy.scope import Findings
-from segc.source import Span
 from segc.space.prefixes import EVERYTHING, PrefixSet, parse_prefixes, union
 from segc.syntax import tree
 
@@ -30,7 +29,6 @@ def resolve_zones(definitions: Mapping[str, tree.ZoneDef], findings: Findings) -
         zones[external.name] = replace(external, space=EVERYTHING - claimed)
         _check_external_hosts(definitions[external.name], external, claimed, findings)
     _check_overlaps(zones, findings)
-    _check_vlans(zones, findings)
     return zones
 
 
@@ -276,20 +274,3 @@ def _overlapping(owned: Iterable[tuple[PrefixSet, T]]) -> Iterator[tuple[T, T, P
     for a, b in pairs:
         if a != b:
             yield entries[a][1], entries[b][1], entries[a][0] & entries[b][0]
-
-
-def _check_vlans(zones: Mapping[str, Zone], findings: Findings) -> None:
-    seen: dict[int, Span] = {}
-    for zone in zones.values():
-        if zone.vlan is None:
-            continue
-        first = seen.setdefault(zone.vlan, zone.span)
-        if first is not zone.span:
-            findings.add(
-                "SEG204",
-                f"VLAN {zone.vlan} belongs to two zones",
-                zone.span,
-                "this zone",
-                also=(Label(first, "and this one"),),
-                help="a VLAN is one zone: give each its own number, or merge the zones",
-            )
