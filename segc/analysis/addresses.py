@@ -17,7 +17,7 @@ POINT_TO_POINT = 31  # from this length on, the ends of an IPv4 subnet are hosts
 
 
 def check_addresses(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG212` where a host has a gateway's address, and `SEG217` to `SEG219`."""
+    """`SEG212` where a host has a gateway's address, `SEG217` to `SEG219`, and `SEG224`."""
     for zone in policy.zones.values():
         if not zone.external:
             yield from _zone(zone)
@@ -25,6 +25,7 @@ def check_addresses(policy: Policy) -> Iterator[Diagnostic]:
     for gateway in policy.gateways.values():
         yield from _own(gateway, policy)
         yield from _one_network(gateway)
+        yield from _narrow(gateway, policy)
         yield from _published(gateway, policy)
 
 
@@ -118,6 +119,39 @@ def _one_network(gateway: Gateway) -> Iterator[Diagnostic]:
                         help="write lengths that set the two links apart, or make them ports of one bridge",
                     )
         earlier += [(interface, each) for each in networks]
+
+
+def _narrow(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
+    """Hosts of a VLAN that no network of the gateway's addresses holds. Without a VLAN they may be routed."""
+    for zone in policy.zones.values():
+        given = [*gateway.addresses.get(zone.name, ())]
+        homes = [each for each in gateway.interfaces if each.zone == zone.name]
+        given += [each for home in homes for each in home.addresses]
+        if zone.vlan is None or zone.external or any(home.dhcp for home in homes):
+            continue
+        linked = union(parse_prefixes(str(each.network)) for each in given)
+        for each in given:
+            missing = _around(each, zone) - linked
+            if missing and each.max_prefixlen - each.network.prefixlen not in (1, 2):  # no two ends of a link
+                yield _too_narrow(gateway, zone, each, missing)
+                break
+
+
+def _around(given: InterfaceAddress, zone: Zone) -> PrefixSet:
+    """The subnet of the zone that holds the address."""
+    found = tuple(span for span in zone.space.ranges(given.version) if span[0] <= int(given.ip) <= span[1])
+    return PrefixSet(v4=found) if given.version == 4 else PrefixSet(v6=found)
+
+
+def _too_narrow(gateway: Gateway, zone: Zone, given: InterfaceAddress, missing: PrefixSet) -> Diagnostic:
+    return finding(
+        "SEG224",
+        f"`{given}` leaves out {missing} of zone `{zone.name}`",
+        gateway.span or zone.span,
+        "this gateway would send their answers elsewhere, by its default route",
+        also=(Label(zone.span, "which is claimed here"),),
+        help=f"write the prefix length that the subnet of `{zone.name}` has",
+    )
 
 
 def _is_end(given: InterfaceAddress) -> bool:

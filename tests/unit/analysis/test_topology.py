@@ -284,3 +284,44 @@ def test_two_gateways_with_one_address():
     assert [finding for finding in found(text, check_placement) if finding[0] != "SEG209"] == [
         ("SEG216", "the gateways `one` and `two` have an address in common", "two")
     ]
+
+
+# ---- networks of a gateway's addresses that leave out hosts
+
+
+STAFF = """zone staff { %s  subnet 10.20.10.0/23, 2001:db8:20::/64 }
+gateway gw { interface lan0 { zone staff %s }  interface wan0 { zone internet }  %s }
+"""
+
+
+def narrow(vlan, own, given):
+    return found(STAFF % (vlan, own, given), check_addresses)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("10.20.10.1/24", "10.20.11.0/24"),
+        ("10.20.11.1/32", "10.20.10.0-10.20.11.0, 10.20.11.2-10.20.11.255"),
+        ("2001:db8:20::1/65", "2001:db8:20:0:8000::/65"),
+    ],
+)
+def test_hosts_of_a_vlan_that_no_network_of_the_gateway_holds(given, missing):
+    told = [("SEG224", f"`{given}` leaves out {missing} of zone `staff`", "gw")]
+    assert narrow("vlan 30", "", f"address staff {given}") == told
+    assert narrow("vlan 30", f"address {given}", "") == told
+
+
+@pytest.mark.parametrize(
+    ("vlan", "own", "given"),
+    [
+        ("vlan 30", "", "address staff 10.20.10.1/23, 2001:db8:20::1/64"),
+        ("vlan 30", "", "address staff 10.20.10.1/24, 10.20.11.1/24"),  # each half has its own
+        ("vlan 30", "", "address staff 10.20.10.1/23, 10.20.10.2/32"),  # an address more in the same network
+        ("vlan 30", "", "address staff 10.20.10.1/30"),  # the end of a link
+        ("vlan 30", "address dhcp", "address staff 10.20.10.1/24"),
+        ("", "", "address staff 10.20.10.1/24"),  # the rest may be routed
+    ],
+)
+def test_networks_that_leave_out_nobody_who_is_known_to_be_there(vlan, own, given):
+    assert narrow(vlan, own, given) == []
