@@ -12,6 +12,7 @@ from segc.analysis.placement import check_placement
 from segc.analysis.promises import check_nevers, check_workflows
 from segc.analysis.segmentation import check_segmentation
 from segc.analysis.topology import check_topology
+from segc.analysis.translation import check_translation
 from segc.diagnostics.model import Diagnostic
 from segc.policy.model import Policy
 
@@ -21,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     check_topology,
     check_addresses,
     check_placement,
+    check_translation,
     check_conflicts,
     check_tests,
     check_nevers,

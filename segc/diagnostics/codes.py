@@ -62,6 +62,7 @@ RULES: dict[str, Rule] = {
     "SEG223": Rule("address-on-one-interface", "warning"),
     "SEG226": Rule("vlan-of-another-site", "note"),
     "SEG224": Rule("gateway-network-too-narrow", "warning"),
+    "SEG225": Rule("private-addresses-outside", "note"),
     "SEG301": Rule("dead-flow", "error"),
     "SEG302": Rule("never-matches", "error"),
     "SEG303": Rule("test-failed", "error"),
