@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from ipaddress import ip_address, ip_interface
 
 from pyroute2 import IPRoute
 
@@ -16,7 +18,7 @@ from segc.apply.step import Step
 from segc.apply.work import Work
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.claims import Situation
-from segc.policy.model import Flow, Policy
+from segc.policy.model import Flow, InterfaceAddress, Policy
 from segc.policy.topology import position
 from segc.source import Span
 from segc.space.prefixes import PrefixSet, union
@@ -39,7 +41,8 @@ def guard(state: State, policy: Policy, node: str, links: IPRoute) -> Callable[[
         former = at_home(policy_of(current.sources()), current.meta.node, links) if current else None
         remote = login()
         if remote is not None and not remote.client.is_link_local:  # that is on every device
-            remote = remote._replace(device=way_to(links, str(remote.client)))
+            device, hop = way_to(links, str(remote.client))
+            remote = remote._replace(device=device, hop=ip_address(hop) if hop else None)
         found = tuple(lockouts(policy, former, node, remote, work.steps, observe(links), work.absent))
         if found:
             raise LockedOutError("somebody would be locked out; nothing was changed", found)
@@ -150,11 +153,28 @@ def _unplugged(
     """A device that carries the address one is connected to loses it, a VLAN, or its place."""
     path = _path(remote, seen)
     bridges = tuple(f" to {name}" for name, link in seen.links.items() if link.kind == "bridge")
+    going = {step: address for step in steps if (address := _taken(step))}
     for step in steps:
         enslaved = step.what.startswith("add ") and step.what.endswith(bridges)
-        if step.device in path and (step.what.startswith(HARMFUL) or enslaved):
+        harmful = _leant_on(step, remote, seen, going) if step in going else step.what.startswith(HARMFUL)
+        if step.device in path and (harmful or enslaved):
             message = f"your own connection comes in by {quote(step.device)}: {step.what}"
-            yield _found(message, policy.gateways[node].span, "")
+            yield _found(message, policy.gateways[node].span, "of this gateway")
+
+
+def _taken(step: Step) -> InterfaceAddress | None:
+    """The address that the step takes off its device, if it is one that does."""
+    found = re.fullmatch(r"take ([0-9a-f.:]+/[0-9]+) off .*", step.what)
+    return ip_interface(found[1]) if found else None
+
+
+def _leant_on(step: Step, remote: Login, seen: Seen, going: Mapping[Step, InterfaceAddress]) -> bool:
+    """Whether the address is the one that one is connected to, or the last whose network leads back."""
+    address, back = going[step], remote.hop or remote.client
+    gone = {given for other, given in going.items() if other.device == step.device}
+    stay = {ip_interface(each) for each in seen.addresses.get(step.device, ())} - gone
+    leads = back in address.network and not any(back in each.network for each in stay)
+    return address.ip == remote.server or leads
 
 
 def _path(remote: Login, seen: Seen) -> set[str]:

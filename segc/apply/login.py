@@ -15,12 +15,14 @@ VARIABLE = "SSH_CONNECTION"
 
 
 class Login(NamedTuple):
-    """The SSH connection that a command runs in, as sshd(8) tells it, and the device that it comes in by."""
+    """The SSH connection that a command runs in, as sshd(8) tells it, the device that it comes in by, and the
+    router by which answers leave, None where the client is on the link."""
 
     client: Address
     server: Address
     port: int
     device: str | None = None
+    hop: Address | None = None
 
 
 def login(environment: Mapping[str, str] = os.environ, process: int | None = None) -> Login | None:

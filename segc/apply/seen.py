@@ -59,15 +59,17 @@ def observe(links: IPRoute) -> Seen:
     )
 
 
-def way_to(links: IPRoute, address: str) -> str | None:
-    """The device by which packets leave for the address; None where there is none."""
+def way_to(links: IPRoute, address: str) -> tuple[str | None, str | None]:
+    """The device by which packets leave for the address, and the router there; None where there is none."""
     family = AF_INET6 if ":" in address else AF_INET
     try:
         (route,) = links.route("get", dst=address, family=family)
         (device,) = links.link("get", index=route.get("RTA_OIF"))
     except (NetlinkError, ValueError):
-        return None
-    return None if device["flags"] & IFF_LOOPBACK else str(device.get("IFLA_IFNAME"))
+        return None, None
+    if device["flags"] & IFF_LOOPBACK:
+        return None, None
+    return str(device.get("IFLA_IFNAME")), route.get("RTA_GATEWAY")
 
 
 def _link(message: Any, names: Mapping[int, str]) -> Link:

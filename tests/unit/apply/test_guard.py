@@ -132,9 +132,41 @@ def test_the_own_connection() -> None:
 def test_a_step_on_the_way_one_came_in_by(what: str, device: str) -> None:
     step = Step(what, device, lambda links: None, ())
     assert refused(policy(MANAGE), None, HERE, [step]) == [
-        f"your own connection comes in by `{device}`: {what} (7: )"
+        f"your own connection comes in by `{device}`: {what} (7: of this gateway)"
     ]
     assert refused(policy(MANAGE), None, HERE, [step._replace(device="p2")]) == []
+
+
+@pytest.mark.parametrize(
+    ("taken", "hop", "harm"),
+    [
+        ("2001:db8:1::1/64", None, False),  # of the other family
+        ("10.1.0.1/24", None, True),  # what one is connected to
+        ("10.1.0.2/24", None, False),  # another, in the network of the one that stays
+        ("10.1.9.1/24", None, False),
+        ("10.1.9.1/24", "10.1.9.254", True),  # the router by which the answers leave
+        ("10.1.8.1/24", "10.1.9.254", False),
+    ],
+)
+def test_an_address_is_missed_only_if_the_connection_leans_on_it(
+    taken: str, hop: str | None, harm: bool
+) -> None:
+    """Every address that went from the device was refused, also an IPv6 one while one came by IPv4."""
+    held = frozenset({"10.1.0.1/24", taken})
+    seen = Seen(SEEN.links, {}, {"br0.10": held})
+    remote = HERE._replace(hop=ip_address(hop) if hop else None)
+    step = Step(f"take {taken} off br0.10", "br0.10", lambda links: None, ())
+    assert bool(list(lockouts(policy(MANAGE), None, "gw", remote, [step], seen))) == harm
+
+
+def test_the_last_network_that_leads_to_the_client_is_missed() -> None:
+    """Two addresses of it go at once, and neither is the one that one is connected to."""
+    taken = ["10.1.9.1/24", "10.1.9.2/24"]
+    seen = Seen(SEEN.links, {}, {"br0.10": frozenset({"10.1.0.1/24", *taken})})
+    steps = [Step(f"take {each} off br0.10", "br0.10", lambda links: None, ()) for each in taken]
+    remote = HERE._replace(hop=ip_address("10.1.9.254"))
+    assert list(lockouts(policy(MANAGE), None, "gw", remote, steps, seen))
+    assert not list(lockouts(policy(MANAGE), None, "gw", remote, steps[:1], seen))
 
 
 def test_steps_that_take_nothing_away_are_fine() -> None:
