@@ -37,17 +37,29 @@ def guard(state: State, policy: Policy, node: str, links: IPRoute) -> Callable[[
     """
 
     def refuse(work: Work) -> None:
-        current = state.intact("current")
-        former = at_home(policy_of(current.sources()), current.meta.node, links) if current else None
-        remote = login()
-        if remote is not None and not remote.client.is_link_local:  # that is on every device
-            device, hop = way_to(links, str(remote.client))
-            remote = remote._replace(device=device, hop=ip_address(hop) if hop else None)
-        found = tuple(lockouts(policy, former, node, remote, work.steps, observe(links), work.absent))
+        found = refusals(state, policy, node, links, work.steps, work.absent)
         if found:
             raise LockedOutError("somebody would be locked out; nothing was changed", found)
 
     return refuse
+
+
+def refusals(
+    state: State,
+    policy: Policy,
+    node: str,
+    links: IPRoute,
+    steps: Sequence[Step],
+    absent: Collection[str],
+) -> tuple[Diagnostic, ...]:
+    """`lockouts` of the host that we are on: by what stands there, and the connection that we run in."""
+    current = state.intact("current")
+    former = at_home(policy_of(current.sources()), current.meta.node, links) if current else None
+    remote = login()
+    if remote is not None and not remote.client.is_link_local:  # that is on every device
+        device, hop = way_to(links, str(remote.client))
+        remote = remote._replace(device=device, hop=ip_address(hop) if hop else None)
+    return tuple(lockouts(policy, former, node, remote, steps, observe(links), absent))
 
 
 def lockouts(

@@ -15,6 +15,7 @@ import click
 from segc import manifest, workspace
 from segc.apply.ruleset import read_ruleset
 from segc.apply.state import State
+from segc.apply.step import Step
 from segc.backends.artifact import Artifact
 from segc.cli.folder import inside, listed, text_of
 from segc.compile import build
@@ -35,7 +36,8 @@ Files = Mapping[str, Mapping[str, str]]  # text by file name by node
 @dataclass(frozen=True, slots=True)
 class Former:
     """`told` is None where no policy of it is known; `state` is its digest, `nodes` what changes; `cut` are
-    connections that would end by it, and `absent` devices that nothing could be set up on."""
+    connections that would end by it, and `absent` devices that nothing could be set up on. Of a host, `steps`
+    would set up its links, and `bare` says why no table decides there, empty where one does."""
 
     kind: str
     name: str
@@ -44,6 +46,9 @@ class Former:
     nodes: tuple[NodePlan, ...]
     cut: Cut | None = None
     absent: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    bare: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def by_node(artifacts: Sequence[Artifact]) -> dict[str, dict[str, str]]:
@@ -163,7 +168,23 @@ def former_host(name: str, state: State, node: str, wanted: Mapping[str, str]) -
     changes += tuple(Change(Action.ADD, "link", step.device, "", step.what) for step in steps)
     told = _told(workspace.of_texts(current.sources()), "the policy in force") if current else None
     nodes = (NodePlan(node, changes),)
-    return Former("live", name, told, state_digest(found, done), nodes, absent=tuple(absent))
+    bare = "" if found else live.absence()
+    digest = state_digest(found, done)
+    return Former("live", name, told, digest, nodes, None, tuple(absent), tuple(steps), bare)
+
+
+def warnings(former: Former, policy: Policy, state: State, node: str) -> tuple[str, ...]:
+    """What to know before this policy is applied to the host that we are on, and that `former` is of."""
+    from pyroute2 import IPRoute
+
+    from segc.apply.connections import at_home
+    from segc.apply.guard import refusals
+
+    with IPRoute() as links:
+        here = at_home(policy, node, links)
+        found = refusals(state, here, node, links, former.steps, former.absent)
+    bare = [f"nothing is enforced here now: {former.bare}"] if former.bare else []
+    return (*bare, *(f"`segc apply` would refuse this (SEG601): {each.message}" for each in found))
 
 
 def would_cut(policy: Policy, node: str) -> Cut | None:

@@ -12,7 +12,16 @@ import click
 from segc.apply import durable
 from segc.cli import options
 from segc.cli.findings import brief, failed, show
-from segc.cli.former import Former, by_node, former_build, former_host, former_revision, is_build, would_cut
+from segc.cli.former import (
+    Former,
+    by_node,
+    former_build,
+    former_host,
+    former_revision,
+    is_build,
+    warnings,
+    would_cut,
+)
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.standing import on_host, standing
@@ -101,7 +110,7 @@ def command(
         tell("comparing")
         name = (former.kind, former.name)
         plan = make_plan(wanted, built.artifacts, former.told, name, former.state, former.nodes)
-        plan = replace(plan, cut=former.cut)
+        plan = replace(plan, cut=former.cut, warnings=former.warnings)
     show(brief(report), color)
     _check_names(forbidden, wanted, former)
     _print(plan, format_, color, everything)
@@ -124,7 +133,11 @@ def _host(
         tell("reading what is in force")
         former = former_host(netns, state, chosen, gateways[chosen])
         differs = any(each.changes for each in former.nodes)
-        return replace(former, cut=would_cut(policy, chosen) if differs else Cut(0, ()))
+        if not differs:
+            return replace(former, cut=Cut(0, ()))
+        return replace(
+            former, cut=would_cut(policy, chosen), warnings=warnings(former, policy, state, chosen)
+        )
 
 
 def _files(against: str, paths: Sequence[str], built: Build, tell: Callable[[str], None]) -> Former:

@@ -196,7 +196,8 @@ class Plan:
     """`unchanged` counts the flows that both policies have. `access` is in order: gains before losses, the
     widest first. `files` are the wanted artifacts of all `nodes` and `sources` the policy's texts by path
     below the folder that they have in common, so that a saved plan can be applied without anything else.
-    `cut` is None where the plan is not against a host, or the host does not track connections.
+    `cut` is None where the plan is not against a host, or the host does not track connections. `warnings` are
+    what whoever applies it should know of the host before: what it does not enforce, who would be locked out.
     """
 
     policy: str
@@ -209,6 +210,7 @@ class Plan:
     files: tuple[WantedFile, ...]
     sources: tuple[tuple[str, str], ...]
     cut: Cut | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:

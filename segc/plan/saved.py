@@ -89,6 +89,7 @@ def _plan(found: Json) -> Plan:
         files=tuple(WantedFile(**each) for each in found["files"]),
         sources=tuple((_text(path), _text(text)) for path, text in found["sources"].items()),
         cut=_read_cut(found.get("cut")),
+        warnings=tuple(map(_text, found.get("warnings", ()))),
     )
 
 

@@ -36,6 +36,7 @@ def plan_text(plan: Plan, color: bool, width: int | None) -> str:
     lines += [f"alters    {printable(_altered(each))}" for each in plan.alterations]
     lines += _cut_lines(plan.cut, paint)
     lines += [f"({UNSURE})"] if plan.against.policy is None else [_unchanged(plan)]
+    lines += [paint(printable(each), "bold") for each in plan.warnings]
     lines.append("")
     for node in plan.nodes:
         lines += _node_lines(node, paint, width)
@@ -172,7 +173,8 @@ def plan_markdown(plan: Plan) -> str:
     lines = [f"### segc plan: {gains} opened, {losses} closed, {others} other", ""]
     lines += [f"Against {code(plan.against.name or 'this host')}."]
     lines += [UNSURE[0].upper() + UNSURE[1:] + "."] * (plan.against.policy is None)
-    lines += ["", *(_bullet(each) for each in plan.access)]
+    lines += ["", *(f"- **warning** {code(each)}" for each in plan.warnings)]
+    lines += map(_bullet, plan.access)
     lines += [f"- **alters** {code(_altered(each))}" for each in plan.alterations]
     if plan.cut and plan.cut.count:
         lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ def host(tmp_path: Path) -> Iterator[Host]:
         yield host
 
 
-def planned(host: Host, statements: str, *options: str, code: int = 0) -> dict[str, Any]:
-    done = host.segc("plan", host.write(statements), "--format", "json", *options)
+def planned(
+    host: Host, statements: str, *options: str, code: int = 0, environment: dict[str, str] | None = None
+) -> dict[str, Any]:
+    done = host.segc("plan", host.write(statements), "--format", "json", *options, **(environment or {}))
     assert done.returncode == code, done.stderr
     found = json.loads(done.stdout)
     schema("plan").validate(found)
@@ -145,3 +148,33 @@ def test_a_plan_can_be_written_to_what_is_no_file(host: Host) -> None:
     done = host.segc("plan", host.write(WEB), "--format", "json", "--out", "/dev/stderr")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stderr[: done.stderr.rindex("Plan saved")])["version"] == 1
+
+
+def test_a_plan_tells_whom_an_apply_would_refuse_to_lock_out(host: Host) -> None:
+    """A reviewed plan used to end in a refusal that nobody had been told of."""
+    here = {**os.environ, "SSH_CONNECTION": "10.1.0.9 50000 10.1.0.1 22"}
+    told = (
+        "`segc apply` would refuse this (SEG601): your own connection, 10.1.0.9 to 10.1.0.1 tcp/22, would be"
+    )
+    out = str(host.folder / "plan.json")
+    done = host.segc("plan", host.write(WEB), "--out", out, **here)
+    assert (done.returncode, told in done.stdout) == (0, True), done.stdout + done.stderr
+    assert (
+        f"- **warning** `` {told}"
+        in host.segc("plan", host.write(WEB), "--format", "markdown", **here).stdout
+    )
+    (_, refused) = planned(host, WEB, environment=here)["warnings"]
+    assert refused.startswith(told)
+    assert host.segc("apply", out, **here).returncode == 4
+    assert "SEG601" not in host.segc("plan", host.write(WEB)).stdout
+    host.apply(WEB)
+    assert planned(host, WEB, environment=here)["warnings"] == []  # what stands is not applied again
+
+
+def test_a_plan_tells_that_nothing_is_enforced(host: Host) -> None:
+    host.apply(WEB)
+    assert planned(host, STAFF)["warnings"] == []
+    host.inside(lambda: nft("delete table inet segc"))
+    told = "nothing is enforced here now: there is no `table inet segc`"
+    assert planned(host, WEB)["warnings"] == [told]
+    assert f"unchanged: 1 flow\n{told}\n" in host.segc("plan", host.write(WEB)).stdout
