@@ -12,6 +12,10 @@ from segc.source import Span
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
 from segc.syntax import tree
 
+EVERYTHING = frozenset(
+    {"all", "anybody", "anyone", "anything", "anywhere", "everybody", "everyone", "everything"}
+)
+
 
 @dataclass
 class Resolved:
@@ -134,11 +138,13 @@ class EndTable:
         elif name in self.definitions:
             self.findings.add("SEG107", f"`{name}` is a set: it has no hosts", term.span, "not a zone")
         else:
-            help = self._meant(name) or f"define it: `zone {name} {{ subnet 10.0.0.0/24 }}`"
+            help = self._meant(name) or _definition(term)
             self.findings.unknown("zone or set", term.name, self._names, help)
 
     def _meant(self, name: str) -> str:
         """What else has the name, and how that is written."""
+        if name.lower() in EVERYTHING:
+            return "did you mean `any`?"
         homes = [zone for zone, hosts in self._hosts.items() if name in hosts]
         things = {
             "group": [f"group {name}"] if name in self.groups else [],
@@ -306,3 +312,12 @@ def _in_zones(zones: tuple[tree.Word, ...]) -> str:
 
 def _either(words: Iterable[str]) -> str:
     return " or ".join(f"`{word}`" for word in words)
+
+
+def _definition(term: tree.NameTerm) -> str:
+    """How the unknown name of an end may be defined."""
+    name = term.name.text
+    zone = f"define it: `zone {name} {{ subnet 10.0.0.0/24 }}`"
+    if term.host is None:
+        return zone
+    return f"{zone}; a name of the DNS is written by its addresses, as in `set {name} = 192.0.2.10`"

@@ -16,6 +16,11 @@ from segc.syntax.recover import STATEMENTS
 
 RESERVED = frozenset({"any", "group", "user", "tag", "gateway", "as", "in"})
 WORDS = {"flow": {"require", "when", "until"}, "test": {"with"}}
+NEAR = 200  # characters
+VERBS = {
+    **dict.fromkeys(("permit", "accept", "pass", "grant"), "allow"),
+    **dict.fromkeys(("block", "drop", "reject", "forbid"), "deny"),
+}
 CONDITIONS = frozenset({"mfa"}).union(*WORDS.values())
 _STRING = re.compile(r'"[^"\\\x00-\x08\x0a-\x1f\x7f]*+(?:\\["\\][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+"')
 _SPAN = re.compile(
@@ -80,6 +85,13 @@ class Problem:
     @property
     def starts_line(self) -> bool:
         return not self.source.text[self.source.text.rfind("\n", 0, self.at) + 1 : self.at].strip(" \t;\r")
+
+    @property
+    def word_before(self) -> int:
+        """Where the word begins that stands before it, or a part of one that is longer than anybody's."""
+        start = max(0, self.at - NEAR)
+        near = self.source.text[start : self.at].rstrip(" \t")
+        return start + len(near) - len((near.split() or [""])[-1])
 
     @property
     def last(self) -> Any:
@@ -175,6 +187,37 @@ def _port_alone(problem: Problem) -> Advice | None:
     span = problem.source.span(service.start_pos or 0, number.end())
     message = "a service is written as protocol, `/` and port"
     return Advice(f"write `{protocol}/{number[1]}`", message, span)
+
+
+def _port_range(problem: Problem) -> Advice | None:
+    """`tcp/8000:8100` for `tcp/8000-8100`."""
+    match = re.compile(r"([a-z]+/\d+)(?::|\.\.)(\d+)").match(problem.source.text, problem.word_before)
+    if match is None or match.start(2) <= problem.at:
+        return None
+    span = problem.source.span(match.start(), match.end())
+    return Advice(f"write `{match[1]}-{match[2]}`", "a range of ports is written with `-`", span)
+
+
+def _other_verb(problem: Problem) -> Advice | None:
+    verb = VERBS.get(problem.found.lower())
+    return Advice(f"write `{verb}`") if verb and "ALLOW" in problem.accepted and problem.starts_line else None
+
+
+def _other_end(problem: Problem) -> Advice | None:
+    """A group without its word, a name of the DNS, and `*`, as ends."""
+    if problem.found == "*" and "ZONE_OR_HOST" in problem.accepted:
+        return Advice("write `any`")
+    match = re.compile(r"([A-Za-z_][\w-]*)[\w.-]*").match(problem.source.text, problem.word_before)
+    if match is None or not problem.accepted & {"ARROW", "COLON"}:
+        return None
+    if problem.found == "in":
+        help = f'write `group {match[0]} in …`, or `user "…" in …`'
+        return Advice(help, "only groups and users are `in` a zone")
+    if problem.found != "." or match.end() <= problem.at:
+        return None
+    span = problem.source.span(match.start(), match.end())
+    help = f"write the addresses that it has, as in `set {match[1]} = 192.0.2.10`"
+    return Advice(help, "an end is no name of the DNS", span)
 
 
 def _condition(problem: Problem) -> Advice | None:
@@ -303,6 +346,9 @@ HINTS: tuple[Hint, ...] = (
     _other_comment,
     _arrow,
     _port_alone,
+    _port_range,
+    _other_verb,
+    _other_end,
     _stray_brace,
     _condition,
     missing_service,
