@@ -77,6 +77,7 @@ ExecStartPost=-/bin/sh {state}/boot.sh
 ExecReload=-/bin/sh {state}/boot.sh
 ExecStopPost=-/bin/sh {state}/boot.sh
 """
+# 3: a device is gone, or not there yet. The timer says so if it stays away.
 HEAL = """\
 [Unit]
 Description=Links and forwarding of the last confirmed policy of segc
@@ -87,6 +88,7 @@ Before=network-online.target
 Type=oneshot
 RemainAfterExit=yes
 ExecStart={segc} verify --heal --state-dir {state}
+SuccessExitStatus=3
 {hardened}
 [Install]
 WantedBy=multi-user.target

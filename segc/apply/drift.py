@@ -43,23 +43,36 @@ class Drift(NamedTuple):
     steps: tuple[Step, ...]
     meaning: tuple[str, ...]
     rules: Rules = MappingProxyType({})  # what rules are called
-    absent: tuple[str, ...] = ()  # devices that are not there to be compared
+    absent: tuple[
+        str, ...
+    ] = ()  # devices that are not there to be compared, and were not when it was applied
+    gone: tuple[str, ...] = ()  # devices that were there then
 
     def __bool__(self) -> bool:
+        return self.mendable or bool(self.gone)
+
+    @property
+    def mendable(self) -> bool:
+        """Whether there is something that healing puts right."""
         return bool(not self.table or self.changes or self.steps)
 
 
 def drift(generation: Generation, policy: Policy, links: IPRoute) -> Drift:
     """Compare the network namespace that we are in with a generation; changes nothing."""
     found = live.items()
-    steps, absent, ways = _link_drift(generation, policy, links)
+    steps, missing, ways = _link_drift(generation, policy, links)
+    then = missing if generation.meta.absent is None else generation.meta.absent
+    absent = tuple(each for each in missing if each in then)
+    gone = tuple(each for each in missing if each not in then)
     if not found:
-        return Drift(False, (), steps, (f"nothing is enforced: {live.absence()}", *ways), absent=absent)
+        why = f"nothing is enforced: {live.absence()}"
+        return Drift(False, (), steps, (why, *ways), absent=absent, gone=gone)
     wanted = live.items_of(generation.ruleset)
     changes = table_changes(wanted, found)
     rules = rule_texts(generation.ruleset, wanted, changes) if changes else {}
     meaning = tuple(_meaning(generation, policy, changes, rules)) if changes else ()
-    return Drift(True, (*changes, *_marker_drift(generation)), steps, (*meaning, *ways), rules, absent)
+    changes = (*changes, *_marker_drift(generation))
+    return Drift(True, changes, steps, (*meaning, *ways), rules, absent, gone)
 
 
 def _marker_drift(generation: Generation) -> Iterator[Change]:

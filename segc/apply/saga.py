@@ -94,6 +94,7 @@ def _prepare(state: State, wanted: Wanted, work: Work, number: int, netns: str) 
         why=wanted.why,
         segc=__version__,
         boot=host.boot(),
+        absent=work.absent,
     )
     contents: dict[str, str | Path] = {f"policy/{name}": text for name, text in wanted.sources.items()}
     contents |= {f"build/{name}": text for name, text in wanted.artifacts.items()}

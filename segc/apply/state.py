@@ -18,7 +18,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from mmap import ACCESS_READ, mmap
@@ -37,7 +37,8 @@ KEPT = 20  # generations, beside those that stand
 @dataclass(frozen=True, slots=True)
 class Meta:
     """`when` in Unix seconds; `former` is the generation before it, `policy` the policy's digest; `sizes` are
-    bytes by name of what is read again (`build/`, `policy/`)."""
+    bytes by name of what is read again (`build/`, `policy/`). `absent` are devices of the policy that were
+    not there, None where nobody wrote them down."""
 
     number: int
     former: int | None
@@ -49,6 +50,7 @@ class Meta:
     segc: str
     boot: str
     sizes: Mapping[str, int] = field(default_factory=dict)
+    absent: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ def unwritable(root: Path, error: OSError) -> ApplyError:
 def _meta(text: str, number: int) -> Meta:
     """ValueError or TypeError where it is not what `record` wrote for this number."""
     meta = Meta(**json.loads(text))
-    words = meta.node, meta.policy, meta.who, meta.why, meta.segc, meta.boot
+    words = meta.node, meta.policy, meta.who, meta.why, meta.segc, meta.boot, *(meta.absent or ())
     numbers = meta.number, meta.when, *([] if meta.former is None else [meta.former]), *meta.sizes.values()
     whole = all(isinstance(each, str) for each in words) and all(isinstance(each, int) for each in numbers)
     if not whole or meta.number != number:

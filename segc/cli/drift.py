@@ -29,14 +29,14 @@ def verify_host(netns: str, state_dir: str, heal: bool, format_: str, agent: Pat
         found = _drift(generation)
         people = compare(state, generation, agent)
         found = _with_people(generation, found, people)
-        if found and heal:
+        if found.mendable and heal:
             _heal(state, generation)
             refill(state, generation, agent, people.strays)
     if format_ == "json":
         emit(json.dumps(_document(generation, found, heal, people), indent=2) + "\n")
     else:
         say(_text(generation, found, heal))
-    return DRIFTED if found and not heal else 0
+    return DRIFTED if found.gone or (found and not heal) else 0
 
 
 def _standing(state: State) -> Generation:
@@ -92,13 +92,20 @@ def _text(generation: Generation, found: Drift, healed: bool) -> str:
         return "".join(f"{line}\n" for line in lines)
     lines = [f"{name}the kernel is not as generation {generation.number} left it"]
     lines += [f"  {each}" for each in found.meaning[:SHOWN]]
+    lines += [f"  {each} is gone: it was there when that was applied" for each in found.gone]
     details = [words for each in found.changes for words in change_words(each, found.rules)]
     details += [f"links: {each.what}" for each in found.steps]
     lines += [f"  {printable(each)}" for each in details[:SHOWN]]
     if len(details) > SHOWN:
         lines.append(f"  and {len(details) - SHOWN} more; `--format json` has them")
     lines += absent
-    lines.append("all of it has been put right" if healed else "`segc verify --heal` puts it right")
+    if found.mendable:
+        rest = f"{'the rest' if found.gone else 'all'} of it has been put right"
+        lines.append(rest if healed else "`segc verify --heal` puts it right")
+    if found.gone:
+        lines.append(
+            "what is gone nobody but you can bring back: give it its name again, or take it out of the policy"
+        )
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -109,10 +116,11 @@ def _document(generation: Generation, found: Drift, healed: bool, people: People
         "generation": generation.number,
         "table": found.table,
         "drift": bool(found),
-        "healed": bool(found) and healed,
+        "healed": found.mendable and healed,
         "meaning": list(found.meaning),
         "changes": [each._asdict() for each in found.changes],
         "links": [{"device": each.device, "step": each.what} for each in found.steps],
         "absent": list(found.absent),
+        "gone": list(found.gone),
         "vouched_by": people.by or None,
     }

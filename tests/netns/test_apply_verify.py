@@ -15,6 +15,7 @@ import pytest
 from segc.policy.claims import Claims
 from tests.netns.agents import AgentHost
 from tests.netns.namespace import nft, run
+from tests.unit.cli.test_check import schema
 
 POLICY = """
 allow as web a -> b : tcp/443
@@ -230,10 +231,41 @@ def test_where_nothing_was_applied_there_is_nothing_to_verify(host: AgentHost) -
     assert "nothing has been applied here" in done.stderr
 
 
-def test_a_device_that_is_gone_is_told(host: AgentHost) -> None:
-    run(host.gateway.namespace, ["sh", "-ec", "ip link set c0 down; ip link set c0 name elsewhere"])
+def renamed(host: AgentHost, old: str, new: str) -> None:
+    run(host.gateway.namespace, ["sh", "-ec", f"ip link set {old} down; ip link set {old} name {new}"])
+
+
+def test_a_device_that_is_gone_is_drift_that_nothing_heals(host: AgentHost) -> None:
+    """The kernel was said to be as it had been left, and the timer never failed."""
+    renamed(host, "c0", "elsewhere")
+    told = (
+        "gw: the kernel is not as generation 1 left it\n  c0 is gone: it was there when that was applied\n"
+        "what is gone nobody but you can bring back: give it its name again, or take it out of the policy\n"
+    )
     done = host.segc("verify")
+    assert (done.returncode, done.stdout) == (3, told)
+    run(host.gateway.namespace, ["ip", "address", "flush", "dev", "b0"])
+    done = host.segc("verify", "--heal")
+    assert done.returncode == 3
+    assert "the rest of it has been put right\nwhat is gone" in done.stdout
+    found = json.loads(host.segc("verify", "--heal", "--format", "json").stdout)
+    schema("verify").validate(found)
+    assert (found["drift"], found["healed"], found["gone"], found["absent"]) == (True, False, ["c0"], [])
+    renamed(host, "elsewhere", "c0")
+    assert host.segc("verify", "--heal").returncode == 0
+    assert host.segc("verify").returncode == 0
+
+
+def test_a_device_that_never_was_there_is_told_and_no_drift(host: AgentHost) -> None:
+    renamed(host, "c0", "elsewhere")
+    host.apply(POLICY.replace("tcp/25,", "tcp/26,"))
+    done = host.segc("verify")
+    assert done.returncode == 0
     assert "  c0 is not there, and so was not compared\n" in done.stdout
+    meta = host.state.generations / "2/meta.json"
+    assert '"absent": [' in meta.read_text()
+    meta.write_text(re.sub(r',\s*"absent": \[[^]]*\]', "", meta.read_text()))  # as others wrote it before
+    assert host.segc("verify").returncode == 0
     assert json.loads(host.segc("verify", "--format", "json").stdout)["absent"] == ["c0"]
 
 
