@@ -8,7 +8,7 @@ import click
 
 from segc.analysis.reach.matrix import Matrix
 from segc.cli import options
-from segc.cli.asking import asked, put
+from segc.cli.asking import SIDES, asked, put
 from segc.cli.findings import show
 from segc.cli.matrix import matrix_document
 from segc.cli.progress import progress
@@ -18,8 +18,7 @@ from segc.cli.terminal import emit, say, width
 
 
 @click.command("reach")
-@click.argument("path", type=click.Path())
-@click.argument("words", nargs=-1, metavar="[from END] [to END]")
+@click.argument("words", nargs=-1, metavar="[PATH] [from END] [to END]")
 @click.option("--any", "any_hops", is_flag=True, help="Through any chain of allowed hops, not only directly.")
 @click.option(
     "--service", "services", multiple=True, metavar="NAME", help="Only by this service; repeatable."
@@ -27,7 +26,6 @@ from segc.cli.terminal import emit, say, width
 @click.option("--format", "format_", type=click.Choice(["text", "json", "csv"]), default="text")
 @options.color
 def command(
-    path: str,
     words: tuple[str, ...],
     any_hops: bool,
     services: tuple[str, ...],
@@ -42,7 +40,8 @@ def command(
     with `in ZONE`, or `gateway NAME`. Everything that somebody may do at some time is listed, with
     its conditions and with the statement that allows it; what denies take is left out.
     """
-    question = asked(words, services)
+    path, *rest = words if words and words[0] not in SIDES else (".", *words)
+    question = asked(rest, services)
     if question is None and (any_hops or services):
         raise click.UsageError("`--any` and `--service` need a question: add `from END` or `to END`")
     with progress() as tell:

@@ -7,11 +7,26 @@ import click
 from segc.cli.apply import carry_out, print_applied, window_of
 from segc.cli.standing import Seconds, at_work, on_host
 from segc.cli.terminal import say
+from segc.diagnostics.measure import printable
 from segc.plan.make import Told
+from segc.space.words import is_decimal, quote
+
+
+class Number(click.ParamType[int]):
+    """The number of a generation."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not is_decimal(text) or not 0 < len(text) < 10 or not int(text):
+            shown = quote(printable(text[:40]))
+            self.fail(f"{shown} is no number of a generation: `segc history` lists them")
+        return int(text)
 
 
 @click.command("rollback")
-@click.argument("number", required=False, type=click.IntRange(1), metavar="[N]")
+@click.argument("number", required=False, type=Number(), metavar="[N]")
 @click.option(
     "--confirm",
     "window",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -16,8 +17,7 @@ from segc.policy.claims import Situation
 
 
 @click.command("trace")
-@click.argument("path", type=click.Path())
-@click.argument("words", nargs=-1, required=True, metavar="SRC DST SERVICE")
+@click.argument("words", nargs=-1, required=True, metavar="[PATH] SRC DST SERVICE")
 @click.option("--user", metavar="NAME", help="Who is bound to the source by a session.")
 @click.option(
     "--group", "groups", multiple=True, metavar="NAME", help="A group that the user is in; repeatable."
@@ -36,7 +36,6 @@ from segc.policy.claims import Situation
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 @options.color
 def command(
-    path: str,
     words: tuple[str, ...],
     user: str | None,
     groups: tuple[str, ...],
@@ -53,7 +52,7 @@ def command(
     SRC and DST are an address, `zone.host`, `zone` or `gateway NAME`; SERVICE is a name of the
     policy, or `tcp/443`. The exit code is 0 whether the packet is allowed or denied.
     """
-    source_word, destination_word, service_word = _three(words)
+    path, source_word, destination_word, service_word = _packet(words)
     with progress() as tell:
         reading = read([path], tell, checks=False)
     if reading.policy is None or reading.report.errors:
@@ -84,14 +83,19 @@ def command(
         say(as_text(question, found, sources, colored(color, sys.stdout)))
 
 
-def _three(words: tuple[str, ...]) -> tuple[str, str, str]:
-    """SRC, DST and SERVICE; `gateway NAME` may be one argument or two."""
+def _packet(words: tuple[str, ...]) -> tuple[str, str, str, str]:
+    """PATH, by default the folder that we are in, SRC, DST and SERVICE; `gateway NAME` may be two words."""
     found: list[str] = []
     for word in words:
         if found and found[-1] == "gateway":
             found[-1] = f"gateway {word}"
         else:
             found.append(word)
-    if len(found) != 3:
-        raise click.UsageError("name the policy, then a packet's source, destination and service")
-    return found[0], found[1], found[2]
+    if len(found) == 3 and not os.path.lexists(found[0]):
+        found.insert(0, ".")
+    if len(found) != 4:
+        raise click.UsageError(
+            "name the policy, then a packet's source, destination and service: `segc trace . hr lab https`"
+        )
+    path, source, destination, service = found
+    return path, source, destination, service

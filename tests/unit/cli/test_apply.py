@@ -28,3 +28,11 @@ def test_what_is_kept_does_not_lie_in_the_policy(
     assert (done.returncode, done.stdout) == (2, "")
     assert f"`{state}` lies in the folder `.` of the policy" in " ".join(done.stderr.split())
     assert [each.name for each in tmp_path.iterdir()] == ["policy.seg"]
+
+
+@pytest.mark.parametrize("number", ["x", "0", "1.5", "1\x1b[m", "9" * 5000])
+def test_what_is_no_number_of_a_generation(number: str) -> None:
+    """It was called no valid integer range."""
+    done = segc("rollback", number)
+    assert done.returncode == 2
+    assert "is no number of a generation: `segc history` lists them" in done.stderr

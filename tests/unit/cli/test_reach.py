@@ -211,3 +211,10 @@ def test_tests_that_fail_are_not_judged(tmp_path):
     assert broken.returncode == 1
     assert "SEG304" in broken.stderr
     assert segc("test", policy(tmp_path), "--strict").returncode == 2
+
+
+@pytest.mark.parametrize("words", [(), ("to", "finance"), ("from", "hr", "to", "finance")])
+def test_the_current_folder_is_the_default(tmp_path, words):
+    policy(tmp_path)
+    done = segc("reach", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, segc("reach", ".", *words, cwd=tmp_path).stdout)

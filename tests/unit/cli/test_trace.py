@@ -281,3 +281,20 @@ def test_ports_are_published_apart_where_they_are_decided_apart(tmp_path):
     text = segc("trace", path, "198.51.100.1", "203.0.113.2", "tcp/8000").stdout
     assert "allowed: internet (198.51.100.1) -> gateway gw (203.0.113.2) tcp/8000\n" in text
     assert "published: it goes on to dmz.web (10.2.0.10) tcp/9000\n" in text
+
+
+def test_the_current_folder_is_the_default(tmp_path):
+    policy(tmp_path)
+    packet = ("10.1.0.9", "10.2.0.9", "https")
+    there = segc("trace", *packet, cwd=tmp_path)
+    assert (there.returncode, there.stdout) == (0, segc("trace", ".", *packet, cwd=tmp_path).stdout)
+    assert segc("trace", "gateway", "gw1", "finance", "https", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("words", [("hr", "finance"), (".", "hr", "finance"), ("a", "b", "c", "d", "e")])
+def test_words_that_are_missing_or_too_many(tmp_path, words):
+    """Who names the policy and forgets the service is not asked about a zone of the policy's name."""
+    policy(tmp_path)
+    done = segc("trace", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "name the policy, then a packet's source, destination and service" in done.stderr
