@@ -122,12 +122,14 @@ def _one_network(gateway: Gateway) -> Iterator[Diagnostic]:
 
 
 def _narrow(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
-    """Hosts of a VLAN that no network of the gateway's addresses holds. Without a VLAN they may be routed."""
+    """Hosts that no network of the gateway's addresses holds, though they are on its link: that is known of a
+    VLAN and of a zone that it serves DHCP to. Others may be routed."""
     for zone in policy.zones.values():
         given = [*gateway.addresses.get(zone.name, ())]
         homes = [each for each in gateway.interfaces if each.zone == zone.name]
         given += [each for home in homes for each in home.addresses]
-        if zone.vlan is None or zone.external or any(home.dhcp for home in homes):
+        linked_to = zone.vlan is not None or zone.name in gateway.dhcp_zones
+        if zone.external or not linked_to or any(home.dhcp for home in homes):
             continue
         linked = union(parse_prefixes(str(each.network)) for each in given)
         for each in given:

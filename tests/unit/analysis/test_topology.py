@@ -310,6 +310,7 @@ def test_hosts_of_a_vlan_that_no_network_of_the_gateway_holds(given, missing):
     told = [("SEG224", f"`{given}` leaves out {missing} of zone `staff`", "gw")]
     assert narrow("vlan 30", "", f"address staff {given}") == told
     assert narrow("vlan 30", f"address {given}", "") == told
+    assert narrow("", "", f"address staff {given}  serve dhcp to staff") == told
 
 
 @pytest.mark.parametrize(
