@@ -5,7 +5,7 @@ This is the reference that the ruleset is held to. It is computed from the resol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -162,21 +162,25 @@ class Meaning:
 
     def fleeting(self, role: Role) -> list[Product]:
         """What opens connections that may have to end, as far as they come by here."""
-        return [product for product in self._standing(role, "allow") if product.fleeting]
+        return list(self._standing(role, "allow", lambda product: product.fleeting))
 
     def looming(self, role: Role) -> list[Product]:
         """What may come to forbid connections that stand, as far as they come by here."""
-        return [product for product in self._standing(role, "deny") if product.looming]
+        return list(self._standing(role, "deny", lambda product: product.looming))
 
     def asks_again(self, role: Role) -> bool:
         """Whether connections of a role that stand are looked up again."""
         return bool(self.looming(role) if role.lasting else self.fleeting(role))
 
-    def _standing(self, role: Role, action: str) -> Iterator[Product]:
+    def _standing(self, role: Role, action: str, changes: Callable[[Product], bool]) -> Iterator[Product]:
+        still = role._replace(still=True)
         for flow, products in self.products(role.opened):
-            asked = flow.action == action and not flow.staged
-            if asked and served(flow.services, role._replace(still=True)) != {}:
-                yield from (p for p in products if any(self.crossed(p.source, p.destination)))
+            if flow.action == action and not flow.staged:
+                found = filter(changes, products)
+                yield from (p for p in found if served(flow.services, still) != {} and self._crosses(p))
+
+    def _crosses(self, product: Product) -> bool:
+        return any(self.crossed(product.source, product.destination))
 
     def _flow_products(self, flow: Flow, role: Role) -> list[Product]:
         atoms, conditions = self.atoms, flow.conditions
