@@ -83,6 +83,8 @@ RULES: dict[str, Rule] = {
     "SEG318": Rule("expired-flow", "note"),
     "SEG319": Rule("empty-block", "warning"),
     "SEG320": Rule("shared-title", "warning"),
+    "SEG321": Rule("evaded-denial", "warning"),
+    "SEG322": Rule("session-bound-denial", "note"),
     "SEG401": Rule("equivalent-zones", "warning"),
     "SEG402": Rule("nearly-equivalent-zones", "note"),
     "SEG403": Rule("zone-for-one-host", "note"),

@@ -44,19 +44,25 @@ _WORDS = {
 class Kind(NamedTuple):
     """A kind of source. `mfa` and `posture` tell whether one of them may vouch for these at all, where the
     policy says that it does; `freshness` is for how many seconds a claim without a `ttl` is believed.
-    `assurance` is None where the source speaks of devices only and binds nobody.
+    `assurance` is None where the source speaks of devices only and binds nobody. `entrance` tells whether
+    people come into its zones only by what it sees, so that whoever sits there has a session as a rule.
     """
 
     assurance: Assurance | None
     mfa: bool
     posture: bool
     freshness: int
+    entrance: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
-    "openvpn": Kind(Assurance.CERTIFICATE, mfa=True, posture=True, freshness=3600),
-    "wireguard": Kind(Assurance.CERTIFICATE, mfa=False, posture=True, freshness=180),  # REJECT_AFTER_TIME
-    "radius": Kind(Assurance.PASSWORD, mfa=True, posture=True, freshness=1200),  # two interim updates
+    "openvpn": Kind(Assurance.CERTIFICATE, mfa=True, posture=True, freshness=3600, entrance=True),
+    "wireguard": Kind(  # REJECT_AFTER_TIME
+        Assurance.CERTIFICATE, mfa=False, posture=True, freshness=180, entrance=True
+    ),
+    "radius": Kind(  # two interim updates
+        Assurance.PASSWORD, mfa=True, posture=True, freshness=1200, entrance=True
+    ),
     "dhcp": Kind(Assurance.MAC, mfa=False, posture=False, freshness=3600),
     "posture": Kind(None, mfa=False, posture=True, freshness=3600),
     "manual": Kind(Assurance.PASSWORD, mfa=True, posture=True, freshness=3600),  # an administrator's word

@@ -21,9 +21,10 @@ class EndText:
 
     @property
     def text(self) -> str:
+        places = ", ".join(self.terms)
         if self.who:
-            return self.who + (f" in ({', '.join(self.terms)})" if self.terms else "")
-        return ", ".join(self.terms) + (f" except {self.unless}" if self.unless else "")
+            places = self.who + (f" in ({places})" if places else "")
+        return places + (f" except {self.unless}" if self.unless else "")
 
 
 @st.composite

@@ -23,6 +23,7 @@ from segc.analysis.conflicts.bypass import Bypass
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.dead import Losses, _any_of, _met
+from segc.analysis.conflicts.evaded import Evasions, check_evaded
 from segc.analysis.conflicts.redundant import duplicates, standing_in
 from segc.analysis.conflicts.staged import would_cut
 from segc.diagnostics.model import Severity
@@ -274,9 +275,27 @@ def specs(draw: st.DrawFn) -> list[Spec]:
     return found
 
 
-def read(found: list[Spec]) -> tuple[Policy, list[Flow]]:
+@st.composite
+def denials(draw: st.DrawFn) -> list[Spec]:
+    """Flows that mostly meet, as they go to one place or come from it, and speak of people there."""
+    swapped = draw(st.booleans())
+    found = []
+    for verb in [
+        "deny",
+        *draw(st.lists(st.sampled_from(["allow", "allow", "deny"]), min_size=1, max_size=4)),
+    ]:
+        who = draw(st.sampled_from(["", "", "", *WHO]))
+        terms = tuple(draw(st.lists(st.sampled_from("ab"), min_size=not who, max_size=2, unique=True)))
+        end, other = Part(terms, who, draw(st.sampled_from(["", *WHO]))), draw(st.sampled_from(["c", "any"]))
+        asks = bool(who) and not swapped and draw(st.booleans())
+        ends = (Part((other,)), end) if swapped else (end, Part((other,)))
+        found.append(Spec(verb, False, *ends, draw(st.sampled_from(["any", "tcp/1"])), asks))
+    return found
+
+
+def read(found: list[Spec], more: str = "") -> tuple[Policy, list[Flow]]:
     """The policy, and its flows in the order of the specs."""
-    text = INVENTORY + "\n".join(spec.text for spec in found) + "\n"
+    text = INVENTORY + more + "\n".join(spec.text for spec in found) + "\n"
     file, broken = parse(SourceFile("policy.seg", text))
     assert not broken, (text, broken)
     policy, findings = resolve([file])
@@ -413,6 +432,62 @@ def bypasses(oracle: Oracle, theirs: Spec, mine: Spec) -> bool:
         times = Spec("allow", False, mine.source, mine.destination, mine.services, when=mine.when)
         rows = [row & times.bits for row in rows]
     return any(row & ~denied for row, denied in zip(rows, oracle.denied, strict=True))
+
+
+@COMMON
+@given(specs() | denials(), st.sets(st.sampled_from("abc")))
+def test_every_evasion_is_what_counting_finds(found: list[Spec], entered: set[str]) -> None:
+    source = f"source s openvpn {{ zone {', '.join(sorted(entered))} }}\n" if entered else ""
+    policy, flows = read(found, source)
+    context = Context(policy)
+    oracle = Oracle(found)
+    evasions = Evasions(context)
+    told = {each.primary.span: each.code for each in check_evaded(context, Losses(context))}
+    for index, (flow, spec) in enumerate(zip(flows, found, strict=True)):
+        if spec.staged:
+            assert flow.span not in told
+            continue
+        inside, outside = (
+            evading(oracle, index, {z for z in "abc" if (z in entered) == on}) for on in (1, 0)
+        )
+        assert told.get(flow.span) == ("SEG321" if outside else "SEG322" if inside else None)
+        evaded = list(evasions.of(flow, -1))
+        assert {each.denied.by for each in evaded} == {flows[each] for each in inside | outside}
+        for each in evaded:
+            passing, stopped = decide(context, each.passing), decide(context, each.stopped)
+            if passing is not None and stopped is not None:
+                assert passing.verdict == "allow"
+                assert each.denied.by in passing.statements
+                assert stopped.verdict == "deny"
+                assert flow in stopped.statements if spec.verb == "deny" else not stopped.overruled
+
+
+LEAST = sum(1 << each for each in range(0, len(ATOMS) * len(MOMENTS) * len(FACTS), len(FACTS)))  # no facts
+
+
+def evading(oracle: Oracle, index: int, zones: set[str]) -> set[int]:
+    """The allows that let through, where no session binds an end in these zones, what a denial of people
+    takes from somebody there."""
+    denial = oracle.specs[index]
+    enforced = [(i, spec) for i, spec in enumerate(oracle.specs) if not spec.staged]
+    allows, denies = ([i for i, spec in enforced if spec.verb == verb] for verb in ("allow", "deny"))
+    found = set()
+    for side, part in enumerate((denial.source, denial.destination)):
+        whom = part.who if denial.verb == "deny" else part.unless
+        for number, cell in enumerate(oracle.cells if whom else ()):
+            if PLACES[cell[side]][0] not in zones or not _is(whom, SESSIONS[cell[2 + side]]):
+                continue
+            without = (*cell[:2], 0, cell[3]) if side == 0 else (*cell[:3], 0)
+            rows = [spec.at(without) & (LEAST if side == 0 else -1) for spec in oracle.specs]
+            mine, by = oracle.rows[index][number], allows
+            if side == 0:  # whoever proves everything is denied whatever anybody is
+                mine = mine >> (len(FACTS) - 1) & LEAST
+            if denial.verb == "allow":
+                others = [oracle.rows[each][number] for each in allows]
+                mine, by = ~_any([*others, oracle.open[number]]), [index]
+            mine &= ~_any([rows[each] for each in denies])
+            found |= {each for each in by if rows[each] & mine}
+    return found
 
 
 @COMMON

@@ -13,6 +13,7 @@ from dataclasses import replace
 from segc.analysis.conflicts.bypass import Bypass, check_bypass
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.dead import Losses, check_dead
+from segc.analysis.conflicts.evaded import check_evaded
 from segc.analysis.conflicts.meeting import meeting_flows
 from segc.analysis.conflicts.redundant import check_redundant
 from segc.analysis.conflicts.staged import check_staged
@@ -22,7 +23,10 @@ from segc.policy.model import Policy
 
 
 def check_conflicts(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG301`, `SEG302` and `SEG306` to `SEG312`. A flow that meets no other is in no conflict."""
+    """`SEG301`, `SEG302`, `SEG306` to `SEG312`, `SEG321` and `SEG322`.
+
+    A flow that meets no other is in no conflict.
+    """
     context = Context(replace(policy, flows=meeting_flows(policy)))
     losses = Losses(context)
     bypass = Bypass(context, losses)
@@ -31,3 +35,4 @@ def check_conflicts(policy: Policy) -> Iterator[Diagnostic]:
     yield from check_redundant(context, losses, bypass)
     yield from check_staged(context, losses)
     yield from check_unseen(context, losses)
+    yield from check_evaded(context, losses)

@@ -25,20 +25,23 @@ class Context:
     def enforced(self, action: str) -> Iterator[Flow]:
         return (flow for flow in self.flows if flow.action == action and not flow.staged)
 
+    def doing(self, *actions: str) -> Iterator[Clause]:
+        """The clauses that have one of these effects: staged ones have none, open zones allow."""
+        return (each for each in self.survey.clauses if _effect(each.by) in actions)
+
     @cached_property
     def denies(self) -> Cover:
-        return Cover(Index(self.survey, (each for each in self.survey.clauses if _does(each, "deny"))))
+        return Cover(Index(self.survey, self.doing("deny")))
 
     @cached_property
     def allows(self) -> Index:
         """What opens anything: allows, and zones whose hosts may talk."""
-        return Index(self.survey, (each for each in self.survey.clauses if _does(each, "allow")))
+        return Index(self.survey, self.doing("allow"))
 
     @cached_property
     def decisions(self) -> Cover:
         """All that decides: what is enforced, and open zones."""
-        clauses = (each for each in self.survey.clauses if _does(each, "allow") or _does(each, "deny"))
-        return Cover(Index(self.survey, clauses))
+        return Cover(Index(self.survey, self.doing("allow", "deny")))
 
     def undenied(self, flow: Flow) -> Gap | None:
         """Traffic of a flow that no enforced deny takes."""
@@ -49,6 +52,7 @@ class Context:
         return None
 
 
-def _does(clause: Clause, action: str) -> bool:
-    by = clause.by
-    return not by.staged and by.action == action if isinstance(by, Flow) else action == "allow"
+def _effect(by: Flow | Zone) -> str:
+    if isinstance(by, Flow):
+        return "" if by.staged else by.action
+    return "allow"

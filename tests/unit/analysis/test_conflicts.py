@@ -227,6 +227,39 @@ def test_dates_and_hours_are_conditions_too():
     )
 
 
+# ---- evaded
+
+
+def test_a_denial_of_people_that_addresses_without_a_session_evade():
+    _, told = check("allow it, vpn -> hr : tcp/22\ndeny group staff in vpn -> hr : any require mfa\n")
+    told = [each for each in told if each.code == "SEG321"]
+    assert [each.primary.text for each in told] == ["holds only while a session binds group staff"]
+    assert [label.text for label in told[0].secondary] == ["lets through what has none"]
+    example, why = told[0].notes
+    assert example == "for instance: 10.8.0.1 -> 10.0.10.1 tcp/22 is allowed while no session binds 10.8.0.1"
+    assert why.startswith("nobody needs a session to be in `vpn`: no source of kind openvpn, wireguard or ")
+
+
+def test_an_except_of_several_groups_names_them():
+    told = one("allow vpn except group leads, group remote -> hr : tcp/22\n")
+    assert (told.code, told.secondary) == ("SEG321", ())
+    assert told.primary.text == "holds only while a session binds group leads or group remote"
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("source s openvpn { zone vpn }", "SEG322"),
+        ("source s radius { zone it, vpn }", "SEG322"),
+        ("source s wireguard { zone it }", "SEG321"),
+        ("source s dhcp { zone vpn }", "SEG321"),
+        ("source s manual { zone vpn }", "SEG321"),
+    ],
+)
+def test_where_people_enter_by_a_source_it_is_a_note(source, code):
+    assert one(f"{source}\nallow vpn except group staff -> hr : tcp/22\n").code == code
+
+
 # ---- staged
 
 
