@@ -102,6 +102,39 @@ def test_people_and_groups_have_no_case(corp: Site) -> None:
     assert finance(corp, SETTINGS + 'members = "members.csv"\n') == BOTH
 
 
+MEMBERS = SETTINGS + 'members = "members.csv"\n'
+NUMBERED = "id,email\n1,ana@acme.example\n2,bo@acme.example\n"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        "id,groupname,email\n2,sg-finance,ana@acme.example\n2,sg-finance,bo@acme.example\n",
+        "id,groupname,userid\n7,sg-finance,1\n7,sg-finance,2\n",
+        "id,groupname\n1,sg-finance\n2,sg-finance\n",
+    ],
+)
+def test_an_id_beside_a_name_is_the_group_s(corp: Site, members: str) -> None:
+    write(corp, NUMBERED)
+    write(corp, members, "members.csv")
+    assert finance(corp, MEMBERS) == BOTH
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ("id,groupname,who\n2,sg-finance,ana@acme.example\n", "`members.csv` has no column `userid` or "),
+        ("groupname,user\nsg-finance,ana.a\n", "`members.csv`: no `user` is one of `people.csv`"),
+        ("id,groupname\n7,sg-finance\n", "`members.csv`: no `id` is one of `people.csv`"),
+    ],
+)
+def test_members_that_nobody_is(corp: Site, members: str, words: str) -> None:
+    write(corp, NUMBERED)
+    write(corp, members, "members.csv")
+    corp.settings(MEMBERS)
+    corp.refused(words)
+
+
 def test_groups_of_an_account_that_is_shut_are_not_those_of_another_of_that_name(corp: Site) -> None:
     write(corp, ROWS + "CEM@acme.example,sg-other,false\n")
     assert finance(corp) == BOTH

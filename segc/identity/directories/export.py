@@ -32,7 +32,9 @@ from segc.space.words import system_reason
 LARGEST = 256 << 20  # bytes
 USERS = ("user", "email", "mail", "userprincipalname", "username", "login")
 GROUPS = ("groups", "group", "groupname", "memberof")
-IDS = ("_id", "id", "userid", "username", *USERS)
+BARE = ("_id", "id")  # of whatever a row is about
+NAMED = ("userid", "username", *USERS)
+IDS = (*BARE, *NAMED)
 ACTIVE = ("active", "activated", "enabled", "accountenabled")
 BARRED = ("suspended", "disabled", "blocked")
 YES, NO = ("true", "yes", "1"), ("false", "no", "0")
@@ -58,19 +60,17 @@ def read(asked: Asked) -> Listing:
     settings = asked.settings
     table = _table(settings.path("file") or Path(), settings.options["file"])
     user = _column(settings.options.get("user"), USERS, table)
-    people = [row for row in table.rows if _text(row.get(user)) and _may_work(row)]
-    known = _known(people, user)
+    listed = [row for row in table.rows if _text(row.get(user))]
+    known = _known([row for row in listed if _may_work(row)], user)
+    first = (*_held(table, user, settings.options.get("group")), *table.nested.items())
+    names = {*_known(listed, user), *(key(name) for name, _ in first)}
     held: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for name, members in (
-        *_held(table, user, settings.options.get("group")),
-        *table.nested.items(),
-        *_members(settings),
-    ):
+    for name, members in (*first, *_members(settings, names)):
         held[name] |= dict.fromkeys(members)
     return Listing(tuple(User(name, name) for name in dict.fromkeys(known.values())), _groups(held, known))
 
 
-def _known(people: Iterable[Row], user: str) -> dict[str, str]:
+def _known(people: Sequence[Row], user: str) -> dict[str, str]:
     """Who is meant by what. Names have no case; numbers of a directory's own may have."""
     found = {_text(row[each]): _text(row[user]) for row in people for each in IDS if _text(row.get(each))}
     for column in (*USERS, "username", user):
@@ -103,17 +103,21 @@ def _member(name: str, known: Mapping[str, str], groups: Mapping[str, str]) -> s
     return known.get(name) or known.get(person(name)) or f"group {groups.get(key(name), name)}"
 
 
-def _members(settings: Settings) -> Iterator[tuple[str, list[str]]]:
-    """Of the second file: each row a group and a user, by any name that the first file has for him."""
+def _members(settings: Settings, known: set[str]) -> Iterator[tuple[str, list[str]]]:
+    """Of the second file: each row a group and a user, by any name that the first file has for him. A bare
+    `id` is taken for his where nothing but the group stands beside it: else it may be the group's own."""
     path = settings.path("members")
     if path is None:
         return
     table = _table(path, path.name)
     group = _column(settings.options.get("group"), GROUPS, table)
-    user = _column(None, IDS, table)
+    user = _column(None, NAMED if len(table.columns) > 2 else (*NAMED, *BARE), table)
+    said = {_text(row.get(user)) for row in table.rows} - {""}
+    if said and not any({each, person(each), key(each)} & known for each in said):
+        raise DirectoryError(f"`{table.name}`: no `{user}` is one of `{settings.options['file']}`")
     for row in table.rows:
-        names = _names(row.get(group), f"`{path.name}`: `{group}`")
-        yield from ((name, [_text(row.get(user))]) for name in names)
+        groups = _names(row.get(group), f"`{path.name}`: `{group}`")
+        yield from ((name, [_text(row.get(user))]) for name in groups)
 
 
 def _table(path: Path, name: str) -> Table:
