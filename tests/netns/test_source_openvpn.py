@@ -289,6 +289,25 @@ def test_who_dials_in_while_the_agent_is_dead_gets_through_once_it_is_back(
                 )
 
 
+def test_one_of_two_addresses_that_the_hook_asked_for_in_vain_does_not_stay_dead(
+    tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the agent dies between the two: OpenVPN lets nothing through from the other."""
+    away, wrapper = tmp_path / "away", tmp_path / "hook"
+    away.touch()
+    wrapper.write_text(f'#!/bin/sh\ncase "$*" in *:*) test ! -e {away} || exit 1;; esac\nexec "$@"\n')
+    wrapper.chmod(0o755)
+    lines = WIRINGS["hook+management"]
+    monkeypatch.setitem(
+        WIRINGS, "hook+management", lambda firm: lines(firm).replace('"/', f'"{wrapper} /', 1)
+    )
+    with vpn(tmp_path, authority, "hook+management") as net, net.client("ana"):
+        net.server.says("Learn FAILED")
+        away.unlink()
+        assert awaited(lambda: all(reaches(net.outside, each, PEOPLE) for each in net.addresses()), 20)
+        assert len(net.firm.bindings()) == 2
+
+
 # -- hooks that lie ----------------------------------------------------------------------------------
 
 LEARNT = {"common_name": "ana@acme.example"}

@@ -4,7 +4,8 @@ Where OpenVPN runs `hook.py` as learn-address, that binds and unbinds. Where it 
 it tells of clients here and waits for leave. With either, each round compares both sides:
 
 - a client that has no session, or came while nobody could answer the hook and so may send nothing, is sent
-  away, so that it comes back and is judged anew, or not;
+  away, so that it comes back and is judged anew, or not; likewise one of whose two addresses that is so,
+  where the agent would have it by now;
 - a session that has no client any more is unbound;
 - one that has is renewed, as OpenVPN has checked its certificate again within `reneg-sec`.
 
@@ -34,10 +35,11 @@ INNER = ("Virtual Address", "Virtual IPv6 Address")
 
 
 class Client(NamedTuple):
-    """One that is connected: its number, and its addresses in the tunnel that OpenVPN has learned."""
+    """One that is connected: its number, and its addresses in the tunnel that OpenVPN has learned, or not."""
 
     number: str
     addresses: tuple[str, ...]
+    dead: tuple[str, ...] = ()
 
 
 class Event(NamedTuple):
@@ -72,7 +74,7 @@ def clients(status: Iterable[str]) -> Iterator[Client]:
         inner = [each for name in INNER if (each := row.get(name, ""))]
         if inner:
             known = tuple(each for each in inner if (each, row.get("Real Address")) in learned)
-            yield Client(row["Client ID"], known)
+            yield Client(row["Client ID"], known, tuple(each for each in inner if each not in known))
 
 
 def compare(
@@ -201,6 +203,7 @@ class Source:
     _known: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by a client's number
     _renewed: dict[str, float] = field(default_factory=dict)
     _suspects: dict[Client, int] = field(default_factory=dict)
+    _halves: set[Client] = field(default_factory=set)  # of whom the agent was asked about the other address
 
     def run(self) -> None:
         """Until OpenVPN is gone: OSError, and then nobody vouches for its sessions any more."""
@@ -218,15 +221,35 @@ class Source:
     def _round(self) -> None:
         try:
             ids = self.link.ids(self.source)
+            here = list(clients(self.management.command("status 3")))
+            halved = tuple(self._halved(here, ids))
         except UnansweredError as error:
             self.link.complain(error)
             return  # access is held by the kernel, for as long as was said
-        here = list(clients(self.management.command("status 3")))
         (kill, due), self._suspects = compare(here, ids, self._suspects, time.time())
-        for number in kill:
+        for number in (*kill, *halved):
             self.management.command(f"client-kill {number}")
         for request in (*due, *self._renewals(here, ids)):
             self._send(request)
+
+    def _halved(self, here: Iterable[Client], ids: set[str]) -> Iterator[str]:
+        """Those with a session at one address and none at another, which the agent would take: it was not
+        there when the hook asked. OpenVPN does not ask again, and a refusal by the policy looks the same."""
+        halves = {each for each in here if each.dead and not ids.isdisjoint(each.addresses)}
+        for each in halves - self._halves:
+            if any(self.link.deliver(request) for request in self._again(each)):
+                yield each.number
+        self._halves = halves
+
+    def _again(self, client: Client) -> Iterator[Request]:
+        """What the hook asked for in vain, for who has the session of the other address."""
+        asked: Request = {"do": "sessions", "source": self.source, "address": client.addresses[0]}
+        found = self.link.ask(asked).get("sessions")
+        names = {**self.options, "user": "user", "device": "device"}
+        for env in found if isinstance(found, list) else ():
+            for address in client.dead:
+                for request in learn_address(("add", address), env, names, time.time()):
+                    yield vouched(request, "openvpn", self.source, self.options)
 
     def _renewals(self, here: Sequence[Client], ids: Iterable[str]) -> Iterator[Request]:
         now = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from segc.sessions.sources import dhcp, posture, radius, wireguard
+from segc.sessions.sources import dhcp, openvpn, posture, radius, wireguard
 from segc.sessions.sources.directory import IdentitiesError, Identity, read_identities
 from segc.sessions.sources.link import Link
 from segc.sessions.sources.openvpn import Client, Event, clients, compare, requests
@@ -51,7 +51,7 @@ BO = Client("7", ("10.8.0.3",))
 
 
 def test_clients_of_openvpn() -> None:
-    assert list(clients(STATUS.splitlines())) == [ANA, BO, Client("9", ())]
+    assert list(clients(STATUS.splitlines())) == [ANA, BO, Client("9", (), ("10.8.0.4",))]
 
 
 def test_a_client_whose_address_openvpn_has_not_learned_has_no_session() -> None:
@@ -77,6 +77,30 @@ def test_a_client_without_a_session_is_sent_away_once() -> None:
 def test_a_session_without_a_client_ends() -> None:
     steps, _ = compare([BO], ["10.8.0.3", "10.8.0.2"], {}, NOW)
     assert steps.requests == ({"do": "unbind", "id": "10.8.0.2", "at": NOW},)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_who_lacks_one_of_two_addresses_is_sent_away_once_the_agent_would_take_it(
+    taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not there when OpenVPN asked; where it refuses now as well, that is for the policy to say."""
+    asked: list[Any] = []
+    standing = {"id": "10.8.0.2", "user": "ana", "device": None}
+
+    def agent(path: Path, request: Any) -> Any:
+        asked.append(request)
+        return {"ok": taken or request["do"] == "sessions", "sessions": [standing]}
+
+    monkeypatch.setattr("segc.sessions.sources.link.ask", agent)
+    management, killed = openvpn.Management.__new__(openvpn.Management), list[str]()
+    source = openvpn.Source(Link(Path("nowhere")), "hq", {"user": "username", "mfa": ""}, management)
+    half = Client("0", ("10.8.0.2",), ("2001:db8:8::1000",))
+    for _ in range(2):
+        killed += source._halved([half, BO], {"10.8.0.2"})
+    claim = asked[-1]
+    assert [each["do"] for each in asked] == ["sessions", "bind"]
+    assert (claim["user"], claim["addresses"], claim["mfa"]) == ("ana", ["2001:db8:8::1000"], True)
+    assert killed == ["0"] * taken
 
 
 def test_notifications_of_clients() -> None:
