@@ -103,6 +103,8 @@ def _agent_lines(agent: dict[str, Any] | None, current: int | None, people: bool
     lines = [f"{agent['sessions']} session{'s' * (agent['sessions'] != 1)}"]
     if agent["problem"]:
         lines.append(f"the session agent goes by an older policy: {agent['problem']}")
+    elif agent["generation"] is None:
+        lines += ["the session agent knows of no policy: see `segc agent --state-dir`"] if current else []
     elif agent["generation"] != current:
         lines.append(f"the session agent goes by generation {agent['generation']}")
     elif not agent["enforced"]:

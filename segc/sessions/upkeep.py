@@ -38,7 +38,7 @@ class Upkeep:
         agent.refresh = self.refresh  # type: ignore[method-assign]
         self.generation: int | None = None
         self.problem = ""  # why the policy that stands is not what sessions are judged by
-        self.enforced = False  # the kernel has every set of it
+        self.enforced = False  # there is one, and the kernel has every set of it
         self._pointer: int | None = None
         self._layout: Layout = NO_LAYOUT
         self._doubtful = False  # somebody else may have changed elements of ours
@@ -150,7 +150,7 @@ class Upkeep:
         try:
             self._layout = agent.kernel.layout()
             there = [name for name in wanted if name in self._layout.names()]
-            self.enforced = len(there) == len(wanted)
+            self.enforced = self.generation is not None and len(there) == len(wanted)
             agent.kernel.fill(there, agent.registry, now.boot)
         except (RefusedByKernelError, OSError):
             agent.stale = True  # somebody was quicker: at the next tick

@@ -101,6 +101,23 @@ def test_status_tells_of_the_agent(host: AgentHost) -> None:
     assert found["agent"] == {"generation": 1, "enforced": True, "problem": None, "sessions": 1}
 
 
+def test_an_agent_that_knows_of_no_policy_enforces_none(tmp_path: Path) -> None:
+    with AgentHost(folder=tmp_path) as host:
+        host.start_agent()
+        where = ["status", *host.where]
+        found = conforms(segc(host, *where, "--format", "json"), "status.schema.json")["agent"]
+        assert (found["generation"], found["enforced"]) == (None, False)
+        assert segc(host, *where).endswith("nothing is enforced\n0 sessions\n")
+
+
+def test_status_tells_of_an_agent_that_looks_elsewhere(host: AgentHost) -> None:
+    where, host.state_dir = host.where, host.folder / "other"
+    host.start_agent()
+    assert "the session agent knows of no policy: see `segc agent --state-dir`" in segc(
+        host, "status", *where
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
