@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import nextafter
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from segc import __version__
 from segc.apply.host import RefusedByKernelError
 from segc.identity.claim import (
     MANUAL,
+    Claim,
     ClaimError,
     address_of,
     addresses_of,
@@ -30,6 +32,7 @@ from segc.identity.claim import (
     seconds_of,
 )
 from segc.identity.kinds import KINDS
+from segc.identity.names import LENGTH
 from segc.sessions.judge import RefusedError, check_names, strayed
 from segc.sessions.members import check_members
 from segc.sessions.metrics import Figure, gauge
@@ -93,12 +96,26 @@ def _bind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     _may_speak_for(claim.source, upkeep, peer)
     if claim.kind == MANUAL:  # feeds may well know more than is asked for
         check_names(claim, agent.situation.book)
+        claim = claim if "id" in document else _apart(claim, upkeep)
     session = agent.bind(claim)
     if session is None:
         return {"stale": True}
     agent.teller.metrics.took(time.perf_counter() - started)
     warning = strayed(claim, agent.situation.book)
     return {"session": told(session, agent.clock()), **({"warning": warning} if warning else {})}
+
+
+def _apart(claim: Claim, upkeep: Upkeep) -> Claim:
+    """By hand nobody thinks of an id. That the first address named another person's session does not end it
+    at other addresses, as it would not if one of those had named it."""
+    former = upkeep.agent.registry.get(claim.key)
+    if (
+        former is None
+        or former.claim.user == claim.user
+        or not set(former.claim.addresses) - {*claim.addresses}
+    ):
+        return claim
+    return replace(claim, id=f"{claim.id} {claim.user}"[:LENGTH])
 
 
 def _may_speak_for(source: str, upkeep: Upkeep, peer: Peer) -> None:

@@ -437,6 +437,26 @@ def test_what_is_refused_is_in_the_audit_log(
     assert len([each for each in host.audit if each["event.outcome"] == "failure"]) == 1
 
 
+def test_an_address_that_is_given_to_another_by_hand_ends_no_session_elsewhere(here: Here) -> None:
+    """Without an id, the first address is its name, which the other claim has as well."""
+
+    def bind(user: str, *addresses: str) -> dict[str, Any]:
+        return here.ask("bind", user=f"{user}@x.example", addresses=list(addresses))
+
+    def held() -> dict[str, str]:
+        found = here.ask("sessions")["sessions"]
+        return {address: each["user"][:2] for each in found for address in each["addresses"]}
+
+    assert bind("ana", "10.1.0.5", "10.1.0.6", "10.1.0.7")["ok"]
+    assert bind("bo", "10.1.0.5", "10.1.0.8")["ok"]
+    assert held() == {"10.1.0.5": "bo", "10.1.0.8": "bo", "10.1.0.6": "an", "10.1.0.7": "an"}
+    assert bind("cy", "10.1.0.5")["ok"]
+    assert held() == {"10.1.0.5": "cy", "10.1.0.8": "bo", "10.1.0.6": "an", "10.1.0.7": "an"}
+    assert bind("ana", "10.1.0.6", "10.1.0.7")["ok"]
+    assert bind("ana", "10.1.0.5")["ok"]
+    assert held() == {"10.1.0.5": "an", "10.1.0.8": "bo", "10.1.0.6": "an", "10.1.0.7": "an"}
+
+
 def test_who_is_named_twice_is_revoked_and_admitted_once(here: Here) -> None:
     assert here.claim("a.5", "ana@x.example", id="1")["ok"]
     twice = ["ana@x.example", "Ana@X.example"]
