@@ -10,6 +10,7 @@ import click
 
 from segc.cli.asking_agent import socket_option
 from segc.cli.standing import on_host, standing
+from segc.cli.terminal import complain
 
 
 class Loopback(click.ParamType[Any]):
@@ -50,4 +51,4 @@ def command(
     from segc.sessions.run import run
 
     with standing(netns, state_dir) as state:
-        run(state, socket_path or usual(netns), audit, metrics)
+        run(state, socket_path or usual(netns), audit, metrics, lambda text: complain(f"{text}\n"))

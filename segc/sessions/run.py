@@ -6,6 +6,7 @@ import gc
 import os
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,14 +25,16 @@ FOLDER = "sessions"  # in the state directory
 PATIENCE = 5.0  # seconds for a former agent to be gone
 
 
-def run(state: State, path: Path, audit: str, metrics: tuple[str, int] | None) -> None:
-    """Serve until told to stop. ApplyError where that cannot begin."""
+def run(
+    state: State, path: Path, audit: str, metrics: tuple[str, int] | None, say: Callable[[str], None]
+) -> None:
+    """Serve until told to stop; `say` is told what is waited for. ApplyError where that cannot begin."""
     try:
         told = Audit(audit)
     except OSError as error:
         raise ApplyError(f"nothing can be told to `{audit}`: {_words(error)}") from None
     try:
-        journal = _journal(state.root / FOLDER)
+        journal = _journal(state.root / FOLDER, say)
     except OSError as error:
         raise ApplyError(f"the journal in `{state.root / FOLDER}` cannot be used: {_words(error)}") from None
     try:
@@ -49,14 +52,17 @@ def run(state: State, path: Path, audit: str, metrics: tuple[str, int] | None) -
     upkeep.finish()
 
 
-def _journal(folder: Path) -> Journal:
-    deadline = time.monotonic() + PATIENCE
+def _journal(folder: Path, say: Callable[[str], None]) -> Journal:
+    began, told = time.monotonic(), False
     while True:
         try:
             return Journal(folder)
         except LockedError as error:
-            if time.monotonic() > deadline:
+            if time.monotonic() - began > PATIENCE:
                 raise ApplyError(str(error)) from None
+            if not told:
+                say(f"{error}: waiting {PATIENCE:.0f} s for it to end")
+            told = True
             time.sleep(0.05)
 
 

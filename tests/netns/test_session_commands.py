@@ -175,7 +175,9 @@ def test_without_an_agent_the_commands_say_so(host: AgentHost) -> None:
 
 def test_two_agents_of_one_host_are_one_too_many(host: AgentHost) -> None:
     host.start_agent()
-    assert "another agent is at work" in segc(host, "agent", *host.where, code=1)
+    told = segc(host, "agent", *host.where, code=1).splitlines()
+    assert [each.endswith(": waiting 5 s for it to end") for each in told] == [True, False]
+    assert all("another agent is at work on" in each for each in told)
     assert host.claim("a.5", "ana@x.example")["ok"]
 
 
