@@ -98,7 +98,7 @@ def openvpn(
     from segc.sessions.sources.openvpn import follow
 
     _proved("openvpn", claimed)
-    with _at_work(socket_path, netns) as link:
+    with _at_work(socket_path, netns, source, "openvpn") as link:
         password = _secret(management_password).strip() if management_password else ""
         follow(link, source, _options(claimed), management, password)
 
@@ -115,7 +115,7 @@ def wireguard(
     """Bind the holders of peers' keys as long as their last handshake is fresh."""
     from segc.sessions.sources.wireguard import Source
 
-    with _at_work(socket_path, netns) as link:
+    with _at_work(socket_path, netns, source, "wireguard") as link:
         Source(link, source, _options(claimed), interface, Path(peers)).run()
 
 
@@ -141,7 +141,7 @@ def radius(
 
     if bool(listen) == bool(detail):
         raise click.UsageError("say either `--listen` or `--detail`")
-    with _at_work(socket_path, netns) as link:
+    with _at_work(socket_path, netns, source, "radius") as link:
         if detail:
             Detail(link, source, _options(claimed), Path(detail)).run()
         try:
@@ -164,7 +164,7 @@ def dhcp(
     """Bind devices to the addresses that they have leased."""
     from segc.sessions.sources.dhcp import Source
 
-    with _at_work(socket_path, netns) as link:
+    with _at_work(socket_path, netns, source, "dhcp") as link:
         Source(link, source, _options(claimed), Path(leases), Path(devices) if devices else None).run()
 
 
@@ -176,7 +176,7 @@ def posture(source: str, socket_path: Path | None, netns: str, feed: str, max_ag
     """Tell facts about devices: FEED is a JSON file, a folder of them, or `-` for lines from stdin."""
     from segc.sessions.sources.posture import Source
 
-    with _at_work(socket_path, netns) as link:
+    with _at_work(socket_path, netns, source, "posture") as link:
         agent = Source(link, source, max_age)
         agent.listen(sys.stdin) if feed == "-" else agent.follow(Path(feed))
 
@@ -205,7 +205,7 @@ def _secret(path: str) -> str:
 
 
 @contextmanager
-def _at_work(socket_path: Path | None, netns: str) -> Iterator[Link]:
+def _at_work(socket_path: Path | None, netns: str, source: str, kind: str) -> Iterator[Link]:
     """In the namespace, until it cannot go on, which is told in a sentence."""
     from segc.apply.errors import ApplyError
     from segc.apply.host import enter
@@ -215,7 +215,9 @@ def _at_work(socket_path: Path | None, netns: str) -> Iterator[Link]:
     try:
         if netns:
             enter(netns)
-        yield Link(socket_path or usual(netns), lambda text: complain(f"{text}\n"))
+        link = Link(socket_path or usual(netns), lambda text: complain(f"{text}\n"))
+        link.begin(source, kind)
+        yield link
     except ApplyError as error:
         raise Failure(error) from None
     except IdentitiesError as error:

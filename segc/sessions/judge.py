@@ -50,18 +50,26 @@ def check_source(claim: Claim, book: Book) -> None:
     """RefusedError unless the source may speak of these addresses."""
     if book.open_to(claim.source):
         return
-    source = book.sources.get(claim.source)
-    if source is None:
-        known = ", ".join(f"`{name}`" for name in sorted(book.sources))
-        raise RefusedError(f"the policy knows no source `{claim.source}`: it names {known}")
-    if source.kind != claim.kind:
-        raise RefusedError(f"the source `{claim.source}` is of kind `{source.kind}`, not `{claim.kind}`")
+    if stranger := unnamed(claim.source, claim.kind, book):
+        raise RefusedError(stranger)
+    source = book.sources[claim.source]
     for address in claim.addresses:
         if address not in source.space:
             zones = ", ".join(f"`{name}`" for name in source.zones)
             raise RefusedError(
                 f"{address} is in no zone that `{claim.source}` vouches for: {zones or 'it has none'}"
             )
+
+
+def unnamed(name: str, kind: str, book: Book) -> str:
+    """A sentence where the policy does not name this source, or as one of another kind; else empty."""
+    source = book.sources.get(name)
+    if book.open_to(name) or (source is not None and source.kind == kind):
+        return ""
+    if source is not None:
+        return f"the source `{name}` is of kind `{source.kind}`, not `{kind}`"
+    known = ", ".join(f"`{each}`" for each in sorted(book.sources))
+    return f"the policy knows no source `{name}`: it names {known}"
 
 
 def check_names(claim: Claim, book: Book) -> None:

@@ -33,7 +33,7 @@ from segc.identity.claim import (
 )
 from segc.identity.kinds import KINDS
 from segc.identity.names import LENGTH
-from segc.sessions.judge import RefusedError, check_names, strayed
+from segc.sessions.judge import RefusedError, check_names, strayed, unnamed
 from segc.sessions.members import check_members
 from segc.sessions.metrics import Figure, gauge
 from segc.sessions.refusal import WORDS, whose
@@ -291,7 +291,11 @@ def _reload(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
 
 
 def _status(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
-    agent = upkeep.agent
+    """With `source` and `kind`, what is wrong with them in the policy that is in force, as a `warning`."""
+    agent, warning = upkeep.agent, ""
+    if "source" in document:
+        source = name_of(document, "source")
+        warning = unnamed(source, name_of(document, "kind", source), agent.situation.book)
     return {
         "segc": __version__,
         "generation": upkeep.generation,
@@ -300,6 +304,7 @@ def _status(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
         "sessions": len(agent.registry),
         "barred": len(agent.kept.barred),
         "owed": len(agent.ledger.owed),
+        **({"warning": warning} if warning else {}),
     }
 
 

@@ -164,6 +164,26 @@ def test_what_makes_no_sense_is_told(host: AgentHost, arguments: list[str], code
     assert words in segc(host, *arguments, code=code)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("fleet", ""),
+        ("fleed", "warning: the policy knows no source `fleed`: it names `fleet`, `vpn`: nothing is taken"),
+        ("vpn", "warning: the source `vpn` is of kind `openvpn`, not `posture`: nothing is taken from here"),
+    ],
+)
+def test_a_source_that_the_policy_does_not_name_says_so_when_it_starts(
+    host: AgentHost, name: str, words: str
+) -> None:
+    sources = "source vpn openvpn { zone a }\nsource fleet posture { posture managed }\n"
+    host.apply_here(host.wanted(STAFF + sources))
+    host.start_agent()
+    argv = [sys.executable, "-m", "segc", "source", "posture", name, "-", "--socket", str(host.socket)]
+    done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr[: len(words)]) == (0, words)
+    assert bool(done.stderr) == bool(words)
+
+
 def test_without_an_agent_the_commands_say_so(host: AgentHost) -> None:
     for arguments in (
         ["sessions"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +25,13 @@ class Link:
     def ask(self, request: Request) -> Request:
         """Its answer. UnansweredError."""
         return ask(self.path, request)
+
+    def begin(self, source: str, kind: str) -> None:
+        """Tell where the policy in force does not name this source, as nothing that it says will count."""
+        with suppress(UnansweredError):  # so much is told when there is something to say
+            warning = self.ask({"do": "status", "source": source, "kind": kind}).get("warning")
+            if warning:
+                self.complain(f"warning: {warning}: nothing is taken from here")
 
     def deliver(self, request: Request) -> bool:
         """Ask for it; whether it was granted. What was refused is told. UnansweredError."""
