@@ -27,10 +27,13 @@ class Lifetime(click.ParamType[Any]):
 
 
 def fact(text: str) -> tuple[str, bool | int | str]:
-    """`disk_encrypted=true`, `level=3`, `os_version=14.5`: what is no truth value or number is a string."""
+    """`disk_encrypted=true`, `level=3`, `os_version=14.5`: what is no truth value or number is a string, and
+    what stands in double quotes, such as `os_version="14"`."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise click.BadParameter(f"`{text}` is no fact: write `name=value`")
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        return name, value[1:-1]
     if value in ("true", "false"):
         return name, value == "true"
     return name, int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else value
@@ -52,7 +55,13 @@ def fact(text: str) -> tuple[str, bool | int | str]:
 @click.option(
     "--posture", "postures", multiple=True, metavar="NAME", help="A posture that the device fulfils."
 )
-@click.option("--fact", "facts", multiple=True, metavar="NAME=VALUE", help="A fact about the device.")
+@click.option(
+    "--fact",
+    "facts",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A fact about the device; what stands in double quotes is a string.",
+)
 @click.option("--source", default="manual", show_default=True, metavar="NAME", help="Who vouches for it.")
 @click.option("--kind", metavar="KIND", help="Of what kind the source is.  [default: manual]")
 @click.option("--id", "id_", metavar="ID", help="The source's own name for the session.")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from segc.diagnostics.suggest import did_you_mean
-from segc.identity.claim import Claim
+from segc.identity.claim import Claim, Facts
 from segc.identity.kinds import KINDS, Assurance
 from segc.sessions.book import NOTHING, UNBOUNDED, Book, Membership
 from segc.sessions.clock import Moment
-from segc.sessions.posture import NEVER, Known, holds_until
+from segc.sessions.posture import NEVER, Known, holds_until, misfit
 from segc.sessions.session import Session, Verdict
 
 Devices = Mapping[str, Mapping[tuple[str, str], Known]]  # what each source told of each fact
@@ -73,12 +74,26 @@ def unnamed(name: str, kind: str, book: Book) -> str:
 
 
 def check_names(claim: Claim, book: Book) -> None:
-    """RefusedError where it names a posture or a fact that the policy does not: a slip of who types it."""
+    """RefusedError where it names a posture or a fact that the policy does not, or a fact has a value of no
+    use: a slip of who types it."""
     facts = {each.fact for posture in book.postures.values() for each in posture}
     for what, said, known in (("posture", claim.postures, book.postures), ("fact", claim.facts, facts)):
         for name in sorted(set(said) - set(known)):
             meant = did_you_mean(name, known)
             raise RefusedError(f"the policy knows no {what} `{name}`" + (f": {meant}" if meant else ""))
+    for words in misfits(claim.facts, book).values():
+        raise RefusedError(words)
+
+
+def misfits(facts: Facts, book: Book) -> dict[str, str]:
+    """By fact, a sentence about its value where a posture asks for another type, and so fails."""
+    asked = [(name, each) for name, posture in sorted(book.postures.items()) for each in posture]
+    return {
+        each.fact: f"the fact `{each.fact}` is `{json.dumps(facts[each.fact])}`, and posture `{name}` "
+        f"asks for {wanted}"
+        for name, each in asked
+        if each.fact in facts and (wanted := misfit(each, facts[each.fact]))
+    }
 
 
 def strayed(claim: Claim, book: Book) -> str:

@@ -14,6 +14,13 @@ NEVER = 0.0  # the moment until which something holds that does not
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge
 }  # fmt: skip
+_TYPES = {
+    "boolean": "`true` or `false`",
+    "integer": "a whole number, such as `3`",
+    "version": 'a version as a string, such as `"14.2"`',
+    "string": 'a string, such as `"prod"`',
+    "date": 'a date as a string, such as `"2026-11-23"`, or Unix seconds',
+}
 _VERSION = re.compile(r"\d{1,18}(?:\.\d{1,18})*", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -45,6 +52,16 @@ def holds_until(requirements: Iterable[Requirement], known: Mapping[str, Known],
             return NEVER
         until = min(until, fact.until, _fulfilled_until(each, fact.value, wall))
     return until if until > wall else NEVER
+
+
+def misfit(asked: Requirement, found: Fact) -> str:
+    """What it asks for, in words, where what is found is nothing of that type; else empty."""
+    fits = (
+        _moment(found) is not None
+        if asked.operator == "within"
+        else _comparable(asked.type, found) is not None
+    )
+    return "" if fits else _TYPES[asked.type]
 
 
 def _fulfilled_until(asked: Requirement, found: Fact, wall: float) -> float:

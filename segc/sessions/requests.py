@@ -33,7 +33,7 @@ from segc.identity.claim import (
 )
 from segc.identity.kinds import KINDS
 from segc.identity.names import LENGTH
-from segc.sessions.judge import RefusedError, check_names, strayed, unnamed
+from segc.sessions.judge import RefusedError, check_names, misfits, strayed, unnamed
 from segc.sessions.members import check_members
 from segc.sessions.metrics import Figure, gauge
 from segc.sessions.refusal import WORDS, whose
@@ -213,7 +213,8 @@ def _facts(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
     source = name_of(document, "source", "posture")
     _may_speak_for(source, upkeep, peer)
     news = agent.tell(device, facts, at, ttl, source)
-    return {} if news else {"stale": True}
+    useless = misfits(facts, agent.situation.book)
+    return ({} if news else {"stale": True}) | ({"useless": useless} if useless else {})
 
 
 def _revoke(document: Document, upkeep: Upkeep, peer: Peer) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from importlib.resources import files
@@ -182,6 +183,20 @@ def test_a_source_that_the_policy_does_not_name_says_so_when_it_starts(
     done = subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stderr[: len(words)]) == (0, words)
     assert bool(done.stderr) == bool(words)
+
+
+def test_a_fact_of_another_type_is_told_of_once(host: AgentHost) -> None:
+    """It fulfils no posture, whatever it says."""
+    host.start_agent()
+    bind = ["bind", "--user", "cy@x.example", "--address", "10.1.0.5", "--fact"]
+    words = 'the fact `disk_encrypted` is `"True"`, and posture `managed` asks for `true` or `false`\n'
+    assert segc(host, *bind, "disk_encrypted=True", code=1).endswith(words)
+    report = f'{{"device": "laptop-17", "time": {time.time()}, "facts": {{"disk_encrypted": "True"}}}}\n'
+    argv = [sys.executable, "-m", "segc", "source", "posture", "fleet", "-", "--socket", str(host.socket)]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, input=report + report.replace("laptop-17", "laptop-18")
+    )
+    assert done.stderr == f"standard input: {words}"
 
 
 def test_without_an_agent_the_commands_say_so(host: AgentHost) -> None:

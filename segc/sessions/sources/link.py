@@ -33,9 +33,14 @@ class Link:
             if warning:
                 self.complain(f"warning: {warning}: nothing is taken from here")
 
-    def deliver(self, request: Request) -> bool:
+    def deliver(self, request: Request, heard: Callable[[Request], None] = lambda answer: None) -> bool:
         """Ask for it; whether it was granted. What was refused is told. UnansweredError."""
-        refused = deliver(request, self.ask)
+
+        def agent(asked: Request) -> Request:
+            heard(answer := self.ask(asked))
+            return answer
+
+        refused = deliver(request, agent)
         if refused:
             self.complain(refused)
         else:

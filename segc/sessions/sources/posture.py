@@ -97,6 +97,7 @@ class Source:
     source: str
     max_age: int = MAX_AGE
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)  # modification and size
+    _useless: set[str] = field(default_factory=set)  # facts that were told of
 
     def follow(self, path: Path) -> None:
         """A file or a folder, for ever, whenever it changes. OSError where it cannot be read."""
@@ -134,4 +135,14 @@ class Source:
         except FeedError as error:
             self.link.report(f"{where}: {error}")
             return
-        self.link.deliver(vouched(asked, "posture", self.source, {}))
+        self.link.deliver(
+            vouched(asked, "posture", self.source, {}), lambda answer: self._tell(answer, where)
+        )
+
+    def _tell(self, answer: Request, where: str) -> None:
+        """Of facts whose values fulfil no posture, each once: a feed has the same slip for all devices."""
+        useless = answer.get("useless")
+        for fact, words in useless.items() if isinstance(useless, dict) else ():
+            if fact not in self._useless:
+                self._useless.add(fact)
+                self.link.report(f"{where}: {words}")

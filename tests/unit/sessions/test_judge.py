@@ -129,6 +129,37 @@ def test_a_name_of_a_posture_or_fact_that_nobody_defined_is_a_slip(more: dict[st
     check_names(claim(postures=["managed"], facts={"disk_encrypted": True, "os_version": "15"}), BOOK)
 
 
+@pytest.mark.parametrize(
+    ("fact", "value", "words"),
+    [
+        ("disk_encrypted", "True", """is `"True"`, and posture `managed` asks for `true` or `false`"""),
+        ("disk_encrypted", 1, "is `1`, and posture `managed` asks for `true` or `false`"),
+        (
+            "os_version",
+            14,
+            """is `14`, and posture `managed` asks for a version as a string, such as `"14.2"`""",
+        ),
+        ("os_version", "14.x", """is `"14.x"`, and posture `managed` asks for a version as a string"""),
+        ("level", True, "is `true`, and posture `fit` asks for a whole number, such as `3`"),
+        ("channel", 1, """is `1`, and posture `fit` asks for a string, such as `"prod"`"""),
+        ("seen", "yesterday", "asks for a date as a string"),
+    ],
+)
+def test_a_fact_of_another_type_is_a_slip(fact: str, value: Any, words: str) -> None:
+    more = 'posture fit { level >= 3  channel = "prod"  seen within 7d }\n'
+    book = book_of(
+        POLICY.replace("session staff", f"{more}session staff").replace(
+            "tcp/443", "tcp/443 require posture fit"
+        )
+    )
+    with pytest.raises(RefusedError) as refused:
+        check_names(claim(facts={fact: value}), book)
+    assert f"the fact `{fact}` is" in str(refused.value)
+    assert words in str(refused.value)
+    right = {"disk_encrypted": False, "os_version": "14", "level": 1, "channel": "", "seen": "2026-01-01"}
+    check_names(claim(facts=right), book)
+
+
 def test_an_address_in_no_zone_is_told_of() -> None:
     outside = claim(addresses=["10.8.0.6", "10.99.0.1", "2001:db8:9::1"])
     assert strayed(outside, BOOK) == (
