@@ -8,7 +8,10 @@ from typing import Any
 import click
 
 from segc.cli.asking_agent import asked, netns_option, socket_option
-from segc.cli.terminal import say
+from segc.cli.terminal import complain, say
+from segc.identity.kinds import KINDS
+
+SHUT = "who shall stay out has to lose their certificate, key or account"
 
 
 @click.command("unbind")
@@ -32,7 +35,8 @@ def command(
 ) -> None:
     """End sessions, and with them the connections that they let in.
 
-    Of several options all must hold. That there is no such session is no error.
+    Of several options all must hold. That there is no such session is no error. Whoever proves anew who
+    they are has a new session; where that happens by itself, it is told.
     """
     if not (user or address or device or (source and (id_ or all_))):
         raise click.UsageError(
@@ -43,5 +47,9 @@ def command(
     request |= {name: value for name, value in named.items() if value is not None}
     if all_:
         request["all"] = True
-    ended = asked(socket_path, netns, request)["ended"]
+    answer = asked(socket_path, netns, request)
+    ended = answer["ended"]
     say(f"ended {ended or 'no'} session{'s' * (ended != 1)}\n")
+    for kind in answer.get("kinds", ()):
+        if back := KINDS[kind].back:
+            complain(f"by {kind} people are back {back}: {SHUT}\n")

@@ -46,6 +46,8 @@ class Kind(NamedTuple):
     policy says that it does; `freshness` is for how many seconds a claim without a `ttl` is believed.
     `assurance` is None where the source speaks of devices only and binds nobody. `entrance` tells whether
     people come into its zones only by what it sees, so that whoever sits there has a session as a rule.
+    `back` says when it proves people anew whose session was ended, without anything that they do; it is empty
+    where it does not.
     """
 
     assurance: Assurance | None
@@ -53,17 +55,32 @@ class Kind(NamedTuple):
     posture: bool
     freshness: int
     entrance: bool = False
+    back: str = ""
 
 
 KINDS: Mapping[str, Kind] = {
-    "openvpn": Kind(Assurance.CERTIFICATE, mfa=True, posture=True, freshness=3600, entrance=True),
-    "wireguard": Kind(  # REJECT_AFTER_TIME
-        Assurance.CERTIFICATE, mfa=False, posture=True, freshness=180, entrance=True
+    "openvpn": Kind(
+        Assurance.CERTIFICATE,
+        mfa=True,
+        posture=True,
+        freshness=3600,
+        entrance=True,
+        back="within seconds, as their clients dial in again",
+    ),
+    "wireguard": Kind(
+        Assurance.CERTIFICATE,
+        mfa=False,
+        posture=True,
+        freshness=180,  # REJECT_AFTER_TIME
+        entrance=True,
+        back="within two minutes, as their clients shake hands again",
     ),
     "radius": Kind(  # two interim updates
         Assurance.PASSWORD, mfa=True, posture=True, freshness=1200, entrance=True
     ),
-    "dhcp": Kind(Assurance.MAC, mfa=False, posture=False, freshness=3600),
+    "dhcp": Kind(
+        Assurance.MAC, mfa=False, posture=False, freshness=3600, back="when their leases are renewed"
+    ),
     "posture": Kind(None, mfa=False, posture=True, freshness=3600),
     "manual": Kind(Assurance.PASSWORD, mfa=True, posture=True, freshness=3600),  # an administrator's word
 }

@@ -128,18 +128,20 @@ def _may_speak_for(source: str, upkeep: Upkeep, peer: Peer) -> None:
 
 
 def _unbind(document: Document, upkeep: Upkeep, peer: Peer) -> Document:
+    """How many `ended`, and of which `kinds` their sources are."""
     agent = upkeep.agent
     at = moment_of(document.get("at"), agent.clock().wall)
     whole = document.keys() & {"id", "within"} or document.get("all") is True
     if "source" in document and whole and not document.keys() & PERSONAL:
-        ended = _end(document, upkeep, at)
+        found, ended = _end(document, upkeep, at)
     else:
-        ended = agent.unbind(_chosen(document, upkeep), at, f"unbound by {peer.name}")
-    return {"ended": ended}
+        found = _chosen(document, upkeep)
+        ended = agent.unbind(found, at, f"unbound by {peer.name}")
+    return {"ended": ended, "kinds": sorted({each.claim.kind for each in found}) if ended else []}
 
 
-def _end(document: Document, upkeep: Upkeep, at: float) -> int:
-    """What a source ends: a session, all that are part of something, or all of its own.
+def _end(document: Document, upkeep: Upkeep, at: float) -> tuple[list[Session], int]:
+    """What a source ends: a session, all that are part of something, or all of its own; and how many.
 
     Clocks have seconds: what begins in the one in which a part starts anew belongs to what comes after.
     """
@@ -153,7 +155,7 @@ def _end(document: Document, upkeep: Upkeep, at: float) -> int:
         found = [each for each in agent.registry.of_source(source) if each.claim.id.startswith(id_)]
     ended = agent.unbind(found, at, "its source has ended it")
     agent.close((source, id_), last)
-    return ended
+    return found, ended
 
 
 def _part(document: Document) -> str:

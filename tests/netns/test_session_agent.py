@@ -559,8 +559,12 @@ def test_what_ends_after_the_clock_was_set_back_is_over(here: Here, again: bool)
     else:
         here.tick()
     assert here.ask("renew", source="vpn", id="1")["session"]["id"] == "1"
-    assert here.ask("unbind", user="ana@x.example") == {"ok": True, "ended": 1}
-    assert here.ask("unbind", source="vpn", id="2", at=here.clock().wall) == {"ok": True, "ended": 1}
+    assert here.ask("unbind", user="ana@x.example") == {"ok": True, "ended": 1, "kinds": ["openvpn"]}
+    assert here.ask("unbind", source="vpn", id="2", at=here.clock().wall) == {
+        "ok": True,
+        "ended": 1,
+        "kinds": ["openvpn"],
+    }
     assert here.host.bound() == set()
     time.sleep(0.01)
     assert here.claim("a.5", "ana@x.example", id="1")["session"]["user"] == "ana@x.example"

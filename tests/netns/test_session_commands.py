@@ -71,6 +71,28 @@ def test_a_session_from_bind_to_unbind(host: AgentHost) -> None:
     assert not host.bound()
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("manual", ""),
+        ("radius", ""),
+        (
+            "openvpn",
+            "by openvpn people are back within seconds, as their clients dial in again: who shall stay",
+        ),
+        ("wireguard", "by wireguard people are back within two minutes"),
+        ("dhcp", "by dhcp people are back when their leases are renewed"),
+    ],
+)
+def test_an_end_that_does_not_last_says_so(host: AgentHost, kind: str, words: str) -> None:
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", source="it", kind=kind, id="1")
+    told = segc(host, "unbind", "--user", "ana@x.example")
+    assert told.startswith("ended 1 session\n" + words)
+    assert len(told.splitlines()) == 1 + bool(words)
+    assert segc(host, "unbind", "--source", "it", "--all") == "ended no sessions\n"
+
+
 def test_an_address_that_lies_in_no_zone_is_told_of(tmp_path: Path) -> None:
     with AgentHost(
         folder=tmp_path,

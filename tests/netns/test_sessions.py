@@ -61,7 +61,7 @@ def test_a_person_reaches_from_bind_to_unbind(staff: AgentHost, family: int, pro
     assert not (new.open() if protocol == "tcp" else new.to_server())
     staff.claimed("a.5", "ana@x.example")
     talk = begin(staff, family, protocol=protocol)
-    assert staff.ask("unbind", user="ana@x.example") == {"ok": True, "ended": 1}
+    assert staff.ask("unbind", user="ana@x.example") == {"ok": True, "ended": 1, "kinds": ["manual"]}
     wait_a_moment()
     assert not flows(talk)
     staff.claimed("a.5", "stranger@x.example")
