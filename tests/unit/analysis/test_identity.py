@@ -205,6 +205,10 @@ def test_rules_for_sessions_of_nobody() -> None:
     assert codes(f"{FLOW} session staff {{ }}") == ["SEG316"]
     assert codes('allow user "ana@acme.example" -> erp : tcp/1 session staff { max 1h }') == []
     assert codes("allow any except group finance -> erp : tcp/1 session finance { max 1h }") == []
+    desk = "zone desk { vlan 5  subnet 10.9.1.0/24  dot1x group leads }"
+    desk += ' switch s { platform junos  port "a" dot1x }'
+    assert codes(f"{desk} session staff {{ max 1h }}") == [], "RADIUS has the switch ask again after that"
+    assert codes(f"{desk} session staff {{ idle 1h }}") == ["SEG316"]
 
 
 # -- postures
