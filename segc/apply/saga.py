@@ -58,12 +58,14 @@ def apply(
     netns: str = "",
     guard: Callable[[Work], None] = lambda work: None,
     cut: Callable[[Generation], int] = lambda generation: 0,
+    seats: Callable[[Generation], str] = lambda generation: "",
     before: Hook = lambda step: None,
 ) -> Applied | None:
     """Bring the host to what is wanted; None if it is there already. The state must be locked.
 
     `guard` sees the work before it is begun and may refuse it by raising. `cut` ends connections and says how
-    many. `before` is told of each step. With a `window`, in seconds, all is undone again unless `confirm`
+    many. `seats` are commands that fill sets of people that are not there yet, for the same transaction.
+    `before` is told of each step. With a `window`, in seconds, all is undone again unless `confirm`
     comes first. Raises ApplyError with nothing changed, or RolledBackError with all undone.
     """
     number = state.next_number()
@@ -73,7 +75,7 @@ def apply(
     guard(work)
     generation = _prepare(state, wanted, work, number, netns)
     try:
-        done = _carry_out(state, generation, work, links, window, cut, before)
+        done = _carry_out(state, generation, work, links, window, cut, seats, before)
     except (ApplyError, OSError) as error:
         raise _undone(state, generation, error) from None
     except BaseException:
@@ -135,6 +137,7 @@ def _carry_out(
     links: IPRoute,
     window: int | None,
     cut: Callable[[Generation], int],
+    seats: Callable[[Generation], str],
     before: Hook,
 ) -> list[str]:
     done: list[str] = []
@@ -146,12 +149,13 @@ def _carry_out(
             done.append(step.what)
 
     def ruleset() -> None:
+        seated = seats(generation) if work.forward and not work.direct else ""
         for number, transaction in enumerate(work.forward, start=1):
             before("ruleset" if number == 1 else f"ruleset {number}")
             if work.direct:
                 transact(work.direct)
             else:
-                host.load(transaction)
+                host.load(transaction + (seated if number == 1 else ""))
         if work.forward:
             _remember(state, generation, work.transactions + len(work.forward))
             done.append("change the ruleset")

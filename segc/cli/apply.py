@@ -211,6 +211,7 @@ def carry_out(
     from segc.apply.errors import LockedOutError
     from segc.apply.guard import guard
     from segc.apply.work import absent_devices
+    from segc.sessions.vouching import seats
 
     refuse_while_pending(state)
     wanted = replace(wanted, closed=closed(told.policy, wanted.node))
@@ -225,6 +226,7 @@ def carry_out(
                 netns=netns,
                 guard=(lambda work: None) if allow_lockout else guard(state, here, wanted.node, links),
                 cut=lambda generation: cut(here),
+                seats=lambda generation: seats(state, generation),
             )
             return applied, applied.absent if applied else absent_devices(wanted, links)
         except LockedOutError as error:

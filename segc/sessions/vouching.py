@@ -79,6 +79,25 @@ def refill(state: State, generation: Generation, path: Path, strays: Iterable[St
             end_connections(forged)
 
 
+def seats(state: State, generation: Generation) -> str:
+    """Commands that fill sets of a generation that the kernel does not have yet with who is to be in them,
+    as the agent would a moment later: in that moment, connections of these people would be asked about and
+    reset. Nobody where that cannot be known: then the agent lets them in."""
+    try:
+        book, kernel, now = book_of(generation), Kernel(), clock.now()
+        new = set(book.sets) - kernel.layout().names()
+        kernel.close()
+        found = _sessions(state, book, now) if new else []
+    except (ApplyError, OSError):
+        return ""
+    places = {place: until for each in found for place, until in each.elements() if place[0] in new}
+    return "".join(
+        f"add element inet segc {name} {{ {address} timeout {int(until - now.boot)}s }}\n"
+        for (name, address), until in places.items()
+        if until - now.boot >= 1
+    )
+
+
 # -- what should be there ----------------------------------------------------------------------------------
 
 

@@ -167,6 +167,26 @@ def test_an_apply_keeps_sessions_with_their_remaining_time(staff: AgentHost) -> 
     assert flows(talk)
 
 
+@pytest.mark.parametrize("wanted", ["team", "posture", "both"])
+def test_an_apply_that_calls_people_otherwise_ends_nothing_of_theirs(staff: AgentHost, wanted: str) -> None:
+    """Their new set is not empty even for the moment until the agent fills it."""
+    until = staff.claimed("a.5", "ana@x.example", ttl=3600, postures=["managed"])["until"]
+    talk, flow = begin(staff, 4), STAFF
+    staff.kill_agent(signal.SIGKILL)
+    if wanted != "posture":
+        staff.zones = staff.zones.replace("group staff ", "group team ")
+        flow = flow.replace("group staff", "group team")
+    staff.apply(flow if wanted == "team" else f"{flow} require posture managed")
+    assert staff.bound() == {"10.1.0.5", "2001:db8:1::5"}
+    assert remaining(staff, "10.1.0.5") == pytest.approx(until - time.time(), abs=2)
+    assert flows(talk)
+    staff.start_agent()
+    assert flows(talk)
+    staff.apply(f"{flow} require mfa")
+    assert not staff.bound()
+    assert not flows(talk)
+
+
 def test_an_apply_tells_the_agent_from_others(staff: AgentHost) -> None:
     """What the agent does is no reason to list and compare the whole table; what anybody else does is."""
 
