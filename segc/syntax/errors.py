@@ -12,7 +12,9 @@ from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.source import SourceFile, Span
 from segc.syntax import tree as t
 from segc.syntax.build import Items
-from segc.syntax.hints import HINTS, Advice, Problem, missing_service
+from segc.syntax.hints import HINTS
+from segc.syntax.hints.flows import missing_service
+from segc.syntax.hints.problem import Advice, Problem
 from segc.syntax.recover import STATEMENTS, expected, open_braces
 
 _FOUND = re.compile(

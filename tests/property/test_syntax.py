@@ -12,7 +12,7 @@ from segc.source import SourceFile, Span
 from segc.syntax import grammar
 from segc.syntax import tree as t
 from segc.syntax.format import WIDTH, format_source
-from segc.syntax.hints import RESERVED
+from segc.syntax.hints.words import RESERVED
 from segc.syntax.parse import MAX_ERRORS, parse
 from segc.workspace import load
 

@@ -7,7 +7,7 @@ import pytest
 from segc.source import SourceFile
 from segc.syntax import grammar
 from segc.syntax import tree as t
-from segc.syntax.hints import RESERVED
+from segc.syntax.hints.words import RESERVED
 from segc.syntax.parse import parse
 
 KEYWORDS = sorted(set(re.findall(r'^[A-Z0-9_]+: "([a-z0-9]+)"$', grammar.text(), re.MULTILINE)))
