@@ -26,7 +26,7 @@ from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.plan.make import Told
 from segc.policy.model import Policy
 from segc.space.words import system_reason
-from segc.workspace import is_folder, shown
+from segc.workspace.paths import is_folder, shown
 
 if TYPE_CHECKING:
     from segc.apply.saga import Applied

@@ -19,7 +19,7 @@ from segc.cli.suggest import write_texts
 from segc.cli.terminal import complain, say
 from segc.compile import limits
 from segc.diagnostics.model import Report, Severity
-from segc.workspace import is_folder
+from segc.workspace.paths import is_folder
 
 
 @click.command("check")

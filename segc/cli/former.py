@@ -27,7 +27,8 @@ from segc.plan.revision import RevisionError, UnknownRevisionError, read_revisio
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.space.services import one_service
-from segc.workspace import Workspace, is_folder, shown
+from segc.workspace import Workspace
+from segc.workspace.paths import is_folder, shown
 
 EXAMPLES = 5
 Files = Mapping[str, Mapping[str, str]]  # text by file name by node

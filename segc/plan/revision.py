@@ -19,7 +19,8 @@ from pathlib import Path
 from segc import manifest, workspace
 from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.syntax.tree import Import
-from segc.workspace import Workspace, is_folder, limit_of, shown
+from segc.workspace import Workspace
+from segc.workspace.paths import is_folder, limit_of, shown
 
 FILES = ("100644", "100755")
 LINK = "120000"

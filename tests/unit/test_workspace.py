@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from segc import workspace
+from segc.diagnostics.model import Diagnostic
 from segc.syntax import tree as t
 from segc.workspace import Workspace, load
+from segc.workspace.folder import _walk
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -255,10 +256,10 @@ def test_a_file_that_is_gone_or_another_thing_by_the_time_it_is_read(
 ) -> None:
     for name in ("a", "b", "c"):
         write(f"p/{name}.seg", "zone a {}")
-    walk, stat = workspace._Reader.walk, Path.stat
+    stat = Path.stat
 
-    def walk_then_delete(reader: workspace._Reader, top: str) -> list[str]:
-        found = list(walk(reader, top))
+    def walk_then_delete(top: str, wrong: list[Diagnostic]) -> list[str]:
+        found = list(_walk(top, wrong))
         (tmp_path / "p/a.seg").unlink()
         return found
 
@@ -269,7 +270,7 @@ def test_a_file_that_is_gone_or_another_thing_by_the_time_it_is_read(
             os.mkfifo(path)
         return result
 
-    monkeypatch.setattr(workspace._Reader, "walk", walk_then_delete)
+    monkeypatch.setattr("segc.workspace.folder._walk", walk_then_delete)
     monkeypatch.setattr(Path, "stat", stat_then_exchange)
     assert [name for name in messages(load(["p"])) if "a.seg" in name] == [
         "`p/a.seg` cannot be read: no such file or directory"
@@ -285,7 +286,7 @@ def test_a_file_of_somebody_else(write: Write) -> None:
 
 
 def test_a_file_too_large(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workspace, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr("segc.workspace.paths.MAX_BYTES", 1 << 20)
     write("fits.seg", "#" * (1 << 20))
     write("x.seg", "#" * ((1 << 20) + 1))
     assert messages(load(["fits.seg", "x.seg"])) == ["`x.seg` is larger than 1 MiB"]

@@ -24,6 +24,7 @@ from segc.policy.sources import TIMEOUT
 from segc.syntax import tree
 from segc.syntax.store import AnyFile
 from segc.workspace import Workspace
+from segc.workspace.paths import is_folder
 
 policy_option = click.option(
     "--policy",
@@ -105,7 +106,7 @@ def _users(files: Sequence[AnyFile]) -> Iterator[str]:
 
 def beside(path: str, name: str) -> Path:
     """A file in the folder of a policy."""
-    return (Path(path) if workspace.is_folder(path) else Path(path).parent) / name
+    return (Path(path) if is_folder(path) else Path(path).parent) / name
 
 
 def lock_of(path: str) -> Path:
