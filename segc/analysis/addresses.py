@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Gateway, Interface, InterfaceAddress, Policy, Publish, Zone
+from segc.policy.topology import ZoneIndex
 from segc.source import Span
 from segc.space.addresses import address_text
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
-from segc.space.services import ServiceSet
 
 # Loopback, "this network", the unspecified address and the limited broadcast (RFC 6890).
 NOWHERE = union(map(parse_prefixes, ("127.0.0.0/8", "0.0.0.0/8", "255.255.255.255", "::", "::1")))
@@ -22,8 +22,9 @@ def check_addresses(policy: Policy) -> Iterator[Diagnostic]:
         if not zone.external:
             yield from _zone(zone)
         yield from _hosts(zone, policy)
+    inner = ZoneIndex(zone for zone in policy.zones.values() if not zone.external)
     for gateway in policy.gateways.values():
-        yield from _own(gateway, policy)
+        yield from _own(gateway, policy, inner)
         yield from _one_network(gateway)
         yield from _narrow(gateway, policy)
         yield from _published(gateway, policy)
@@ -75,7 +76,7 @@ def _no_host(message: str, span: Span, why: str) -> Diagnostic:
     return finding("SEG217", f"{message}: no host can use it", span, why, help="correct the address")
 
 
-def _own(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
+def _own(gateway: Gateway, policy: Policy, inner: ZoneIndex) -> Iterator[Diagnostic]:
     given = [(zone, each, gateway.span) for zone, found in gateway.addresses.items() for each in found]
     given += [(i.zone, each, i.span) for i in gateway.interfaces if i.zone for each in i.addresses]
     for zone, each, span in given:
@@ -85,9 +86,9 @@ def _own(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
             yield _no_host(f"gateway `{gateway.name}` has `{each}`", span, "not the address of one machine")
             continue
         network = parse_prefixes(str(each.network))
-        others = [other for other in policy.zones.values() if other.name != zone and not other.external]
-        hidden = next((other for other in others if other.space.overlaps(network)), None)
-        if hidden is not None:
+        met = set(inner.zones(network)) - {zone}
+        if met:
+            hidden = next(other for other in policy.zones.values() if other.name in met)
             yield finding(
                 "SEG219",
                 f"`{each}` in zone `{zone}` takes in {hidden.space & network} of zone `{hidden.name}`",
@@ -124,13 +125,15 @@ def _one_network(gateway: Gateway) -> Iterator[Diagnostic]:
 def _narrow(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
     """Hosts that no network of the gateway's addresses holds, though they are on its link: that is known of a
     VLAN and of a zone that it serves DHCP to. Others may be routed."""
+    by_zone: dict[str | None, list[Interface]] = {}
+    for interface in gateway.interfaces:
+        by_zone.setdefault(interface.zone, []).append(interface)
     for zone in policy.zones.values():
-        given = [*gateway.addresses.get(zone.name, ())]
-        homes = [each for each in gateway.interfaces if each.zone == zone.name]
-        given += [each for home in homes for each in home.addresses]
+        homes = by_zone.get(zone.name, [])
         linked_to = zone.vlan is not None or zone.name in gateway.dhcp_zones
         if zone.external or not linked_to or any(home.dhcp for home in homes):
             continue
+        given = [*gateway.addresses.get(zone.name, ()), *(each for home in homes for each in home.addresses)]
         linked = union(parse_prefixes(str(each.network)) for each in given)
         for each in given:
             missing = _around(each, zone) - linked
@@ -179,14 +182,13 @@ def _published(gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
 
 def _taken(each: Publish, outside: Zone, gateway: Gateway, policy: Policy) -> Iterator[Diagnostic]:
     """Services of the gateway that can no longer be called from the zone, for their port leads elsewhere."""
-    ports = ServiceSet(((each.protocol, ((each.first, each.last),)),))
     for flow in policy.flows:
         if flow.kind not in ("manage", "serve") or gateway.name not in flow.destination.gateways:
             continue
-        if flow.source.space.overlaps(outside.space) and flow.services.overlaps(ports):
+        if flow.source.space.overlaps(outside.space) and flow.services.overlaps(each.outer):
             yield finding(
                 "SEG218",
-                f"what is published here takes {flow.services & ports} away from the gateway itself",
+                f"what is published here takes {flow.services & each.outer} away from the gateway itself",
                 each.span,
                 f"leads to {each.target} instead",
                 also=(Label(flow.span, f"which zone `{outside.name}` is to reach here"),),
