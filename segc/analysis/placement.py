@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import Flow, Gateway, Interface, Policy, Zone
+from segc.policy.model import Attachment, Flow, Gateway, Interface, Policy, Zone
 from segc.policy.topology import Position, ZoneIndex, apart, position, untagged
 from segc.source import Span
 
@@ -107,8 +107,8 @@ def _without_address(policy: Policy, gateway: Gateway) -> Iterator[Diagnostic]:
     if not gateway.own:
         return
     interfaces = {interface.name: interface for interface in gateway.interfaces}
-    for zone in dict.fromkeys(attachment.zone for attachment in gateway.attachments):
-        homes = [interfaces[a.interface] for a in gateway.attachments if a.zone == zone]
+    for zone, attachments in _by_zone(gateway).items():
+        homes = [interfaces[each.interface] for each in attachments]
         lacking = _lacking(policy.zones[zone], gateway, homes)
         if lacking:
             yield finding(
@@ -154,8 +154,9 @@ def _lacking(zone: Zone, gateway: Gateway, homes: Sequence[Interface]) -> str:
 def _on_the_first(gateway: Gateway) -> Iterator[Diagnostic]:
     """Zones on several devices: which of them an address belongs to is not for their names to say."""
     interfaces = {interface.name: interface for interface in gateway.interfaces}
+    by_zone = _by_zone(gateway)
     for zone in gateway.addresses:
-        homes = sorted(each for each in gateway.attachments if each.zone == zone)
+        homes = sorted(by_zone.get(zone, ()))
         if len(homes) < 2:
             continue
         first, *others = homes
@@ -171,6 +172,13 @@ def _on_the_first(gateway: Gateway) -> Iterator[Diagnostic]:
             if tagged
             else f"write each where it belongs: `interface {others[0].device} {{ zone {zone}  address … }}`",
         )
+
+
+def _by_zone(gateway: Gateway) -> dict[str, list[Attachment]]:
+    found: dict[str, list[Attachment]] = {}
+    for each in gateway.attachments:
+        found.setdefault(each.zone, []).append(each)
+    return found
 
 
 def _place(zone: str, interface: Interface) -> Span:

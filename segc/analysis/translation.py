@@ -20,11 +20,13 @@ def check_translation(policy: Policy) -> Iterator[Diagnostic]:
     if outside is None:
         return
     positions = [position(policy, gateway) for gateway in gateways]
-    private = {zone.name: space for zone in policy.zones.values() if (space := _private(zone))}
-    for zone in [*private]:
-        on_the_way = [seen.gateway for seen in positions if seen.stands_between(zone, outside.name)]
-        if any(interface.masquerade for gateway in on_the_way for interface in gateway.interfaces):
-            del private[zone]
+    translating = [seen for seen in positions if any(each.masquerade for each in seen.gateway.interfaces)]
+    private = {
+        zone.name: space
+        for zone in policy.zones.values()
+        if not any(seen.stands_between(zone.name, outside.name) for seen in translating)
+        and (space := _private(zone))
+    }
     flows = _leaving(policy, private, outside.space - PRIVATE) if private else {}
     for seen in positions:
         yield from _kept(policy, seen, outside, flows)
@@ -67,7 +69,8 @@ def _kept(
     policy: Policy, seen: Position, outside: Zone, flows: Mapping[tuple[str, int], Flow]
 ) -> Iterator[Diagnostic]:
     gateway = seen.gateway
-    homes = [each for each in gateway.interfaces if _carries(gateway, each, outside)]
+    carrying = {each.interface for each in gateway.attachments if each.zone == outside.name}
+    homes = [each for each in gateway.interfaces if each.name in carrying]
     behind = _translated_further_on(gateway, homes, outside)
     hit = {
         zone: flow
@@ -84,10 +87,6 @@ def _kept(
             also=(Label(next(iter(hit.values())).span, "lets them out"),),
             help="write `masquerade` in this interface, unless something behind it translates them",
         )
-
-
-def _carries(gateway: Gateway, interface: Interface, zone: Zone) -> bool:
-    return any(each.interface == interface.name and each.zone == zone.name for each in gateway.attachments)
 
 
 def _translated_further_on(gateway: Gateway, homes: Sequence[Interface], outside: Zone) -> frozenset[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from segc.policy.model import Gateway, Policy, Port, Zone
 from segc.space.prefixes import PrefixSet
@@ -100,6 +101,7 @@ class ZoneIndex:
         return sorted(names)
 
 
+@lru_cache(2)  # checks, link plans and the plan of each switch ask for it
 def apart(policy: Policy) -> frozenset[str]:
     """Zones whose hosts may never talk to each other: `intra deny`, and no enforced allow among them.
 

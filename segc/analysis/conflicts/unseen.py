@@ -8,7 +8,8 @@ addresses or lease their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Gap
@@ -33,8 +34,7 @@ def check_unseen(context: Context, losses: Losses) -> Iterator[Diagnostic]:
         shut = name in closed or (zone.isolated and zone.vlan is None)
         if shut and name in attached and not ports.get(name):
             yield _nobody(zone, link)
-        elif name in closed:
-            yield from _across(policy, zone)
+    yield from _across(policy, links.keys() & closed)
     shared = {
         context.survey.zones[zone.name]: zone
         for zone in map(policy.zones.__getitem__, links)
@@ -89,30 +89,36 @@ def _nobody(zone: Zone, link: str) -> Diagnostic:
     )
 
 
-def _across(policy: Policy, zone: Zone) -> Iterator[Diagnostic]:
+def _across(policy: Policy, closed: Set[str]) -> Iterator[Diagnostic]:
     """Hosts at several switches or bridges. Each keeps its own ports apart; between two of them that takes
     an isolated trunk where they meet, or an interface of a gateway for each.
     """
-    homes = sum(a.zone == zone.name for gateway in policy.gateways.values() for a in gateway.attachments)
+    homes = Counter(a.zone for gateway in policy.gateways.values() for a in gateway.attachments)
     nodes = [(switch.name, switch.ports) for switch in policy.switches.values()]
     nodes += [(g.name, i.ports) for g in policy.gateways.values() for i in g.interfaces if i.ports]
-    at = [(node, port) for node, ports in nodes if (port := _first(policy, ports, zone.name))]
-    shut = sum(zone.name in port.trunk and port.isolated for _, ports in nodes for port in ports)
-    if len(at) > 1 and len(at) > homes and shut < len(at) - 1:
-        (one, first), (other, port) = at[:2]
-        yield finding(
-            "SEG310",
-            f"nothing described keeps hosts of zone `{zone.name}` at `{one}` and at `{other}` apart",
-            port.span,
-            f"kept apart from other ports of `{other}` only",
-            also=(Label(zone.span, "`intra deny`"), Label(first.span, f"hosts at `{one}`")),
-            help="write `isolated` behind the trunks that lead down to each where they meet, "
-            "or give the hosts at each a zone of their own",
-        )
+    shut = Counter(
+        zone for _, ports in nodes for port in ports if port.isolated for zone in set(port.trunk) & closed
+    )
+    at: dict[str, list[tuple[str, Port]]] = {}
+    for node, ports in nodes:
+        first = {zone: port for port in reversed(ports) for zone in untagged(policy, port)}
+        for zone in first.keys() & closed:
+            at.setdefault(zone, []).append((node, first[zone]))
+    for name, found in at.items():
+        if len(found) > max(homes[name], shut[name] + 1):
+            yield _together(policy.zones[name], *found[:2])
 
 
-def _first(policy: Policy, ports: Iterable[Port], zone: str) -> Port | None:
-    return next((port for port in ports if zone in untagged(policy, port)), None)
+def _together(zone: Zone, one: tuple[str, Port], other: tuple[str, Port]) -> Diagnostic:
+    return finding(
+        "SEG310",
+        f"nothing described keeps hosts of zone `{zone.name}` at `{one[0]}` and at `{other[0]}` apart",
+        other[1].span,
+        f"kept apart from other ports of `{other[0]}` only",
+        also=(Label(zone.span, "`intra deny`"), Label(one[1].span, f"hosts at `{one[0]}`")),
+        help="write `isolated` behind the trunks that lead down to each where they meet, "
+        "or give the hosts at each a zone of their own",
+    )
 
 
 def _within(
