@@ -37,7 +37,7 @@ def elsewhere(policy: Policy, gateway: str, packet: Packet) -> Iterator[str]:
 
 def _on(gateway: Gateway, address: Address) -> Iterator[Publish]:
     for publish in gateway.publishes:
-        interface = next(each for each in gateway.interfaces if each.name == publish.interface)
+        interface = gateway.interface(publish.interface)
         outer = (*interface.addresses, *gateway.addresses.get(interface.zone or "", ()))
         here = union(parse_prefixes(str(each.ip)) for each in outer)
         if address in here and publish.target.only(address.version):
@@ -52,15 +52,18 @@ def onward(publish: Publish, packet: Packet) -> Packet:
 
 def shifted(services: ServiceSet, publish: Publish) -> ServiceSet:
     """The services that arrive as these ports of the published ones."""
-    by = publish.target_first - publish.first
-    ports = (services & publish.outer).values(publish.protocol)
-    moved = tuple((first + by, last + by) for first, last in ports)
-    return ServiceSet(((publish.protocol, moved),) if moved else ())
+    return _moved(services & publish.outer, publish.target_first - publish.first)
 
 
 def asked_as(services: ServiceSet, publish: Publish) -> ServiceSet:
     """The published ports that arrive as some of these services."""
-    by = publish.first - publish.target_first
-    ports = (services & publish.inner).values(publish.protocol)
-    moved = tuple((first + by, last + by) for first, last in ports)
-    return ServiceSet(((publish.protocol, moved),) if moved else ())
+    return _moved(services & publish.inner, publish.first - publish.target_first)
+
+
+def _moved(services: ServiceSet, by: int) -> ServiceSet:
+    return ServiceSet(
+        tuple(
+            (protocol, tuple((first + by, last + by) for first, last in ports))
+            for protocol, ports in services.parts
+        )
+    )

@@ -68,6 +68,6 @@ def _published(name: str, policy: Policy) -> Iterator[Ends]:
     for gateway in policy.gateways.values():
         for publish in gateway.publishes:
             if publish.where(gateway.name) == name:
-                interface = next(each for each in gateway.interfaces if each.name == publish.interface)
+                interface = gateway.interface(publish.interface)
                 assert interface.zone is not None, "the resolver refuses it otherwise"
                 yield policy.zones[interface.zone].space, publish.target

@@ -391,6 +391,10 @@ class Gateway:
     mark: int  # the bits of the packet mark that the ruleset may use
     span: Span | None = field(compare=False, repr=False)
 
+    def interface(self, name: str) -> Interface:
+        """The interface of that name, which it has."""
+        return next(each for each in self.interfaces if each.name == name)
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:

@@ -71,7 +71,7 @@ def _ports(publish: Publish, where: Box, protocol: str, address: str) -> Iterato
 
 def _outer(gateway: Gateway, publish: Publish, family: int) -> Iterator[Box]:
     """Packets for the interface's own address; one that it asks DHCP for is known by elimination."""
-    interface = next(each for each in gateway.interfaces if each.name == publish.interface)
+    interface = gateway.interface(publish.interface)
     fixed = [*interface.addresses, *gateway.addresses.get(interface.zone or "", ())]
     outer: PrefixSet = union(parse_prefixes(str(address.ip)) for address in fixed)
     kind = {"family": ((family, family),)}

@@ -25,7 +25,7 @@ ANYBODY = "DEFAULT"  # an entry for everybody, in quotes as well
 
 def emit(target: Target) -> Output:
     found = tuple(intakes(target.policy))
-    problems = tuple(limits(target.policy))
+    problems = tuple(_problems(target.policy, found))
     if not found or problems:
         return Output((), problems)
     files = {"mods-config/files/authorize": "authorize.j2", "policy.d/segc": "policy.j2"}
@@ -35,7 +35,10 @@ def emit(target: Target) -> Output:
 
 def limits(policy: Policy) -> Iterator[Diagnostic]:
     """`SEG503` for names that the server's files cannot hold."""
-    found = tuple(intakes(policy))
+    return _problems(policy, tuple(intakes(policy)))
+
+
+def _problems(policy: Policy, found: tuple[Intake, ...]) -> Iterator[Diagnostic]:
     yield from _unwritable(found)
     yield from _taken(policy, found)
 

@@ -23,19 +23,14 @@ HEADER = (
 
 
 def emit(target: Target) -> Output:
-    artifacts = tuple(
-        Artifact(plan.node, "netplan.yaml", netplan_yaml(plan))
-        for _, plan in _plans(target.policy)
-        if not _aware(plan)
-    )
-    return Output(artifacts, tuple(limits(target.policy)))
+    plans = tuple(_plans(target.policy))
+    texts = (Artifact(plan.node, "netplan.yaml", netplan_yaml(plan)) for _, plan in plans if not _aware(plan))
+    return Output(tuple(texts), tuple(_left_out(plans)))
 
 
 def limits(policy: Policy) -> Iterator[Diagnostic]:
     """`SEG504` for each gateway that is left out."""
-    for gateway, plan in _plans(policy):
-        if name := _aware(plan):
-            yield _left_out(gateway, name)
+    return _left_out(_plans(policy))
 
 
 def _plans(policy: Policy) -> Iterator[tuple[Gateway, LinkPlan]]:
@@ -49,15 +44,16 @@ def _aware(plan: LinkPlan) -> str | None:
     return next((bridge.name for bridge in plan.bridges if bridge.vlan_aware), None)
 
 
-def _left_out(gateway: Gateway, name: str) -> Diagnostic:
-    interface = next(interface for interface in gateway.interfaces if interface.name == name)
-    return finding(
-        "SEG504",
-        f"netplan cannot describe gateway `{gateway.name}`, so it gets no `netplan.yaml`",
-        interface.span,
-        "a bridge whose ports have VLANs",
-        help="use the files for systemd-networkd, or `links.json`",
-    )
+def _left_out(plans: Iterable[tuple[Gateway, LinkPlan]]) -> Iterator[Diagnostic]:
+    for gateway, plan in plans:
+        if name := _aware(plan):
+            yield finding(
+                "SEG504",
+                f"netplan cannot describe gateway `{gateway.name}`, so it gets no `netplan.yaml`",
+                gateway.interface(name).span,
+                "a bridge whose ports have VLANs",
+                help="use the files for systemd-networkd, or `links.json`",
+            )
 
 
 def netplan_yaml(plan: LinkPlan) -> str:

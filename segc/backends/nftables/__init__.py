@@ -1,7 +1,7 @@
 """Rulesets for gateways, `<gateway>/ruleset.nft`, and what fills their sets of people, `sessions.json`."""
 
 from segc.backends.artifact import Artifact, Output, Target
-from segc.backends.nftables.limits import limits
+from segc.backends.nftables.limits import limits, long_names, narrow_mark
 from segc.backends.nftables.render import render
 from segc.backends.nftables.sessions import sessions_json
 from segc.enforcement.lower import lower
@@ -10,11 +10,12 @@ __all__ = ["emit", "limits"]
 
 
 def emit(target: Target) -> Output:
-    if problems := tuple(limits(target.policy)):
-        return Output((), problems)
+    problems = [*long_names(target.policy)]
     artifacts: list[Artifact] = []
     for name, gateway in sorted(target.policy.gateways.items()):
         program = lower(target.policy, gateway, target.memo, target.context)
-        artifacts.append(Artifact(name, "ruleset.nft", render(program, target.digest, target.place)))
-        artifacts.append(Artifact(name, "sessions.json", sessions_json(program)))
-    return Output(tuple(artifacts))
+        problems += narrow_mark(program.places, gateway)
+        if not problems:
+            artifacts.append(Artifact(name, "ruleset.nft", render(program, target.digest, target.place)))
+            artifacts.append(Artifact(name, "sessions.json", sessions_json(program)))
+    return Output(() if problems else tuple(artifacts), tuple(problems))

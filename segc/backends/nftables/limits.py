@@ -19,15 +19,15 @@ PAIRED_LENGTH = NAME_LENGTH // 4  # of zones, hosts and gateways: chains are cal
 
 def limits(policy: Policy) -> Iterator[Diagnostic]:
     """`SEG501` and `SEG502`."""
-    if policy.gateways:
-        yield from _too_long(policy)
+    yield from long_names(policy)
     for _, gateway in sorted(policy.gateways.items()):
-        places = places_of(policy, position(policy, gateway))
-        if layout(places, gateway.mark) is None:
-            yield _mark_too_narrow(places, gateway)
+        yield from narrow_mark(places_of(policy, position(policy, gateway)), gateway)
 
 
-def _too_long(policy: Policy) -> Iterator[Diagnostic]:
+def long_names(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG501` for each name that the ruleset of some gateway could not have."""
+    if not policy.gateways:
+        return
     for flow in policy.flows:
         yield from _check_length("flow", flow.id, flow.span, NAME_LENGTH)
     for zone in policy.zones.values():
@@ -49,9 +49,12 @@ def _check_length(kind: str, name: str, span: Span | None, limit: int) -> Iterat
         )
 
 
-def _mark_too_narrow(places: Places, gateway: Gateway) -> Diagnostic:
+def narrow_mark(places: Places, gateway: Gateway) -> Iterator[Diagnostic]:
+    """`SEG502` where the gateway's mark has no room for these places."""
+    if layout(places, gateway.mark) is not None:
+        return
     needed, given = 2 * (places.zone_bits + places.class_bits), longest_run(gateway.mark)[1]
-    return finding(
+    yield finding(
         "SEG502",
         f"gateway `{gateway.name}` needs {needed} neighbouring bits of the packet mark, "
         f"and its `mark` 0x{gateway.mark:08x} has {given} in a row",

@@ -24,7 +24,7 @@ def write_nat(policy: Policy, gateway: Gateway, table: Table, place: Callable[[S
 
 def _published(gateway: Gateway, publish: Publish, place: Callable[[Span], str]) -> Iterator[str]:
     """Packets for the interface's own address; from inside, too, but not those for inner addresses."""
-    interface = next(i for i in gateway.interfaces if i.name == publish.interface)
+    interface = gateway.interface(publish.interface)
     for family, protocol, name in FAMILIES:
         for address in publish.target.prefixes(family):
             for match in _own_address(gateway, interface, family, protocol):

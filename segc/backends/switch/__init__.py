@@ -20,15 +20,19 @@ from segc.policy.model import Policy
 
 def emit(target: Target) -> Output:
     artifacts: list[Artifact] = []
+    found: list[Diagnostic] = []
     for plan, platform in _plans(target.policy):
-        if any(problems(plan, platform)):
-            continue
-        if platform is LINUX_BRIDGE:
-            text = links_json(bridge_plan(plan))
-        else:
-            text = config_text(plan, platform, tuple(target.policy.zones))
-        artifacts.append(Artifact(plan.node, platform.file, text))
-    return Output(tuple(artifacts), tuple(limits(target.policy)))
+        wrong = tuple(problems(plan, platform))
+        found += wrong
+        if not wrong:
+            artifacts.append(Artifact(plan.node, platform.file, _text(plan, platform, target.policy)))
+    return Output(tuple(artifacts), tuple(found))
+
+
+def _text(plan: SwitchPlan, platform: Platform, policy: Policy) -> str:
+    if platform is LINUX_BRIDGE:
+        return links_json(bridge_plan(plan))
+    return config_text(plan, platform, tuple(policy.zones))
 
 
 def limits(policy: Policy) -> Iterator[Diagnostic]:
