@@ -17,6 +17,7 @@ from segc.policy.claims import Claims, Situation
 from segc.policy.model import Flow, Policy, Publish
 from segc.policy.topology import position
 from segc.source import SourceFile, Span
+from segc.space.addresses import Address
 from segc.space.services import ServiceSet
 from segc.trace import Decision, Location, Packet, locate, trace
 
@@ -34,15 +35,18 @@ class Question:
     services: ServiceSet
     situation: Situation
 
-    def packet(self, services: ServiceSet) -> Packet:
-        ends = self.source.addresses[self.family], self.destination.addresses[self.family]
-        return Packet(*ends, *services.first())
+    @property
+    def ends(self) -> tuple[Address, Address]:
+        return self.source.addresses[self.family], self.destination.addresses[self.family]
 
     @property
-    def published(self) -> tuple[Publish, ...]:
-        """What the destination publishes to the source."""
-        ends = self.source.addresses[self.family], self.destination.addresses[self.family]
-        return publishes(self.policy, *ends)
+    def target(self) -> Location:
+        """The place that was asked for, wherever what is published there goes on to."""
+        return locate(self.policy, self.ends[1])
+
+    def packet(self, services: ServiceSet) -> Packet:
+        """One of those asked for."""
+        return Packet(*self.ends, *services.first())
 
 
 class Answer(NamedTuple):
@@ -56,27 +60,20 @@ class Answer(NamedTuple):
 def answers(question: Question) -> list[Answer]:
     """One answer, or several where the services asked for are not decided alike. Exact: every value that
     some flow tells from its neighbour is traced."""
+    published = publishes(question.policy, *question.ends)
     found: dict[tuple[Decision, Publish | None], ServiceSet] = {}
-    for piece in _pieces(question.services, list(_distinct(question))):
-        packet, publish = _decided(question, piece)
-        key = trace(question.policy, packet, question.situation), publish
+    for piece in _pieces(question.services, list(_distinct(question.policy, published))):
+        packet = question.packet(piece)
+        publish = next((p for p in published if p.outer.contains(packet.protocol, packet.value)), None)
+        key = trace(question.policy, onward(publish, packet), question.situation), publish
         found[key] = found[key] | piece if key in found else piece
     return [Answer(services, *key) for key, services in found.items()]
 
 
-def _decided(question: Question, services: ServiceSet) -> tuple[Packet, Publish | None]:
-    """The packet that the gateway decides about: the one asked for, or what it is translated into."""
-    packet = question.packet(services)
-    for publish in question.published:
-        if publish.outer.contains(packet.protocol, packet.value):
-            return onward(publish, packet), publish
-    return packet, None
-
-
-def _distinct(question: Question) -> Iterator[ServiceSet]:
-    services = dict.fromkeys(flow.services for flow in question.policy.flows)
+def _distinct(policy: Policy, published: Sequence[Publish]) -> Iterator[ServiceSet]:
+    services = dict.fromkeys(flow.services for flow in policy.flows)
     yield from services
-    for publish in question.published:
+    for publish in published:
         yield publish.outer
         yield from (asked_as(each, publish) for each in services)
 
@@ -103,15 +100,20 @@ def as_text(question: Question, found: list[Answer], sources: Sources, color: bo
 
 
 def _told(question: Question, answer: Answer, sources: Sources, color: bool) -> Iterator[str]:
-    decision, situation = answer.decision, question.situation
+    decision = answer.decision
     allowed = decision.verdict == "allow"
     verdict = _paint("allowed" if allowed else "denied", GREEN if allowed else RED, color)
-    asked = locate(question.policy, question.packet(answer.services).destination)
-    yield f"{verdict}: {_end(decision.source)} -> {_end(asked)} {answer.services}"
+    yield f"{verdict}: {_end(decision.source)} -> {_end(question.target)} {answer.services}"
     if answer.publish:
         inner = shifted(answer.services, answer.publish)
         yield f"published: it goes on to {_end(decision.destination)} {inner}"
         yield from _quoted_span(answer.publish.span, sources, color)
+    yield from _grounds(question, decision, sources, color)
+    yield from (f"{_paint('help', BOLD, color)}: {help}" for help in _helps(question, answer))
+
+
+def _grounds(question: Question, decision: Decision, sources: Sources, color: bool) -> Iterator[str]:
+    """The statements that decide it, and those that would."""
     yield _because(decision)
     yield from _quoted(decision.statements, sources, color)
     yield from (f"    = only up to its limit of {rate}" for rate in _limits(decision))
@@ -121,17 +123,21 @@ def _told(question: Question, answer: Answer, sources: Sources, color: bool) -> 
     for flow in decision.unmet:
         yield "this one does not apply here"
         yield from _quoted((flow,), sources, color)
-        yield from (f"    = {why}" for why in reasons(flow, decision, situation, question.policy))
+        whys = reasons(flow, decision, question.situation, question.policy)
+        yield from (f"    = {why}" for why in whys)
     if decision.staged:
         yield "staged, so only counted and logged"
         yield from _quoted(decision.staged, sources, color)
+
+
+def _helps(question: Question, answer: Answer) -> Iterator[str]:
+    decision, packet = answer.decision, question.packet(answer.services)
     if decision.destination.gateway and question.destination.word.startswith("gateway "):
-        packet = question.packet(answer.services)
-        for where in elsewhere(question.policy, decision.destination.gateway, packet):
-            yield f"{_paint('help', BOLD, color)}: {where}"
-    help = remedy(question.policy, _decided(question, answer.services)[0], situation, decision.unmet)
-    if not allowed and help:
-        yield f"{_paint('help', BOLD, color)}: with `{help}` this would be allowed"
+        yield from elsewhere(question.policy, decision.destination.gateway, packet)
+    if decision.verdict == "deny":
+        goes = onward(answer.publish, packet)
+        if help := remedy(question.policy, goes, question.situation, decision.unmet):
+            yield f"with `{help}` this would be allowed"
 
 
 def _because(decision: Decision) -> str:
@@ -233,7 +239,7 @@ def _object(question: Question, answer: Answer, sources: Sources) -> dict[str, o
         "reason": decision.reason,
         "service": str(answer.services),
         "source": _location(decision.source),
-        "destination": _location(locate(question.policy, question.packet(answer.services).destination)),
+        "destination": _location(question.target),
         "published": _published(answer),
         "at": question.situation.at,
         "statements": [statement(flow, sources) for flow in decision.statements],

@@ -44,8 +44,10 @@ def _on(gateway: Gateway, address: Address) -> Iterator[Publish]:
             yield publish
 
 
-def onward(publish: Publish, packet: Packet) -> Packet:
-    """The packet as it goes on."""
+def onward(publish: Publish | None, packet: Packet) -> Packet:
+    """The packet as it goes on, which is as it is where nothing is published."""
+    if publish is None:
+        return packet
     target = publish.target.only(packet.destination.version).first()
     return packet._replace(destination=target, value=packet.value - publish.first + publish.target_first)
 
