@@ -36,17 +36,16 @@ WORDS = {Action.ADD: "was added by hand", Action.REMOVE: "is gone", Action.CHANG
 
 class Drift(NamedTuple):
     """`changes` lead from the generation to the kernel, `steps` put links right; `meaning` tells, as far as
-    it can be told, who gains or loses access by them."""
+    it can be told, who gains or loses access by them. Devices that are not there cannot be compared: those
+    that were not when it was applied are `absent`, the others `gone`."""
 
     table: bool  # whether there is one at all
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
     meaning: tuple[str, ...]
     rules: Rules = MappingProxyType({})  # what rules are called
-    absent: tuple[
-        str, ...
-    ] = ()  # devices that are not there to be compared, and were not when it was applied
-    gone: tuple[str, ...] = ()  # devices that were there then
+    absent: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self.mendable or bool(self.gone)

@@ -39,9 +39,8 @@ INET = 1
 GET_TABLE, GET_SET, GET_ELEMENTS, GET_GENERATION = (NF_TABLES << 8 | each for each in (1, 10, 13, 16))
 TABLE_NAME, TABLE_HANDLE, SET_NAME, SET_HANDLE = 1, 4, 2, 16
 ELEMENT_LIST, ELEMENT_EXPRESSION, EXPRESSION_DATA, COUNTER_PACKETS = 3, 7, 2, 2
-_UNQUOTED = str.maketrans(
-    dict.fromkeys('"\\{}', "?")
-)  # in comments, as whoever lists sets may read them back
+# In comments, as whoever lists sets may read them back.
+_UNQUOTED = str.maketrans(dict.fromkeys('"\\{}', "?"))
 ABOUT = 2.0  # seconds for which nobody can say whether an element is still there
 SLACK = 0.5  # seconds by which an element's time may be off before it is put right
 

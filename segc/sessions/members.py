@@ -12,11 +12,12 @@ from typing import Any
 from segc.diagnostics.suggest import did_you_mean
 from segc.identity.claim import ClaimError
 
+# Of claims, `claim_of` sees to that.
 MEMBERS: Mapping[str, frozenset[str]] = {
     "renew": frozenset(("source", "id", "ttl", "at", "addresses", "active")),
     "facts": frozenset(("device", "facts", "source", "ttl", "at")),
     "admit": frozenset(("users",)),
-}  # claims are looked at by `claim_of`
+}
 
 
 def check_members(do: str, document: Mapping[str, Any]) -> None:

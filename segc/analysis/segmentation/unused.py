@@ -22,9 +22,9 @@ def check_unused(outline: Outline) -> Iterator[Diagnostic]:
     attached = Counter(a.zone for g in outline.policy.gateways.values() for a in {*g.attachments})
     for number in outline.inner:
         zone = outline.zones[number]
-        if attached[zone.name] > 1 or zone.space.overlaps(
-            promised
-        ):  # it joins gateways, or is shut on purpose
+        joins_gateways = attached[zone.name] > 1
+        shut_on_purpose = zone.space.overlaps(promised)
+        if joins_gateways or shut_on_purpose:
             continue
         if not any(flow.action == "allow" for flow in outline.speaking_of(number)):
             unused = Unused("zone", zone.name, zone.span)

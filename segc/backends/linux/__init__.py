@@ -15,9 +15,8 @@ from segc.diagnostics.model import Diagnostic, finding
 from segc.enforcement.layer2 import LinkPlan, link_plan
 from segc.policy.model import Gateway, Policy
 
-DEVICE = re.compile(
-    r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}"
-)  # what a file name, an INI value and YAML take as well
+# What a file name, an INI value and YAML take as well.
+DEVICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}")
 VERSION = 1
 # Reverse paths are not filtered here: the ruleset checks sources, of both families, against zones.
 SYSCTL = """\

@@ -82,8 +82,9 @@ class Link:
                 self.complain(error)
 
     def complain(self, about: object) -> None:
-        named = isinstance(about, OSError) and about.filename and about.strerror
-        words = f"`{about.filename}`: {about.strerror}" if named else str(about)  # type: ignore[attr-defined]
+        words = str(about)
+        if isinstance(about, OSError) and about.filename and about.strerror:
+            words = f"`{about.filename}`: {about.strerror}"
         if words != self._told:
             self._told = words
             self.report(words)
