@@ -19,8 +19,8 @@ def check_topology(policy: Policy) -> Iterator[Diagnostic]:
         yield from _expected(policy, gateway)
         yield from _untagged_beside_tagged(policy, gateway)
         yield from _behind_no_port(gateway)
-    closed = apart(policy)
     if gateways:
+        closed = apart(policy)
         for switch in policy.switches.values():
             yield from _uplinks(policy, switch, gateways)
             yield from _shut_in(policy, switch, closed)

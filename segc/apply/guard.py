@@ -133,8 +133,12 @@ def _cut_off(policy: Policy, remote: Login, node: str) -> Iterator[Diagnostic]:
         span = decision.statements[0].span if decision.statements else policy.gateways[node].span
         label = "by this" if decision.statements else "no flow allows it"
         yield _found(f"your own connection, {ends}, would be cut", span, label)
-        return
-    zone = decision.source.zone or ""
+    else:
+        yield from _by_another_device(policy, remote, node, decision.source.zone or "")
+
+
+def _by_another_device(policy: Policy, remote: Login, node: str, zone: str) -> Iterator[Diagnostic]:
+    """Answers would leave by a device that packets of the zone may not arrive on."""
     ways = _ways(policy, node).get(zone)
     if remote.device and ways and remote.device not in ways:
         there = ", ".join(map(quote, sorted(ways)))

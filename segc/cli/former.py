@@ -38,7 +38,8 @@ Files = Mapping[str, Mapping[str, str]]  # text by file name by node
 class Former:
     """`told` is None where no policy of it is known; `state` is its digest, `nodes` what changes; `cut` are
     connections that would end by it, and `absent` devices that nothing could be set up on. Of a host, `steps`
-    would set up its links, and `bare` says why no table decides there, empty where one does."""
+    would set up its links, `bare` says why no table decides there, empty where one does, and `warnings` are
+    what to know before an apply."""
 
     kind: str
     name: str
@@ -168,10 +169,16 @@ def former_host(name: str, state: State, node: str, wanted: Mapping[str, str]) -
     changes = table_changes(found, live.items_of(wanted["ruleset.nft"]))
     changes += tuple(Change(Action.ADD, "link", step.device, "", step.what) for step in steps)
     told = _told(workspace.of_texts(current.sources()), "the policy in force") if current else None
-    nodes = (NodePlan(node, changes),)
-    bare = "" if found else live.absence()
-    digest = state_digest(found, done)
-    return Former("live", name, told, digest, nodes, None, tuple(absent), tuple(steps), bare)
+    return Former(
+        "live",
+        name,
+        told,
+        state_digest(found, done),
+        (NodePlan(node, changes),),
+        absent=tuple(absent),
+        steps=tuple(steps),
+        bare="" if found else live.absence(),
+    )
 
 
 def warnings(former: Former, policy: Policy, state: State, node: str) -> tuple[str, ...]:

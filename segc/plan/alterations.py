@@ -70,12 +70,12 @@ def _beside(
         flow for flow in after.flows if flow.action == "allow" and not flow.staged and flow.id not in stays
     ]
     for old in before.flows:
-        bounded = old.limit is not None and not old.staged
-        for new in come if bounded else ():
-            if _faster(old.limit, new.limit) and _meet(old, new):
-                words = f"{_rate(new.limit)} by {new.id}"
-                yield Alteration("limit", old.id, _rate(old.limit), words, True, statement(new.span, new.id))
-                break
+        if old.limit is None or old.staged:
+            continue
+        new = next((each for each in come if _faster(old.limit, each.limit) and _meet(old, each)), None)
+        if new is not None:
+            words = f"{_rate(new.limit)} by {new.id}"
+            yield Alteration("limit", old.id, _rate(old.limit), words, True, statement(new.span, new.id))
 
 
 def _meet(one: Flow, other: Flow) -> bool:
