@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the backends load Jinja2, which checking does not need
     from segc.backends import Artifact
 
 
+PROVED_ANYWAY = 1000  # flows up to which a proof takes a fraction of a second
 Parsed = Sequence[tuple[SourceFile, AnyFile]]
 Progress = Callable[[str], None]
 
@@ -91,8 +92,8 @@ def build(
 ) -> Build:
     """The artifacts of every node, each node with a manifest of what it was made from.
 
-    With `proving` every ruleset is read back and held to the policy; None does that where most of the policy
-    was worked out anew, as the proof would else take longer than all the rest.
+    With `proving` every ruleset is read back and held to the policy; None does that unless the policy is
+    large and most of it was worked out before, as the proof would then take longer than all the rest.
     """
     from segc.backends import BACKENDS, Target
 
@@ -107,7 +108,7 @@ def build(
         artifacts += output.artifacts
         diagnostics += output.diagnostics
     if proving is None:
-        proving = memo.made >= memo.kept
+        proving = len(policy.flows) <= PROVED_ANYWAY or memo.made >= memo.kept
     if proving and not _failed(diagnostics):
         progress("proving the rulesets")
         diagnostics += _proved(policy, artifacts)
