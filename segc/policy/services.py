@@ -135,11 +135,17 @@ class ServiceTable:
         if service.name in PROTOCOLS or service.name == "proto":
             word = tree.Word(service.name, service.span)
             return self._literal(tree.ServiceLiteral(word, None, service.span))
-        known = WELL_KNOWN.get(service.name.lower())
-        filling = "" if known else ", with its protocol and port for PORT"
-        help = f"define it: `service {service.name} = {known or 'tcp/PORT'}`{filling}"
-        self.findings.unknown("service", tree.Word(service.name, service.span), self.definitions, help)
+        self._unknown(tree.Word(service.name, service.span))
         return ServiceSet()
+
+    def _unknown(self, word: tree.Word) -> None:
+        """A name that the world knows is no slip for one that is near, unless only the case differs."""
+        name = word.text.lower()
+        known = WELL_KNOWN.get(name)
+        filling = "" if known else ", with its protocol and port for PORT"
+        help = f"define it: `service {word.text} = {known or 'tcp/PORT'}`{filling}"
+        near = [each for each in self.definitions if not known or each.lower() == name]
+        self.findings.unknown("service", word, near, help)
 
     def _reference(self, service: tree.ServiceName) -> ServiceSet:
         path = self._nesting.cycles.get((self._within, service.name))
