@@ -117,7 +117,7 @@ def ip(src: bytes, dst: bytes, protocol: int, body: bytes, hops: int = 64) -> by
     return head[:10] + checksum(head).to_bytes(2, "big") + head[12:] + body
 
 
-def _summed(src: bytes, dst: bytes, protocol: int, body: bytes, at: int) -> bytes:
+def summed(src: bytes, dst: bytes, protocol: int, body: bytes, at: int) -> bytes:
     """`body` with the checksum over it and its pseudo header filled in at offset `at`."""
     extra = int.from_bytes(src + dst, "big") + protocol + len(body)
     return body[:at] + checksum(body, extra).to_bytes(2, "big") + body[at + 2 :]
@@ -128,12 +128,12 @@ def tcp(
 ) -> bytes:
     """A TCP packet with a full-sized window and no options."""
     head = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, flags, 65535, 0, 0)
-    return ip(src, dst, TCP, _summed(src, dst, TCP, head + data, 16))
+    return ip(src, dst, TCP, summed(src, dst, TCP, head + data, 16))
 
 
 def udp(src: bytes, dst: bytes, sport: int, dport: int, data: bytes, protocol: int = UDP) -> bytes:
     head = struct.pack("!HHHH", sport, dport, 8 + len(data), 0)
-    return ip(src, dst, protocol, _summed(src, dst, protocol, head + data, 6))
+    return ip(src, dst, protocol, summed(src, dst, protocol, head + data, 6))
 
 
 def sctp_init(src: bytes, dst: bytes, sport: int, dport: int, tag: int) -> bytes:
@@ -146,7 +146,7 @@ def icmp(src: bytes, dst: bytes, kind: int, code: int, rest: bytes, data: bytes)
     """An ICMP or ICMPv6 packet; `rest` are the 4 bytes behind the checksum. Hop limit 255, as ND wants."""
     body = struct.pack("!BBH", kind, code, 0) + rest + data
     if len(src) == 16:
-        return ip(src, dst, ICMPV6, _summed(src, dst, ICMPV6, body, 2), 255)
+        return ip(src, dst, ICMPV6, summed(src, dst, ICMPV6, body, 2), 255)
     return ip(src, dst, ICMP, body[:2] + checksum(body).to_bytes(2, "big") + body[4:], 64)
 
 
@@ -166,9 +166,7 @@ def checked(src: bytes, dst: bytes, protocol: int, tag: bytes) -> bytes:
     know only if its Internet checksum holds, over the pseudo header too in IPv6."""
     body = tag + bytes(4)
     return (
-        _summed(src, dst, protocol, body, 8)
-        if len(src) == 16
-        else tag + struct.pack("!HH", checksum(body), 0)
+        summed(src, dst, protocol, body, 8) if len(src) == 16 else tag + struct.pack("!HH", checksum(body), 0)
     )
 
 
