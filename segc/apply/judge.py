@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
 from segc.policy.claims import Situation
 from segc.policy.model import End, Flow, Policy
 from segc.space.addresses import Address
+from segc.space.prefixes import PrefixSet
 from segc.trace import Decision, Location, Packet, holds, locate, trace
 
 
 class Judge:
-    """Each address is looked for once, and each packet asked of the flows between the ends that hold it.
+    """Each packet is asked of the flows between the ends that hold it.
 
-    The first packet of an address costs O(ends + zones), others what is between.
+    Where one address between two edges of the policy's sets lies, they all do: the first packet from there
+    costs O(ends + zones), others O(log edges) and what is between.
     """
 
     def __init__(self, policy: Policy, situation: Situation) -> None:
@@ -24,7 +28,9 @@ class Judge:
             self._between.setdefault((flow.source, flow.destination), []).append((number, flow))
         self._sources = tuple(dict.fromkeys(source for source, _ in self._between))
         self._destinations = tuple(dict.fromkeys(destination for _, destination in self._between))
-        self._places: dict[Address, tuple[Location, list[End], list[End]]] = {}
+        spaces = [*_spaces(policy), *_parts(self._sources), *_parts(self._destinations)]
+        self._edges = {version: _edges(spaces, version) for version in (4, 6)}
+        self._places: dict[tuple[int, int], tuple[Location, list[End], list[End]]] = {}
         self._known: dict[Packet, Decision] = {}
 
     def decide(self, packet: Packet) -> Decision:
@@ -47,10 +53,28 @@ class Judge:
         )
 
     def _place(self, address: Address) -> tuple[Location, list[End], list[End]]:
-        found = self._places.get(address)
+        stretch = address.version, bisect_right(self._edges[address.version], int(address))
+        found = self._places.get(stretch)
         if found is None:
             place = locate(self._policy, address)
             sources = [end for end in self._sources if holds(end, place)]
             destinations = [end for end in self._destinations if holds(end, place)]
-            found = self._places[address] = (place, sources, destinations)
+            found = self._places[stretch] = (place, sources, destinations)
         return found
+
+
+def _edges(spaces: Iterable[PrefixSet], version: int) -> list[int]:
+    """Where one of them begins, or has just ended."""
+    ranges = (each for space in spaces for each in space.ranges(version))
+    return sorted({edge for first, last in ranges for edge in (first, last + 1)})
+
+
+def _spaces(policy: Policy) -> Iterator[PrefixSet]:
+    """What `locate` looks up whose an address is; of which host of a zone, nobody asks here."""
+    yield from (gateway.own for gateway in policy.gateways.values())
+    yield from (zone.space for zone in policy.zones.values())
+
+
+def _parts(ends: Iterable[End]) -> Iterator[PrefixSet]:
+    """What `holds` does."""
+    return (part.space for end in ends for part in end.parts)

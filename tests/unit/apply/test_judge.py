@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,24 @@ NOON = 1_790_000_000
 
 
 def addresses(policy: Policy) -> list[Address]:
-    """The first of every zone and host, of every gateway, and some that nobody knows."""
+    """The edges of every zone, host, gateway and end, what is beside them, and some that nobody knows."""
     spaces = [zone.space for zone in policy.zones.values()]
     spaces += [host.space for zone in policy.zones.values() for host in zone.hosts]
     spaces += [gateway.own for gateway in policy.gateways.values()]
-    found = [ip_address(first) for s in spaces for f in (4, 6) for first, _ in s.ranges(f)[:1]]
+    spaces += [part.space for flow in policy.flows for end in flow.ends for part in end.parts]
+    edges = {
+        (f, n)
+        for s in spaces
+        for f in (4, 6)
+        for pair in s.ranges(f)
+        for e in pair
+        for n in (e - 1, e, e + 1)
+    }
+    found = [
+        (IPv4Address, IPv6Address)[f == 6](n)
+        for f, n in sorted(edges)
+        if 0 <= n < 1 << (32 if f == 4 else 128)
+    ]
     return [*found, *map(ip_address, ("203.0.113.9", "2001:db8:dead::1", "0.0.0.0"))]
 
 
