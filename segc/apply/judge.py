@@ -45,11 +45,10 @@ class Judge:
             self._place, (packet.source, packet.destination)
         )
         numbered = [each for pair in product(sources, destinations) for each in self._between.get(pair, ())]
-        zones = {name for name in (source.zone, destination.zone) if name}
         return replace(
             self._policy,
             flows=tuple(flow for _, flow in sorted(numbered, key=lambda each: each[0])),
-            zones={name: zone for name, zone in self._policy.zones.items() if name in zones},
+            zones={each: self._policy.zones[each] for each in (source.zone, destination.zone) if each},
         )
 
     def _place(self, address: Address) -> tuple[Location, list[End], list[End]]:
