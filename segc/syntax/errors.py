@@ -11,7 +11,7 @@ from lark import Token
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.source import SourceFile, Span
 from segc.syntax import tree as t
-from segc.syntax.build import Items
+from segc.syntax.build.blocks import Items
 from segc.syntax.hints import HINTS
 from segc.syntax.hints.flows import missing_service
 from segc.syntax.hints.problem import Advice, Problem

@@ -13,7 +13,7 @@ from typing import Any
 from lark import Token
 from lark.parsers.lalr_analysis import Shift
 
-from segc.syntax.build import Items
+from segc.syntax.build.blocks import Items
 
 STATEMENTS = frozenset(
     {
