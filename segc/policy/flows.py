@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from segc.diagnostics.model import Label
 from segc.policy import calendar
-from segc.policy.ends import EndTable
+from segc.policy.ends.table import EndTable
 from segc.policy.model import (
     NO_CONDITIONS,
     Conditions,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from segc.policy.ends import EndTable, term_text
+from segc.policy.ends.table import EndTable
+from segc.policy.ends.text import term_text
 from segc.policy.flows import gateway_end, make_flow
 from segc.policy.model import End, Flow, Interface, Publish, Zone
 from segc.policy.scope import Findings

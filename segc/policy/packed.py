@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from segc.policy.ends import EndTable
+from segc.policy.ends.table import EndTable
 from segc.policy.model import Conditions, End, Flow, Limit, Part, Schedule, Subject, Zone
 from segc.source import Span
 from segc.space.prefixes import PrefixSet

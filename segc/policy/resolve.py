@@ -9,7 +9,7 @@ from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic, Label, Severity
 from segc.policy import calendar
 from segc.policy.admissions import resolve_admissions
-from segc.policy.ends import EndTable
+from segc.policy.ends.table import EndTable
 from segc.policy.flows import FlowReader, check_names
 from segc.policy.gateways import IMPLICIT, GatewayReader
 from segc.policy.identities import resolve_groups, resolve_postures, resolve_sessions

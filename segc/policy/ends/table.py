@@ -1,20 +1,18 @@
-"""Ends of flows: terms become sets of addresses, subjects and gateways."""
+"""Ends, each resolved once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from segc.policy.ends.names import instead
+from segc.policy.ends.spaces import Spaces
+from segc.policy.ends.text import end_text
 from segc.policy.model import End, Group, Part, Subject, Zone
 from segc.policy.nesting import Nesting, nesting, path_text, report_deep
 from segc.policy.scope import Findings
-from segc.source import Span
-from segc.space.prefixes import PrefixSet, parse_prefixes, union
+from segc.space.prefixes import PrefixSet, union
 from segc.syntax import tree
-
-EVERYTHING = frozenset(
-    {"all", "anybody", "anyone", "anything", "anywhere", "everybody", "everyone", "everything"}
-)
 
 
 @dataclass
@@ -40,16 +38,12 @@ class EndTable:
     _within_set: str = ""
     _memo: dict[str, End] = field(default_factory=dict)
     _nesting: Nesting = field(init=False)
-    _everywhere: PrefixSet = field(init=False)
-    _tagged: dict[str, PrefixSet] = field(init=False)
+    _spaces: Spaces = field(init=False)
     _names: tuple[str, ...] = field(init=False)
-    _hosts: dict[str, dict[str, PrefixSet]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._everywhere = union(zone.space for zone in self.zones.values())
-        self._tagged = _by_tag(self.zones)
+        self._spaces = Spaces(self.zones, self.findings)
         self._names = (*self.zones, *self.definitions)
-        self._hosts = {z.name: {host.name: host.space for host in z.hosts} for z in self.zones.values()}
         self._nesting = nesting({name: _sets_in(node.end) for name, node in self.definitions.items()})
 
     def resolve_all(self) -> Mapping[str, End]:
@@ -109,21 +103,21 @@ class EndTable:
     def _add(self, term: tree.Term, to: Resolved) -> None:
         match term:
             case tree.AnyTerm():
-                to.space.append(self._everywhere)
+                to.space.append(self._spaces.everywhere)
             case tree.NameTerm():
                 self._add_name(term, to)
             case tree.TagTerm(name):
-                to.space.append(self._tag(name))
+                to.space.append(self._spaces.tag(name))
             case tree.AddressTerm(text, span):
-                to.space.append(self._literal(text, span))
+                to.space.append(self._spaces.literal(text, span))
             case tree.GroupTerm(name, zones):
                 if name.text not in self.groups:
                     self.findings.unknown(
                         "group", name, self.groups, f"define it: `group {name.text} {{ … }}`"
                     )
-                to.parts.append(Part(self._within(zones), Subject("group", name.text)))
+                to.parts.append(Part(self._spaces.within(zones), Subject("group", name.text)))
             case tree.UserTerm(name, zones):
-                to.parts.append(Part(self._within(zones), Subject("user", self.findings.person(name))))
+                to.parts.append(Part(self._spaces.within(zones), Subject("user", self.findings.person(name))))
             case tree.GatewayTerm(name):
                 if name.text not in self.gateways:
                     self.findings.unknown("gateway", name, self.gateways)
@@ -132,30 +126,14 @@ class EndTable:
     def _add_name(self, term: tree.NameTerm, to: Resolved) -> None:
         name = term.name.text
         if name in self.zones:
-            to.space.append(self._host(term) if term.host else self.zones[name].space)
+            to.space.append(self._spaces.host(term) if term.host else self.zones[name].space)
         elif name in self.definitions and term.host is None:
             self._add_set(term, to)
         elif name in self.definitions:
             self.findings.add("SEG107", f"`{name}` is a set: it has no hosts", term.span, "not a zone")
         else:
-            help = self._meant(name) or _definition(term)
+            help = instead(term, self._spaces, self.groups, self.gateways)
             self.findings.unknown("zone or set", term.name, self._names, help)
-
-    def _meant(self, name: str) -> str:
-        """What else has the name, and how that is written."""
-        if name.lower() in EVERYTHING:
-            return "did you mean `any`?"
-        homes = [zone for zone, hosts in self._hosts.items() if name in hosts]
-        things = {
-            "group": [f"group {name}"] if name in self.groups else [],
-            "gateway": [f"gateway {name}"] if name in self.gateways else [],
-            "host": [f"{zone}.{name}" for zone in homes[:3]],
-            "tag": [f"tag {name}"] if name in self._tagged else [],
-        }
-        found = ((kind, written) for kind, written in things.items() if written)
-        return next(
-            (f"there is a {kind} of that name: write {_either(written)}" for kind, written in found), ""
-        )
 
     def _add_set(self, term: tree.NameTerm, to: Resolved) -> None:
         name = term.name.text
@@ -173,59 +151,6 @@ class EndTable:
         to.space.extend(part.space for part in end.parts if not part.subject and not part.unless)
         to.parts.extend(part for part in end.parts if part.subject or part.unless)
         to.gateways.extend(end.gateways)
-
-    def _host(self, term: tree.NameTerm) -> PrefixSet:
-        assert term.host is not None
-        zone, hosts = term.name.text, self._hosts[term.name.text]
-        if term.host.text not in hosts:
-            self.findings.unknown(
-                "host",
-                term.host,
-                hosts,
-                f"add it to the zone: `host {term.host.text} = ADDRESS`",
-                f"the zone `{zone}` has no host `{term.host.text}`",
-            )
-        return hosts.get(term.host.text, PrefixSet())
-
-    def _tag(self, name: tree.Word) -> PrefixSet:
-        if name.text not in self._tagged:
-            self.findings.unknown(
-                "tag",
-                name,
-                self._tagged,
-                f"add `tag {name.text}` to zones or hosts",
-                f"no zone or host has the tag `{name.text}`",
-            )
-        return self._tagged.get(name.text, PrefixSet())
-
-    def _literal(self, text: str, span: Span) -> PrefixSet:
-        try:
-            space = parse_prefixes(text)
-        except ValueError as error:
-            self.findings.add("SEG104", str(error), span, "not an address, prefix or range")
-            return PrefixSet()
-        outside = space - self._everywhere
-        if outside:
-            self._unclaimed(text, span, outside, nothing_left=outside == space)
-        return space & self._everywhere
-
-    def _unclaimed(self, text: str, span: Span, outside: PrefixSet, nothing_left: bool) -> None:
-        self.findings.add(
-            "SEG108" if nothing_left else "SEG205",
-            f"no zone claims {'any' if nothing_left else 'all'} of `{text}`",
-            span,
-            f"{outside} exists in no zone",
-            help="give these addresses to a zone, or declare an external zone for all that is left",
-        )
-
-    def _within(self, zones: tuple[tree.Word, ...]) -> PrefixSet:
-        for zone in zones:
-            if zone.text not in self.zones:
-                help = f"define it: `zone {zone.text} {{ subnet 10.0.0.0/24 }}`"
-                self.findings.unknown("zone", zone, self.zones, help)
-        if not zones:
-            return self._everywhere
-        return union(self.zones[zone.text].space for zone in zones if zone.text in self.zones)
 
     def _refuse_negated(self, node: tree.End, less: Resolved) -> None:
         if any(part.unless for part in less.parts):
@@ -268,56 +193,3 @@ def _by_subject(parts: Sequence[Part]) -> tuple[tuple[Subject, PrefixSet], ...]:
         if part.subject:
             spaces.setdefault(part.subject, []).append(part.space)
     return tuple((subject, union(spaces[subject])) for subject in sorted(spaces))
-
-
-def _by_tag(zones: Mapping[str, Zone]) -> dict[str, PrefixSet]:
-    tagged: dict[str, list[PrefixSet]] = {}
-    for zone in zones.values():
-        for tag in zone.tags:
-            tagged.setdefault(tag, []).append(zone.space)
-        for host in zone.hosts:
-            for tag in host.tags:
-                tagged.setdefault(tag, []).append(host.space)
-    return {tag: union(spaces) for tag, spaces in sorted(tagged.items())}
-
-
-def end_text(node: tree.End) -> str:
-    """The end as one would write it, terms sorted: equal sets of terms read the same."""
-    text = ", ".join(sorted(map(term_text, node.terms)))
-    return text + (f" except {', '.join(sorted(map(term_text, node.excepted)))}" if node.excepted else "")
-
-
-def term_text(term: tree.Term) -> str:
-    match term:
-        case tree.NameTerm(name, host):
-            return f"{name.text}.{host.text}" if host else name.text
-        case tree.AnyTerm():
-            return "any"
-        case tree.TagTerm(name):
-            return f"tag {name.text}"
-        case tree.AddressTerm(text):
-            return text
-        case tree.GroupTerm(name, zones):
-            return f"group {name.text}{_in_zones(zones)}"
-        case tree.UserTerm(name, zones):
-            return f'user "{name.text}"{_in_zones(zones)}'
-        case tree.GatewayTerm(name):
-            return f"gateway {name.text}"
-
-
-def _in_zones(zones: tuple[tree.Word, ...]) -> str:
-    names = sorted(zone.text for zone in zones)
-    return "" if not names else f" in {names[0]}" if len(names) == 1 else f" in ({', '.join(names)})"
-
-
-def _either(words: Iterable[str]) -> str:
-    return " or ".join(f"`{word}`" for word in words)
-
-
-def _definition(term: tree.NameTerm) -> str:
-    """How the unknown name of an end may be defined."""
-    name = term.name.text
-    zone = f"define it: `zone {name} {{ subnet 10.0.0.0/24 }}`"
-    if term.host is None:
-        return zone
-    return f"{zone}; a name of the DNS is written by its addresses, as in `set {name} = 192.0.2.10`"

@@ -1,0 +1,1 @@
+"""Ends of flows: terms become sets of addresses, subjects and gateways."""
