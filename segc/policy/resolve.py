@@ -11,9 +11,9 @@ from segc.policy import calendar
 from segc.policy.admissions import resolve_admissions
 from segc.policy.ends.table import EndTable
 from segc.policy.flows import FlowReader, check_names
-from segc.policy.gateways import IMPLICIT, GatewayReader
+from segc.policy.gateways.implied import ImpliedFlows
+from segc.policy.gateways.reader import IMPLICIT, GatewayReader
 from segc.policy.identities import resolve_groups, resolve_postures, resolve_sessions
-from segc.policy.implied import ImpliedFlows
 from segc.policy.limits import resolve_limits
 from segc.policy.model import Flow, Policy
 from segc.policy.packed import pack, unpack
