@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.survey import Survey
-from segc.analysis.reach.grants import ONLY_IN, Box, asked, gap_of, question
+from segc.analysis.reach.grants import Box, asked, gap_of, question
 from segc.analysis.reach.hops import Hop, Hops
 from segc.analysis.reach.questions import Question, chains, one_hop, question_of
 from segc.analysis.witness import witness
@@ -128,4 +128,4 @@ def _addresses(box: Box, family: int, survey: Survey) -> traffic.Box:
     gateways = mask_of(list(survey.gateways))
     source, destination = (survey.space_of(m & ~gateways).only(family) for m in (box.source, box.destination))
     names = [frozenset(survey.gateways[i] for i in bits(m & gateways)) for m in (box.source, box.destination)]
-    return traffic.Box(source, destination, box.services - ONLY_IN[10 - family], *names)
+    return traffic.Box(source, destination, box.services.in_family(family), *names)

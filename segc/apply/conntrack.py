@@ -23,6 +23,7 @@ from segc.apply.netlink import (
     open_netlink,
 )
 from segc.space.addresses import Address
+from segc.space.protocols import TYPES
 
 NEW, GET, DELETE = 1 << 8, 1 << 8 | 1, 1 << 8 | 2
 TUPLE_ORIG, TUPLE_REPLY, ZONE, LABELS, LABELS_MASK = 1, 2, 18, 22, 23
@@ -110,7 +111,7 @@ def _connection(body: bytes) -> Connection:
     if ZONE in found:
         key += attribute(ZONE, found[ZONE])
     return Connection(
-        source, destination, protocol, value if protocol in (1, 58) else answered, high << 64 | low, key
+        source, destination, protocol, value if protocol in TYPES else answered, high << 64 | low, key
     )
 
 

@@ -134,10 +134,9 @@ def family_of(source: Place, destination: Place) -> int:
 def service(policy: Policy, word: str, family: int) -> ServiceSet:
     """The service that a name or `tcp/443` stands for, as far as it exists in the family."""
     found = ANY_SERVICE if word == "any" else policy.services.get(word) or _literal(policy, word)
-    of_other = ServiceSet(((58 if family == 4 else 1, ((0, 255),)),))
-    if not found - of_other:
+    if not found.exist_in(family):
         raise click.UsageError(f"`{word}` does not exist in IPv{family}")
-    return found - of_other
+    return found.in_family(family)
 
 
 def _literal(policy: Policy, word: str) -> ServiceSet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from segc.analysis.conflicts.atoms import NOT_IN
 from segc.plan.align import AFTER, BEFORE, Aligned
 from segc.plan.difference import Difference, Rectangle
 from segc.plan.guards import Guard, moment_of
@@ -51,7 +50,7 @@ def _ends(
     """Two addresses of one family that has the services; a gateway by name where no address is known."""
     found: list[tuple[int, str, str, int]] = []
     for family in (4, 6):
-        if services - NOT_IN[family]:
+        if services.exist_in(family):
             here, there = (_address(difference, mask, family) for mask in rectangle[:2])
             if here and there:
                 named = ("gateway" in here) + ("gateway" in there)
@@ -77,7 +76,7 @@ def _last(difference: Difference, mask: int, family: int) -> str:
 
 
 def _service(services: ServiceSet, family: int) -> str:
-    held = services - NOT_IN[family]
+    held = services.in_family(family)
     pick = next((each for each in FAMILIAR if held.contains(*each)), None) or _first(held)
     return str(ServiceSet(((pick[0], ((pick[1], pick[1]),)),)))
 

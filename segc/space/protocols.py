@@ -104,7 +104,14 @@ ICMPV6_TYPES = {
     "extended-echo-request": 160,
     "extended-echo-reply": 161,
 }
-TYPES = {1: ICMP_TYPES, 58: ICMPV6_TYPES}
+TYPES = {ICMP_PROTOCOLS["icmp"]: ICMP_TYPES, ICMP_PROTOCOLS["icmpv6"]: ICMPV6_TYPES}
+# Each address family has an ICMP of its own; every other protocol exists in both.
+FAMILY_OF = {ICMP_PROTOCOLS["icmp"]: 4, ICMP_PROTOCOLS["icmpv6"]: 6}
+
+
+def exists_in(family: int, protocol: int) -> bool:
+    """Whether packets of an address family, 4 or 6, can be of this protocol."""
+    return FAMILY_OF.get(protocol, family) == family
 
 
 def _names(table: dict[str, int]) -> dict[int, str]:

@@ -20,6 +20,7 @@ from segc.space.protocols import (
     PROTOCOLS,
     TYPE_NAMES,
     TYPES,
+    exists_in,
 )
 from segc.space.words import is_decimal, quote
 
@@ -84,6 +85,14 @@ class ServiceSet:
         at = bisect_left(self.parts, protocol, key=_protocol)
         found = at < len(self.parts) and self.parts[at][0] == protocol
         return self.parts[at][1] if found else ()
+
+    def exist_in(self, family: int) -> bool:
+        """Whether an address family has any of them: of several protocols it lacks one at most."""
+        return len(self.parts) > 1 or any(exists_in(family, protocol) for protocol, _ in self.parts)
+
+    def in_family(self, family: int) -> ServiceSet:
+        """Those that an address family has: all but the ICMP of the other one."""
+        return ServiceSet(tuple(part for part in self.parts if exists_in(family, part[0])))
 
     def edges(self) -> tuple[tuple[int, int], ...]:
         """(protocol, value) at the ends of every interval and one beyond, within the domain, in order."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from segc.space.prefixes import PrefixSet
-from segc.space.protocols import ICMP_PROTOCOLS
 from segc.space.services import ServiceSet
 
 
@@ -24,15 +23,11 @@ class Box(NamedTuple):
         if not self.services:
             return False
         return (
-            bool(self.source.v4 and self.destination.v4 and self._has_other_than("icmpv6"))
-            or bool(self.source.v6 and self.destination.v6 and self._has_other_than("icmp"))
+            bool(self.source.v4 and self.destination.v4 and self.services.exist_in(4))
+            or bool(self.source.v6 and self.destination.v6 and self.services.exist_in(6))
             or bool(self.from_gateways and (self.destination or self.to_gateways))
             or bool(self.to_gateways and self.source)
         )
-
-    def _has_other_than(self, icmp: str) -> bool:
-        """Whether a family that does not have this ICMP has packets of these services."""
-        return len(self.services.parts) > 1 or self.services.parts[0][0] != ICMP_PROTOCOLS[icmp]
 
     def __and__(self, other: Box) -> Box:
         return Box(

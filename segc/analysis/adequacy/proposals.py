@@ -23,6 +23,7 @@ from segc.policy.model import End, Expectation, Part, Subject
 from segc.source import Span
 from segc.space.addresses import address_text
 from segc.space.prefixes import PrefixSet, parse_prefixes
+from segc.space.protocols import exists_in
 from segc.space.services import ServiceSet, parse_service
 
 EXAMPLES = tuple(map(parse_prefixes, ("203.0.113.10", "198.51.100.10", "3fff::10")))  # RFC 5737, RFC 9637
@@ -86,8 +87,8 @@ def _services(mutant: Mutant, gap: Gap) -> list[ServiceSet]:
 def _addresses(gap: Gap, scene: Scene) -> tuple[PrefixSet, PrefixSet]:
     """An address at each end, of one family; nothing at a gateway."""
     spaces = scene.survey.spaces[gap.source], scene.survey.spaces[gap.destination]
-    only = {1: 4, 58: 6}.get(gap.service[0])
-    family = next(f for f in (4, 6) if only in (None, f) and all(not s or s.ranges(f) for s in spaces))
+    families = (f for f in (4, 6) if exists_in(f, gap.service[0]))
+    family = next(f for f in families if all(not space or space.ranges(f) for space in spaces))
     here, there = (_one(space, family) if space else space for space in spaces)
     return here, there
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property
 
+from segc.space.protocols import FAMILY_OF
 from segc.space.services import ANY_SERVICE, ServiceSet, domain, union
 from segc.space.typical import TCP, typical_value
 
-NOT_IN = {4: ServiceSet(((58, domain(58)),)), 6: ServiceSet(((1, domain(1)),))}  # ICMP of the other family
 MASKS_KEPT = 64 << 20  # bytes
 SLICES = 16
 
@@ -34,9 +34,9 @@ class Services:
             found = self._numbers[services] = len(self.sets)
             self.sets.append(services)
             self._in_family.append((found, found))
-            mixed = any(protocol in (1, 58) for protocol, _ in services.parts)
+            mixed = any(protocol in FAMILY_OF for protocol, _ in services.parts)
             if mixed:
-                v4, v6 = (self.number(_in_family(services, family)) for family in (4, 6))
+                v4, v6 = (self.number(services.in_family(family)) for family in (4, 6))
                 self._in_family[found] = (v4, v6)
         return found
 
@@ -62,7 +62,7 @@ class Services:
     @cached_property
     def _edges(self) -> list[int]:
         """Where an atom begins, protocols one after the other."""
-        sets = [*self.sets, ANY_SERVICE, *NOT_IN.values()]
+        sets = [*self.sets, ANY_SERVICE]
         spans = {(p << 16 | a, (p << 16 | b) + 1) for s in sets for p, values in s.parts for a, b in values}
         return sorted({edge for span in spans for edge in span})
 
@@ -78,8 +78,7 @@ class Services:
     @cached_property
     def exists(self) -> dict[int, int]:
         """The atoms that exist in each family."""
-        every = self._make(ANY_SERVICE)
-        return {family: every & ~self._make(services) for family, services in NOT_IN.items()}
+        return {family: self._make(ANY_SERVICE.in_family(family)) for family in (4, 6)}
 
     def parts(self, services: ServiceSet) -> Iterator[ServiceSet]:
         """Each interval of a set as a set of its own, if there are several but not all protocols."""
@@ -108,11 +107,6 @@ class Services:
             found.append(ServiceSet(((edge >> 16, ((edge & 0xFFFF, last & 0xFFFF),)),)))
             mask &= mask - 1
         return union(found)
-
-
-@lru_cache(maxsize=256)
-def _in_family(services: ServiceSet, family: int) -> ServiceSet:
-    return services - NOT_IN[family]
 
 
 def mask_of(indices: list[int]) -> int:

@@ -19,7 +19,6 @@ from segc.space.services import ServiceSet
 
 TOUCHED = 8  # expressions near an end, so that a flow takes at most 64 look-ups
 V4, V6 = 1, 2
-FAMILY_OF = {1: V4, 58: V6}  # ICMP and ICMPv6; every other protocol exists in both
 
 
 def meeting_flows(policy: Policy) -> tuple[Flow, ...]:
@@ -101,7 +100,4 @@ def _families(space: PrefixSet) -> int:
 
 
 def _families_of_services(services: ServiceSet) -> int:
-    found = 0
-    for protocol, _ in services.parts:
-        found |= FAMILY_OF.get(protocol, V4 | V6)
-    return found
+    return V4 * services.exist_in(4) | V6 * services.exist_in(6)

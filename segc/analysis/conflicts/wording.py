@@ -17,6 +17,7 @@ from segc.policy.claims import Claims, Situation
 from segc.policy.model import Flow, Zone
 from segc.space.addresses import Address, address
 from segc.space.prefixes import PrefixSet, union
+from segc.space.protocols import exists_in
 from segc.space.services import ServiceSet
 from segc.space.typical import typical
 from segc.trace import Packet
@@ -154,7 +155,7 @@ class Wording:
 
     def _addresses(self, gap: Gap) -> tuple[Address | None, Address | None]:
         spaces = self._space(gap.source), self._space(gap.destination)
-        family = next((f for f in (4, 6) if f != _lacks(gap.service) and _both(spaces, f)), None)
+        family = next((f for f in (4, 6) if exists_in(f, gap.service[0]) and _both(spaces, f)), None)
         if family is None:
             first = next((f for f in (4, 6) if any(space.ranges(f) for space in spaces)), None)
             family = first or 4
@@ -182,11 +183,6 @@ class Wording:
         if len(ordered) > SHOWN:
             found[-1] = Label(found[-1].span, f"{found[-1].text}, and {len(ordered) - SHOWN} more")
         return tuple(found)
-
-
-def _lacks(service: tuple[int, int]) -> int:
-    """The family in which a service does not exist."""
-    return {1: 6, 58: 4}.get(service[0], 0)
 
 
 def _both(spaces: tuple[PrefixSet, PrefixSet], family: int) -> bool:

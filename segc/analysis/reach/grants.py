@@ -12,9 +12,7 @@ from segc.analysis.conflicts.survey import Clause, Region, Survey
 from segc.policy.flows import make_flow
 from segc.policy.model import End, Flow, Policy, Zone
 from segc.source import Span
-from segc.space.services import EMPTY, ServiceSet, domain
-
-ONLY_IN = {4: ServiceSet(((1, domain(1)),)), 6: ServiceSet(((58, domain(58)),))}  # the ICMP of each family
+from segc.space.services import EMPTY, ServiceSet
 
 
 class Box(NamedTuple):
@@ -105,7 +103,7 @@ def existing(box: Box, survey: Survey) -> ServiceSet:
     """The services of a box that exist in an address family which both of its ends have."""
     shared = [f for f, mask in survey.families.items() if box.source & mask and box.destination & mask]
     if len(shared) == 1:
-        return box.services - ONLY_IN[10 - shared[0]]
+        return box.services.in_family(shared[0])
     return box.services if shared else EMPTY
 
 

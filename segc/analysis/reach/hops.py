@@ -14,7 +14,7 @@ from typing import NamedTuple
 from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.survey import Clause
-from segc.analysis.reach.grants import ONLY_IN, Grant, of_clause
+from segc.analysis.reach.grants import Grant, of_clause
 from segc.space.services import ServiceSet
 
 
@@ -84,7 +84,7 @@ class Hops:
         """The classes that packets of some of `services` can pass to from a class, or come from."""
         found = 0
         for family, mask in self.survey.families.items():
-            if mask >> node & 1 and not services <= ONLY_IN[10 - family]:
+            if mask >> node & 1 and services.exist_in(family):
                 found |= mask
         return found
 

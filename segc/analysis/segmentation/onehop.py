@@ -15,7 +15,7 @@ from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.conflicts.moments import moment, times_of
 from segc.analysis.conflicts.survey import Survey
 from segc.analysis.segmentation.outline import Outline
-from segc.analysis.segmentation.signature import ICMP, OTHER_FAMILY, union, within
+from segc.analysis.segmentation.signature import only_icmp, union
 from segc.policy.model import End, Flow
 
 
@@ -75,9 +75,9 @@ class OneHop:
                 if flow.action != "allow" or flow.staged or not self._usable(flow):
                     continue
                 mask = wide[flow.destination]
-                if within(flow.services, ICMP):
-                    v4 |= mask * _exists(flow, 4)
-                    v6 |= mask * _exists(flow, 6)
+                if only_icmp(flow.services):
+                    v4 |= mask * flow.services.exist_in(4)
+                    v6 |= mask * flow.services.exist_in(6)
                 else:
                     either |= mask
             families = self.outline.families
@@ -126,8 +126,3 @@ class OneHop:
         """A flow whose ends do not name the zones that are left out."""
         source, destination = (replace(end, text="") for end in flow.ends)
         return replace(flow, source=source, destination=destination)
-
-
-def _exists(flow: Flow, family: int) -> bool:
-    """Whether any service of a flow is spoken in a family."""
-    return any(protocol not in OTHER_FAMILY[family] for protocol, _ in flow.services.parts)

@@ -16,12 +16,11 @@ from segc.analysis.conflicts.atoms import mask_of
 from segc.analysis.segmentation.outline import Outline
 from segc.policy.claims import Situation, met
 from segc.policy.model import Conditions, End, Flow
+from segc.space.protocols import FAMILY_OF, exists_in
 from segc.space.services import ANY_SERVICE, ServiceSet
 
 PLAIN = Conditions()
 NOW = Situation(at=0)  # any moment will do
-ICMP = frozenset({1, 58})
-OTHER_FAMILY = {4: frozenset({58}), 6: frozenset({1})}  # the ICMP that a family does not have
 
 
 class _OfEnd(NamedTuple):
@@ -128,7 +127,7 @@ class Signatures:
         known = self._reached[side].get(end)
         if known is None:
             flows = [flow for flow in self._sides[side].get(end, ()) if self._holds(flow)]
-            allows = [flow for flow in flows if flow.action == "allow" and not within(flow.services, ICMP)]
+            allows = [flow for flow in flows if flow.action == "allow" and not only_icmp(flow.services)]
             denies = [flow for flow in flows if flow.action == "deny"]
             opened = union(self._there(flow, side) for flow in allows)
             known = self._reached[side][end] = _OfEnd(opened, allows, denies)
@@ -152,7 +151,7 @@ class Signatures:
         for family, cell in self.outline.rests[zone].items():
             cells = self.outline.families[family]
             for side in (0, 1):
-                stretches = self._stretches(cell, side, OTHER_FAMILY[family])
+                stretches = self._stretches(cell, side, family)
                 changes: list[tuple[int, int]] = [(0, 0)]
                 for start, mask in stretches:
                     others = self._others(mask & cells & ~named, zone, own)
@@ -161,7 +160,7 @@ class Signatures:
                 found.append((family, tuple(changes)))
         return tuple(found)
 
-    def _stretches(self, cell: int, side: int, left_out: frozenset[int]) -> Iterator[tuple[int, int]]:
+    def _stretches(self, cell: int, side: int, family: int) -> Iterator[tuple[int, int]]:
         """Services in order, protocol and value as one number, and what is open from each on."""
         masks = self.outline.open_to_all
         flips: dict[int, list[int]] = {}
@@ -169,7 +168,7 @@ class Signatures:
         flows = [f for end in self._holders[cell] for f in self._sides[side].get(end, ()) if self._holds(f)]
         for index, flow in enumerate(flows):
             for protocol, values in flow.services.parts:
-                for first, last in values if protocol not in left_out else ():
+                for first, last in values if exists_in(family, protocol) else ():
                     flips.setdefault(protocol << 16 | first, []).append(index)
                     flips.setdefault((protocol << 16 | last) + 1, []).append(index)
         for place in sorted(flips):
@@ -207,6 +206,6 @@ def split(zones: Iterable[int], key: Callable[[int], Hashable]) -> Iterator[list
     return (group for group in groups.values() if len(group) > 1)
 
 
-def within(services: ServiceSet, protocols: frozenset[int]) -> bool:
+def only_icmp(services: ServiceSet) -> bool:
     """Whether a set has no other protocol; the last of them tells most apart."""
-    return services.parts[-1][0] in protocols and all(protocol in protocols for protocol, _ in services.parts)
+    return services.parts[-1][0] in FAMILY_OF and all(protocol in FAMILY_OF for protocol, _ in services.parts)

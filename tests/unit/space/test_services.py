@@ -124,6 +124,21 @@ def test_any_holds_every_value_of_every_protocol_and_no_other() -> None:
     ]
 
 
+@pytest.mark.parametrize(("family", "other"), [(4, "icmpv6"), (6, "icmp")])
+def test_an_address_family_has_all_but_the_icmp_of_the_other(family: int, other: str) -> None:
+    lacking = read(other)
+    for held in (
+        EMPTY,
+        read("tcp/443"),
+        read("icmp"),
+        read("icmpv6/1"),
+        read("icmp/8", "icmpv6/128"),
+        ANY_SERVICE,
+    ):
+        assert held.in_family(family) == held - lacking
+        assert held.exist_in(family) == bool(held - lacking)
+
+
 def test_witness_and_key() -> None:
     assert read("udp/53", "tcp/53").first() == (6, 53)
     assert {read("tcp/1-2"): "x"}[read("tcp/2", "tcp/1")] == "x"
