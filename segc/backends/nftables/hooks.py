@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from segc.backends.nftables.cells import END, LABEL, LOOMING, REPLY
+from segc.backends.nftables.asked_again import AskedAgain
 from segc.backends.nftables.classes import FAMILIES
 from segc.backends.nftables.document import Table
-from segc.backends.nftables.lookups import BEGUN, STILL, lookup_key, lookups, standing_name
+from segc.backends.nftables.lookups import lookups
 from segc.backends.nftables.marks import MarkLayout
-from segc.backends.nftables.recent import REMEMBER, remembered, write_recent
-from segc.enforcement.program import Hook, Level, Phase, Program, Slot
+from segc.backends.nftables.recent import write_recent
+from segc.enforcement.program import Hook, Phase, Program
 
 ND = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
 MLD = "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report"
-ASKED_AGAIN = ((STILL, LABEL, Phase.ALLOW), (BEGUN, LOOMING, Phase.DENY))
-ANSWERS = {Hook.INPUT: Hook.OUTPUT, Hook.OUTPUT: Hook.INPUT, Hook.FORWARD: Hook.FORWARD}
 
 
 @dataclass
@@ -24,6 +22,7 @@ class HookWriter:
     program: Program
     marks: MarkLayout
     table: Table
+    asked_again: AskedAgain
 
     def write(self) -> None:
         for family, _, type_ in FAMILIES:
@@ -34,7 +33,7 @@ class HookWriter:
         for hook in Hook:
             rules = [
                 *self._unclassed(hook),
-                *self._asked_again(hook),
+                *self.asked_again.rules(hook),
                 *self._arrival(hook),
                 *self._established(hook),
                 *self._departure(hook),
@@ -43,14 +42,10 @@ class HookWriter:
             self.table.chain(
                 f"on_{hook}", rules, hook=f"type filter hook {hook} priority filter; policy drop;"
             )
-            self._write_asked_again(hook)
+            self.asked_again.write(hook, [*self._arrival(hook), *self._departure(hook)])
         self.table.chain("standing", self._standing())
-        if self.asks_again():
+        if self.asked_again.ever:
             write_recent(self.table)
-
-    def asks_again(self) -> bool:
-        """Whether any connection may have to end: its permission may, or a deny may come."""
-        return any(self._has(hook, phase) for hook in Hook for phase in (Phase.ALLOW, Phase.DENY))
 
     def _unclassed(self, hook: Hook) -> Iterator[str]:
         """What works without a flow and without an address of a zone."""
@@ -70,7 +65,7 @@ class HookWriter:
 
     def _established(self, hook: Hook) -> Iterator[str]:
         yield "ct state established,related,invalid jump standing"
-        if hook is Hook.OUTPUT and self.asks_again():
+        if hook is Hook.OUTPUT and self.asked_again.ever:
             yield 'ct state related tcp flags & rst == rst goto accepted comment "what chain ended sends"'
 
     def _standing(self) -> Iterator[str]:
@@ -105,56 +100,6 @@ class HookWriter:
         for phase in Phase:
             yield from lookups(hook, self.program, phase, self.marks)
         yield "goto refuse"
-
-    # -- connections that may have to end --------------------------------------------------------
-
-    def _asked_again(self, hook: Hook) -> Iterator[str]:
-        for word, label, phase in ASKED_AGAIN:
-            if self._has(hook, phase):
-                yield f"ct state established ct label {label} goto {word}_{hook}"
-
-    def _has(self, hook: Hook, phase: Phase) -> bool:
-        """Whether packets at a hook may belong to connections that flows of a phase are asked of again."""
-        return bool(self._levels(hook, phase) or self._levels(ANSWERS[hook], phase))
-
-    def _levels(self, hook: Hook, phase: Phase) -> list[tuple[Slot, Level]]:
-        present = {each.name for each in self.table.sets}
-        levels = self.program.levels
-        return [
-            (slot, level)
-            for at, slot, certain in sorted(levels)
-            if at is hook and slot.phase is phase and not certain and standing_name(slot) in present
-            for level in levels[at, slot, certain]
-        ]
-
-    def _write_asked_again(self, hook: Hook) -> None:
-        """Unless that was done a moment ago, look the packet up that opened the connection; in an answer,
-        both ends are exchanged."""
-        for word, _, phase in ASKED_AGAIN:
-            if not self._has(hook, phase):
-                continue
-            original = f"ct direction original goto {word}_{hook}_original"
-            arriving = [*self._arrival(hook), *self._departure(hook)]
-            self.table.chain(
-                f"{word}_{hook}", [*remembered(), *arriving, original, f"goto {word}_{hook}{REPLY}"]
-            )
-            for answer, way in ((False, "_original"), (True, REPLY)):
-                self.table.chain(f"{word}_{hook}{way}", self._standing_lookups(hook, phase, answer))
-
-    def _standing_lookups(self, hook: Hook, phase: Phase, answer: bool) -> Iterator[str]:
-        """Denies come before allows, as they do for new connections; who has an allow that lasts has to
-        pass no others."""
-        opened = ANSWERS[hook] if answer else hook
-        asked = (Phase.DENY, Phase.ALLOW) if phase is Phase.ALLOW else (Phase.DENY,)
-        for each in asked:
-            for slot, level in self._levels(opened, each):
-                yield self._standing_lookup(slot, level, answer)
-        yield END if phase is Phase.ALLOW else REMEMBER
-
-    def _standing_lookup(self, slot: Slot, level: Level, answer: bool) -> str:
-        level, port = (level.exchanged, "sport") if answer else (level, "dport")
-        way = REPLY if answer else ""
-        return f"{lookup_key(slot, self.marks, level, port)} vmap @{standing_name(slot)}{way}"
 
 
 def _dhcp(hook: Hook, devices: list[str], serving: bool) -> Iterator[str]:

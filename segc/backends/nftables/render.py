@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from segc import __version__
+from segc.backends.nftables.asked_again import AskedAgain
 from segc.backends.nftables.cells import CellWriter
 from segc.backends.nftables.classes import ClassWriter
 from segc.backends.nftables.conditions import FAMILIES, grant_name, season_elements
@@ -47,12 +48,12 @@ def build_table(program: Program, marks: MarkLayout, place: Callable[[Span], str
     table = Table()
     _write_sessions(program, table)
     CellWriter(program, marks, table, Labels(program, place)).write()
-    hooks = HookWriter(program, marks, table)
+    asked_again = AskedAgain(program, marks, table)
     classes = ClassWriter(program, marks, table)
     classes.write()
     unknown = bool(classes.unseen) or not any(area.external for area in program.places.areas)
-    VerdictWriter(program, marks, table).write(unknown, hooks.asks_again())
-    hooks.write()
+    VerdictWriter(program, marks, table).write(unknown, asked_again.ever)
+    HookWriter(program, marks, table, asked_again).write()
     write_nat(program.policy, program.position.gateway, table, place)
     return table
 
