@@ -9,6 +9,7 @@ from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic, Label, Severity
 from segc.policy import calendar
 from segc.policy.admissions import resolve_admissions
+from segc.policy.conditions import ConditionReader
 from segc.policy.ends.table import EndTable
 from segc.policy.flows import FlowReader, check_names
 from segc.policy.gateways.implied import ImpliedFlows
@@ -18,6 +19,7 @@ from segc.policy.limits import resolve_limits
 from segc.policy.model import Flow, Policy
 from segc.policy.packed import pack, unpack
 from segc.policy.ports import PortReader
+from segc.policy.promises import PromiseReader
 from segc.policy.scope import Findings, collect, context
 from segc.policy.services import ServiceTable
 from segc.policy.sources import resolve_directories, resolve_revocations, resolve_sources
@@ -53,7 +55,9 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
     switches = resolve_switches(scope.switches, ports)
     admissions = resolve_admissions(scope.zones, zones, groups, findings)
     check_vlans(zones, gateways, switches, admissions, findings)
-    reader = FlowReader(ends, services, postures, timezone, findings)
+    conditions = ConditionReader(postures, timezone, findings)
+    reader = FlowReader(ends, services, conditions, findings)
+    promises = PromiseReader(ends, services, conditions, findings)
     flows = [*_flows(files, reader, memo), *implied_flows]
     policy = Policy(
         timezone=timezone,
@@ -64,9 +68,9 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
         postures=postures,
         sessions=resolve_sessions(scope.sessions, groups, findings),
         flows=tuple(sorted(flows, key=attrgetter("id"))),  # those of one id in the order of paths
-        nevers=reader.nevers(scope.nevers),
-        workflows=reader.workflows(scope.workflows),
-        tests=reader.tests(scope.tests),
+        nevers=promises.nevers(scope.nevers),
+        workflows=promises.workflows(scope.workflows),
+        tests=promises.tests(scope.tests),
         gateways=gateways,
         switches=switches,
         limits=resolve_limits([file.rest for file in files], findings),

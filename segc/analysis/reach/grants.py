@@ -9,7 +9,7 @@ from typing import NamedTuple
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.survey import Clause, Region, Survey
-from segc.policy.flows import make_flow
+from segc.policy.making import make_flow
 from segc.policy.model import End, Flow, Policy, Zone
 from segc.source import Span
 from segc.space.services import EMPTY, ServiceSet

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from segc.policy.ends.table import EndTable
 from segc.policy.ends.text import term_text
-from segc.policy.flows import gateway_end, make_flow
+from segc.policy.making import gateway_end, make_flow
 from segc.policy.model import End, Flow, Interface, Publish, Zone
 from segc.policy.scope import Findings
 from segc.policy.services import ServiceTable
