@@ -44,7 +44,7 @@ def _filter(name: str, default_pvid: int) -> Step:
         links.link("set", index=index, kind="bridge", br_vlan_filtering=1)
 
     undo = f"ip link set {quote(name)} type bridge vlan_filtering 0 vlan_default_pvid {default_pvid}"
-    return Step(f"filter VLANs on {name}", name, take, (undo,))
+    return Step(f"filter VLANs on {name}", name, take, (undo,), disruptive=True)
 
 
 def _no_default(name: str, default_pvid: int) -> Step:
@@ -54,6 +54,7 @@ def _no_default(name: str, default_pvid: int) -> Step:
         name,
         lambda links: links.link("set", index=index_of(links, name), kind="bridge", br_vlan_default_pvid=0),
         (f"ip link set {quote(name)} type bridge vlan_default_pvid {default_pvid}",),
+        disruptive=True,
     )
 
 
@@ -66,6 +67,7 @@ def _port_steps(port: BridgePort, bridge: str, seen: Seen) -> Iterator[Step]:
             name,
             lambda links: links.link("set", index=index_of(links, name), master=index_of(links, bridge)),
             (f"ip link set {quote(name)} {former}",),
+            disruptive=True,
         )
     isolated = found.isolated and found.master == bridge
     if isolated != port.isolated:
@@ -75,6 +77,7 @@ def _port_steps(port: BridgePort, bridge: str, seen: Seen) -> Iterator[Step]:
             lambda links: links.brport("set", index=index_of(links, name), isolated=int(port.isolated)),
             (f"bridge link set dev {quote(name)} isolated {'on' if isolated else 'off'}",),
             late=not port.isolated,
+            disruptive=port.isolated,
         )
     present = seen.vlans.get(name, {}) if found.master == bridge else {}
     yield from vlan_steps(name, present, _wanted(port.pvid, port.tagged), MASTER)
@@ -106,7 +109,7 @@ def _vlan(verb: str, name: str, vlan: int, present: Vlans, wanted: Vlans, flags:
         modes = " pvid" * bool(before & PVID) + " untagged" * bool(before & UNTAGGED)
         undo = f"bridge vlan add dev {quote(name)} vid {vlan}{modes} {on}"
     words = f"take VLAN {vlan} off {name}" if verb == "del" else f"put VLAN {vlan} on {name}"
-    return Step(words, name, take, (undo,), late)
+    return Step(words, name, take, (undo,), late, disruptive=verb == "del")
 
 
 def strangers(plan: LinkPlan, seen: Seen) -> Iterator[tuple[str, str]]:
@@ -128,6 +131,7 @@ def departure(name: str, bridge: str, seen: Seen) -> Step:
         lambda links: links.link("set", index=index_of(links, name), master=0),
         (f"ip link set {quote(name)} master {quote(bridge)}", *flags, *former),
         late=True,
+        disruptive=True,
     )
 
 

@@ -82,6 +82,7 @@ def _withdrawal(name: str, address: str) -> Step:
         lambda links: _address(links, "del", name, address),
         (f"ip address add {quote(address)} dev {quote(name)}",),
         late=True,
+        withdrawn=ip_interface(address),
     )
 
 
@@ -97,4 +98,5 @@ def removal(device: Device, addresses: list[str]) -> Step:
             *(f"ip address add {quote(each)} dev {quote(name)}" for each in addresses),
         ),
         late=True,
+        disruptive=True,
     )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from ipaddress import ip_address, ip_interface
 
 from pyroute2 import IPRoute
@@ -18,7 +17,7 @@ from segc.apply.step import Step
 from segc.apply.work import Work
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.claims import Situation
-from segc.policy.model import Flow, InterfaceAddress, Policy
+from segc.policy.model import Flow, Policy
 from segc.policy.topology import position
 from segc.source import Span
 from segc.space.prefixes import PrefixSet, union
@@ -26,7 +25,6 @@ from segc.space.words import quote
 from segc.trace import Packet, trace
 
 TCP = 6
-HARMFUL = ("take ", "remove ", "filter ", "isolate ")
 OVERRIDE = "to apply it all the same, for instance from a console: `--allow-lockout`"
 
 
@@ -168,26 +166,18 @@ def _unplugged(
 ) -> Iterator[Diagnostic]:
     """A device that carries the address one is connected to loses it, a VLAN, or its place."""
     path = _path(remote, seen)
-    bridges = tuple(f" to {name}" for name, link in seen.links.items() if link.kind == "bridge")
-    going = {step: address for step in steps if (address := _taken(step))}
     for step in steps:
-        enslaved = step.what.startswith("add ") and step.what.endswith(bridges)
-        harmful = _leant_on(step, remote, seen, going) if step in going else step.what.startswith(HARMFUL)
-        if step.device in path and (harmful or enslaved):
+        if step.device in path and (step.disruptive or _leant_on(step, remote, seen, steps)):
             message = f"your own connection comes in by {quote(step.device)}: {step.what}"
             yield _found(message, policy.gateways[node].span, "of this gateway")
 
 
-def _taken(step: Step) -> InterfaceAddress | None:
-    """The address that the step takes off its device, if it is one that does."""
-    found = re.fullmatch(r"take ([0-9a-f.:]+/[0-9]+) off .*", step.what)
-    return ip_interface(found[1]) if found else None
-
-
-def _leant_on(step: Step, remote: Login, seen: Seen, going: Mapping[Step, InterfaceAddress]) -> bool:
-    """Whether the address is the one that one is connected to, or the last whose network leads back."""
-    address, back = going[step], remote.hop or remote.client
-    gone = {given for other, given in going.items() if other.device == step.device}
+def _leant_on(step: Step, remote: Login, seen: Seen, steps: Sequence[Step]) -> bool:
+    """Whether an address goes that one is connected to, or the last whose network leads back."""
+    address, back = step.withdrawn, remote.hop or remote.client
+    if address is None:
+        return False
+    gone = {other.withdrawn for other in steps if other.device == step.device}
     stay = {ip_interface(each) for each in seen.addresses.get(step.device, ())} - gone
     leads = back in address.network and not any(back in each.network for each in stay)
     return address.ip == remote.server or leads

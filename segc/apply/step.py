@@ -9,13 +9,15 @@ from typing import NamedTuple
 from pyroute2 import IPRoute, NetlinkError
 
 from segc.apply.errors import ApplyError
+from segc.policy.model import InterfaceAddress
 from segc.space.words import system_reason
 
 
 class Step(NamedTuple):
     """One change of one device. `undo` are shell lines for ip(8) and bridge(8); each sets what was there
     before, so they do no harm where the step was never taken. `late` steps take something away: they come
-    after the ruleset. `first` steps are what others rely on, when they are undone as well."""
+    after the ruleset. `first` steps are what others rely on, when they are undone as well. `disruptive` steps
+    may cut who comes in by the device; `withdrawn` is the address that goes from it."""
 
     what: str
     device: str
@@ -23,6 +25,8 @@ class Step(NamedTuple):
     undo: tuple[str, ...]
     late: bool = False
     first: bool = False
+    disruptive: bool = False
+    withdrawn: InterfaceAddress | None = None
 
 
 def take_step(step: Step, links: IPRoute) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
+from segc.apply.bridges import bridge_steps, departure, vlan_steps
+from segc.apply.devices import device_steps, removal, withdrawals
 from segc.apply.guard import lockouts
 from segc.apply.login import Login, login
-from segc.apply.seen import Link, Seen
-from segc.apply.step import Step
+from segc.apply.seen import MASTER, SELF, Link, Seen
+from segc.apply.step import Step, up
+from segc.enforcement.layer2 import Bridge, BridgePort, Device
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile
@@ -118,23 +122,33 @@ def test_the_own_connection() -> None:
     assert refused(policy(MANAGE), None, elsewhere) == []
 
 
+PORT = BridgePort("p1", None, (10,), isolated=True)
+BRIDGE = Bridge("br0", None, (10,), (PORT,))
+SUB_INTERFACE = Device("br0.10", "it", "br0", 10, dhcp=False, addresses=())
+FILTERING = replace(SEEN, links={**SEEN.links, "br0": replace(link("br0"), filtering=True, default_pvid=1)})
+
+
 @pytest.mark.parametrize(
-    ("what", "device"),
+    ("steps", "whats"),
     [
-        ("take VLAN 10 off p1", "p1"),
-        ("take VLAN 10 off br0", "br0"),
-        ("isolate p1", "p1"),
-        ("filter VLANs on br0", "br0"),
-        ("take 10.1.0.1/24 off br0.10", "br0.10"),
-        ("remove br0.10", "br0.10"),
+        (vlan_steps("p1", {10: 0, 20: 0}, {20: 0}, MASTER), ["take VLAN 10 off p1"]),
+        (vlan_steps("br0", {10: 0}, {}, SELF), ["take VLAN 10 off br0"]),
+        (bridge_steps(BRIDGE, SEEN, []), ["filter VLANs on br0", "isolate p1"]),
+        (bridge_steps(BRIDGE, FILTERING, []), ["take the default VLAN 1 off br0", "isolate p1"]),
+        (bridge_steps(Bridge("br1", None, (), (PORT,)), SEEN, []), ["add p1 to br1", "isolate p1"]),
+        ([departure("p1", "br0", SEEN)], ["take p1 out of br0"]),
+        ([removal(SUB_INTERFACE, [])], ["remove br0.10"]),
+        (withdrawals("br0.10", ["10.1.0.1/24"], (), SEEN), ["take 10.1.0.1/24 off br0.10"]),
     ],
 )
-def test_a_step_on_the_way_one_came_in_by(what: str, device: str) -> None:
-    step = Step(what, device, lambda links: None, ())
-    assert refused(policy(MANAGE), None, HERE, [step]) == [
-        f"your own connection comes in by `{device}`: {what} (7: of this gateway)"
+def test_a_step_on_the_way_one_came_in_by(steps: Iterable[Step], whats: list[str]) -> None:
+    found = list(steps)
+    named = [(each.device, each.what) for each in found if each.what in whats]
+    assert refused(policy(MANAGE), None, HERE, found) == [
+        f"your own connection comes in by `{device}`: {what} (7: of this gateway)" for device, what in named
     ]
-    assert refused(policy(MANAGE), None, HERE, [step._replace(device="p2")]) == []
+    assert [what for _, what in named] == whats
+    assert refused(policy(MANAGE), None, HERE, [each._replace(device="p2") for each in found]) == []
 
 
 @pytest.mark.parametrize(
@@ -155,23 +169,32 @@ def test_an_address_is_missed_only_if_the_connection_leans_on_it(
     held = frozenset({"10.1.0.1/24", taken})
     seen = Seen(SEEN.links, {}, {"br0.10": held})
     remote = HERE._replace(hop=ip_address(hop) if hop else None)
-    step = Step(f"take {taken} off br0.10", "br0.10", lambda links: None, ())
-    assert bool(list(lockouts(policy(MANAGE), None, "gw", remote, [step], seen))) == harm
+    steps = list(withdrawals("br0.10", [taken], (), seen))
+    assert bool(list(lockouts(policy(MANAGE), None, "gw", remote, steps, seen))) == harm
 
 
 def test_the_last_network_that_leads_to_the_client_is_missed() -> None:
     """Two addresses of it go at once, and neither is the one that one is connected to."""
     taken = ["10.1.9.1/24", "10.1.9.2/24"]
     seen = Seen(SEEN.links, {}, {"br0.10": frozenset({"10.1.0.1/24", *taken})})
-    steps = [Step(f"take {each} off br0.10", "br0.10", lambda links: None, ()) for each in taken]
+    steps = list(withdrawals("br0.10", taken, (), seen))
     remote = HERE._replace(hop=ip_address("10.1.9.254"))
     assert list(lockouts(policy(MANAGE), None, "gw", remote, steps, seen))
     assert not list(lockouts(policy(MANAGE), None, "gw", remote, steps[:1], seen))
 
 
 def test_steps_that_take_nothing_away_are_fine() -> None:
-    steps = [Step(what, "p1", lambda links: None, ()) for what in ("put VLAN 30 on p1", "bring p1 up")]
+    steps = [*vlan_steps("p1", {}, {30: 0}, MASTER), up("p1")]
     assert refused(policy(MANAGE), None, HERE, steps) == []
+
+
+def test_an_address_that_a_bridge_gets_is_no_port_that_is_put_into_it() -> None:
+    """It was taken for one by its words, and a port put into a bridge that the same apply makes was not."""
+    links = {"br0": replace(link("br0"), kind="bridge"), "p1": link("p1", "br0")}
+    seen = Seen(links, {}, {"br0": frozenset({"10.1.0.1/24"})})
+    device = Device("br0", "it", None, None, dhcp=False, addresses=("10.1.0.1/24", "10.1.0.2/24"))
+    (step,) = device_steps(device, seen, bridge=True)
+    assert not list(lockouts(policy(MANAGE), None, "gw", HERE, [step], seen))
 
 
 def test_the_connection_is_found_where_sudo_hid_it() -> None:
