@@ -109,7 +109,7 @@ def _vlan(verb: str, name: str, vlan: int, present: Vlans, wanted: Vlans, flags:
         modes = " pvid" * bool(before & PVID) + " untagged" * bool(before & UNTAGGED)
         undo = f"bridge vlan add dev {quote(name)} vid {vlan}{modes} {on}"
     words = f"take VLAN {vlan} off {name}" if verb == "del" else f"put VLAN {vlan} on {name}"
-    return Step(words, name, take, (undo,), late, disruptive=verb == "del")
+    return Step(words, name, take, (undo,), late, disruptive=before is not None)
 
 
 def strangers(plan: LinkPlan, seen: Seen) -> Iterator[tuple[str, str]]:

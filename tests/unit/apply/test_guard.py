@@ -15,7 +15,7 @@ from segc.apply.bridges import bridge_steps, departure, vlan_steps
 from segc.apply.devices import device_steps, removal, withdrawals
 from segc.apply.guard import lockouts
 from segc.apply.login import Login, login
-from segc.apply.seen import MASTER, SELF, Link, Seen
+from segc.apply.seen import MASTER, PVID, SELF, UNTAGGED, Link, Seen
 from segc.apply.step import Step, up
 from segc.enforcement.layer2 import Bridge, BridgePort, Device
 from segc.policy.model import Policy
@@ -133,6 +133,7 @@ FILTERING = replace(SEEN, links={**SEEN.links, "br0": replace(link("br0"), filte
     [
         (vlan_steps("p1", {10: 0, 20: 0}, {20: 0}, MASTER), ["take VLAN 10 off p1"]),
         (vlan_steps("br0", {10: 0}, {}, SELF), ["take VLAN 10 off br0"]),
+        (vlan_steps("p1", {10: PVID | UNTAGGED}, {10: 0}, MASTER), ["put VLAN 10 on p1"]),
         (bridge_steps(BRIDGE, SEEN, []), ["filter VLANs on br0", "isolate p1"]),
         (bridge_steps(BRIDGE, FILTERING, []), ["take the default VLAN 1 off br0", "isolate p1"]),
         (bridge_steps(Bridge("br1", None, (), (PORT,)), SEEN, []), ["add p1 to br1", "isolate p1"]),
