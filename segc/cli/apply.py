@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +14,11 @@ import click
 from segc.cli import options
 from segc.cli.findings import brief, failed, show
 from segc.cli.former import by_node
+from segc.cli.outcome import carry_out, print_outcome
 from segc.cli.progress import progress
 from segc.cli.reading import Reading, read
 from segc.cli.standing import Seconds, at_work, on_host
-from segc.cli.terminal import emit, say
 from segc.compile import Build, build, digest, relative
-from segc.diagnostics.model import Report
 from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.plan.make import Told
 from segc.policy.model import Policy
@@ -29,7 +26,6 @@ from segc.space.words import system_reason
 from segc.workspace.paths import is_folder, shown
 
 if TYPE_CHECKING:
-    from segc.apply.saga import Applied
     from segc.apply.state import State
     from segc.apply.work import Wanted
     from segc.plan.model import Plan
@@ -82,8 +78,8 @@ def command(
     made = None if plan else _made(paths, strict, color)
     with at_work(netns, state_dir) as state:
         told, wanted = _planned(state, plan, netns, why) if plan else _compiled(state, made, node, why)
-        done = carry_out(state, told, wanted, window, netns, allow_lockout, color)
-    print_applied(wanted.node, *done, format_)
+        outcome = carry_out(state, told, wanted, window, netns, allow_lockout, color)
+    print_outcome(outcome, format_)
 
 
 def _saved(paths: tuple[str, ...]) -> Plan | None:
@@ -189,80 +185,3 @@ def this_node(gateways: Mapping[str, object], asked: str | None, state: State) -
         if name in gateways:
             return name
     raise click.UsageError(f"which gateway is this host? Say it with `--node`, one of {listed}")
-
-
-def carry_out(
-    state: State,
-    told: Told,
-    wanted: Wanted,
-    window: int | None,
-    netns: str,
-    allow_lockout: bool,
-    color: str = "auto",
-) -> tuple[Applied | None, tuple[str, ...]]:
-    """Apply what is wanted, guarded: what came of it, None where it stands already, and which devices are not
-    there. ApplyError."""
-    from pyroute2 import IPRoute
-
-    from segc.apply import saga
-    from segc.apply.boot import closed
-    from segc.apply.connections import at_home, cut
-    from segc.apply.control import refuse_while_pending
-    from segc.apply.errors import LockedOutError
-    from segc.apply.guard import guard
-    from segc.apply.work import absent_devices
-    from segc.sessions.vouching import seats
-
-    refuse_while_pending(state)
-    wanted = replace(wanted, closed=closed(told.policy, wanted.node))
-    with IPRoute() as links:
-        here = at_home(told.policy, wanted.node, links)
-        try:
-            applied = saga.apply(
-                state,
-                wanted,
-                links,
-                window=window,
-                netns=netns,
-                guard=(lambda work: None) if allow_lockout else guard(state, here, wanted.node, links),
-                cut=lambda generation: cut(here),
-                seats=lambda generation: seats(state, generation),
-            )
-            return applied, applied.absent if applied else absent_devices(wanted, links)
-        except LockedOutError as error:
-            show(Report(error.found, told.sources), color)
-            raise
-
-
-def print_applied(node: str, applied: Applied | None, absent: tuple[str, ...], format_: str) -> None:
-    """Print what came of it."""
-    if format_ == "json":
-        emit(json.dumps(_document(node, applied, absent), indent=2) + "\n")
-        return
-    if applied is None:
-        say(f"{node}: nothing to do, this is what stands\n")
-    else:
-        say(f"{node}: generation {applied.generation.number}\n")
-        say("".join(f"  {each}\n" for each in applied.done))
-    say("".join(f"  {each} is not there: nothing was set up on it\n" for each in absent))
-    for each in applied.strange if applied else ():
-        say(f"  left as it is, though the policy does not say so: `segc verify --heal` would {each}\n")
-    if applied and applied.repaired:
-        say("  what somebody had changed by hand is put right\n")
-    if applied and applied.window is not None:
-        say(f"`segc confirm` within {applied.window} s lets it stand; else it is undone\n")
-
-
-def _document(node: str, applied: Applied | None, absent: tuple[str, ...]) -> dict[str, object]:
-    """See `segc/schemas/apply.schema.json`."""
-    if applied is None:
-        return {"node": node, "changed": False} | ({"absent": list(absent)} if absent else {})
-    return {
-        "node": node,
-        "changed": True,
-        "generation": applied.generation.number,
-        "done": list(applied.done),
-        "absent": list(absent),
-        "confirm_within": applied.window,
-        "repaired": applied.repaired,
-    }

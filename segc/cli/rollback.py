@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from segc.cli.apply import carry_out, print_applied, window_of
+from segc.cli.apply import window_of
+from segc.cli.outcome import carry_out, print_outcome
 from segc.cli.standing import Seconds, at_work, on_host
 from segc.cli.terminal import say
 from segc.diagnostics.measure import printable
@@ -56,5 +57,5 @@ def command(
             return
         wanted = earlier(state, number)
         told = Told(policy_of(wanted.sources), source_files(wanted.sources))
-        done = carry_out(state, told, wanted, window, netns, allow_lockout)
-    print_applied(wanted.node, *done, "text")
+        outcome = carry_out(state, told, wanted, window, netns, allow_lockout)
+    print_outcome(outcome, "text")
