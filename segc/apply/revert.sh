@@ -32,23 +32,37 @@ marked() {
     nft -j list chains | grep -Eq "\"family\": \"inet\", \"table\": \"segc\", \"name\": \"generation_$1\""
 }
 
+# Has segc do something beside, in so many seconds. It may not be there to ask.
+segc() {
+    seconds=$1 module=$2
+    shift 2
+    [ -n "$former" ] && timeout "$seconds" "$python" -m "$module" "$state" "$former" "$@" </dev/null 2>/dev/null
+}
+
+# A transaction, with who is to be in the sets of people that it makes: as a rule the new ones, else all.
+load() {
+    people=$(segc 10 segc.sessions.seats $(grep -q '^delete table' "$1" && echo all))
+    [ -n "$people" ] && { cat "$1"; printf '%s\n' "$people"; } | nft -f - || nft -f "$1"
+}
+
 inverse() {
-    for each in "$here"/inverse*.nft; do
-        nft -f "$each" || return 1
+    load "$here/inverse0.nft" || return 1
+    for each in "$here"/inverse[1-9].nft; do
+        [ ! -e "$each" ] || nft -f "$each" || return 1
     done
 }
 
 failed=
 if marked "$number"; then
-    { inverse && ! marked "$number"; } || nft -f "$here/whole.nft" || failed=1
+    { inverse && ! marked "$number"; } || load "$here/whole.nft" || failed=1
     marked "$number" && failed=1  # an empty file is loaded without complaint
 elif [ -n "$former" ] && ! marked "$former"; then
-    nft -f "$here/whole.nft" || failed=1
+    load "$here/whole.nft" || failed=1
 fi
 sh "$here/links.sh" 2>/dev/null
 
 # Connections that only the undone generation allowed. If they cannot be told apart, all are asked again.
-if [ -z "$former" ] || ! SEGC_LOCKED=1 timeout 30 $segc "$state" "$former" </dev/null >/dev/null 2>&1; then
+if ! segc 30 segc.apply.connections >/dev/null; then
     if command -v conntrack >/dev/null 2>&1; then conntrack -F >/dev/null 2>&1; fi
 fi
 

@@ -112,13 +112,12 @@ def _prepare(state: State, wanted: Wanted, work: Work, number: int, netns: str) 
 
 
 def _bundle(state: State, meta: Meta, work: Work, netns: str) -> dict[str, str | Path]:
-    python = f"{shlex.quote(sys.executable)} -m segc.apply.connections"
     conf = {
         "state": str(state.root.resolve()),
         "number": str(meta.number),
         "former": "" if meta.former is None else str(meta.former),
         "netns": netns,
-        "segc": python,
+        "python": sys.executable,
     }
     undo = [line for step in reversed(work.steps) for line in step.undo]
     return {

@@ -46,7 +46,7 @@ def carry_out(
     from segc.apply.errors import LockedOutError
     from segc.apply.guard import guard
     from segc.apply.work import absent_devices
-    from segc.sessions.vouching import seats
+    from segc.sessions.seats import seats
 
     refuse_while_pending(state)
     wanted = replace(wanted, closed=closed(told.policy, wanted.node))

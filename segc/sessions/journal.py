@@ -23,6 +23,7 @@ from typing import Any
 
 from segc.apply import durable
 
+FOLDER = "sessions"  # in the state directory
 Record = list[Any]
 RESERVE = 1 << 20  # bytes beyond the end
 COMPACT = 8 << 20  # bytes from which a journal may be longer than what it says

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from segc.apply import host
+from segc.apply.state import State
+from segc.sessions import records
+from segc.sessions.book import Book
 from segc.sessions.clock import Moment
+from segc.sessions.journal import FOLDER, DamagedError, stored
 from segc.sessions.judge import RefusedError, Situation, judge
 from segc.sessions.records import Kept
 from segc.sessions.session import Change, Session
@@ -24,3 +29,12 @@ def resumed(kept: Kept, situation: Situation, now: Moment) -> tuple[list[Session
         except RefusedError as error:
             over.append(Change(session, None, str(error)))
     return valid, over
+
+
+def stored_sessions(state: State, book: Book, now: Moment) -> list[Session]:
+    """Those that an agent would take up if it started now: none of a journal that is damaged. OSError."""
+    try:
+        kept = records.read(stored(state.root / FOLDER), host.boot(), now)
+    except DamagedError:
+        return []
+    return resumed(kept, Situation(book, kept.devices, kept.barred), now)[0]

@@ -16,12 +16,11 @@ from segc.apply.tally import Tally
 from segc.sessions import clock
 from segc.sessions.agent import Agent
 from segc.sessions.audit import Audit
-from segc.sessions.journal import Journal, LockedError
+from segc.sessions.journal import FOLDER, Journal, LockedError
 from segc.sessions.kernel import Kernel
 from segc.sessions.server import Server
 from segc.sessions.upkeep import Upkeep
 
-FOLDER = "sessions"  # in the state directory
 PATIENCE = 5.0  # seconds for a former agent to be gone
 
 

@@ -9,19 +9,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from segc.apply import host
 from segc.apply.errors import ApplyError
 from segc.apply.state import Generation, State
 from segc.plan.model import Action
-from segc.sessions import clock, records
+from segc.sessions import clock
 from segc.sessions.book import Book
 from segc.sessions.client import UnansweredError, ask
-from segc.sessions.journal import DamagedError, stored
-from segc.sessions.judge import Situation
 from segc.sessions.kernel import ABOUT, Kernel, end_connections
-from segc.sessions.resuming import resumed
-from segc.sessions.run import FOLDER
-from segc.sessions.session import Place, Session
+from segc.sessions.resuming import stored_sessions
+from segc.sessions.session import Place
 from segc.sessions.stray import Stray, book_of
 from segc.space.words import system_reason
 
@@ -67,7 +63,7 @@ def refill(state: State, generation: Generation, path: Path, strays: Iterable[St
         if not _answered(path, "reload"):
             kernel, now = Kernel(), clock.now()
             kernel.fill(
-                kernel.layout().names().intersection(book.sets), _sessions(state, book, now), now.boot
+                kernel.layout().names().intersection(book.sets), stored_sessions(state, book, now), now.boot
             )
             kernel.close()
         known = {address for _, address in _vouched(state, book, path)[1]}
@@ -77,25 +73,6 @@ def refill(state: State, generation: Generation, path: Path, strays: Iterable[St
     if forged:
         with suppress(OSError):  # where nothing tracks connections, there are none
             end_connections(forged)
-
-
-def seats(state: State, generation: Generation) -> str:
-    """Commands that fill sets of a generation that the kernel does not have yet with who is to be in them,
-    as the agent would a moment later: in that moment, connections of these people would be asked about and
-    reset. Nobody where that cannot be known: then the agent lets them in."""
-    try:
-        book, kernel, now = book_of(generation), Kernel(), clock.now()
-        new = set(book.sets) - kernel.layout().names()
-        kernel.close()
-        found = _sessions(state, book, now) if new else []
-    except (ApplyError, OSError):
-        return ""
-    places = {place: until for each in found for place, until in each.elements() if place[0] in new}
-    return "".join(
-        f"add element inet segc {name} {{ {address} timeout {int(until - now.boot)}s }}\n"
-        for (name, address), until in places.items()
-        if until - now.boot >= 1
-    )
 
 
 # -- what should be there ----------------------------------------------------------------------------------
@@ -125,7 +102,7 @@ def _vouched(state: State, book: Book, path: Path) -> tuple[str, Vouched]:
     """Who vouches, and for what."""
     answer = _answered(path, "elements")
     if answer is None:
-        sessions = _sessions(state, book, clock.now())
+        sessions = stored_sessions(state, book, clock.now())
         return "journal", {place: until for each in sessions for place, until in each.elements()}
     return "agent", {
         (name, ip_address(address)): float(until)
@@ -140,12 +117,3 @@ def _answered(path: Path, do: str) -> dict[str, Any] | None:
         answer = ask(path, {"do": do}, PATIENCE)
         return answer if answer.get("ok") else None
     return None
-
-
-def _sessions(state: State, book: Book, now: clock.Moment) -> list[Session]:
-    """Those that an agent would take up if it started now: none of a journal that is damaged."""
-    try:
-        kept = records.read(stored(state.root / FOLDER), host.boot(), now)
-    except DamagedError:
-        return []
-    return resumed(kept, Situation(book, kept.devices, kept.barred), now)[0]

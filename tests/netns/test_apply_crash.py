@@ -162,8 +162,8 @@ def test_the_revert_needs_nothing_of_segc(host: Host) -> None:
     folder = host.state.generations / "2/revert"
     conf = folder / "conf"
     conf.write_text(
-        "".join(f"{line}\n" for line in conf.read_text().splitlines() if "segc=" not in line)
-        + "segc=/nowhere/python\n"
+        "".join(f"{line}\n" for line in conf.read_text().splitlines() if "python=" not in line)
+        + "python=/nowhere/python\n"
     )
     assert subprocess.run(["env", "-i", "/bin/sh", str(folder / "revert.sh")]).returncode == 0
     assert not files.to_client()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -185,6 +186,36 @@ def test_an_apply_that_calls_people_otherwise_ends_nothing_of_theirs(staff: Agen
     staff.apply(f"{flow} require mfa")
     assert not staff.bound()
     assert not flows(talk)
+
+
+@pytest.mark.parametrize("how", ["told to", "in time", "whole"])
+def test_an_undoing_that_calls_people_otherwise_ends_nothing_of_theirs(staff: AgentHost, how: str) -> None:
+    """The set that comes back is not empty even for the moment until the agent fills it."""
+    staff.claimed("a.5", "ana@x.example", ttl=3600)
+    staff.claimed("a.6", "ana@x.example", id="gone", ttl=3600)
+    talk, former = begin(staff, 4), staff.zones
+    staff.zones = former.replace("group staff ", "group team ")
+    staff.apply(STAFF.replace("group staff", "group team"), "--confirm", "1h")
+    assert flows(talk)
+    staff.settled()
+    staff.ask("unbind", source="manual", id="gone")
+    staff.kill_agent(signal.SIGKILL)
+    if how == "whole":
+        names = [name for name in staff.members() if name.startswith("who4_")]
+        asked = [f"add rule inet segc by_hand ip saddr @{name} drop" for name in names]
+        staff.nft("; ".join(["add chain inet segc by_hand", *asked]))
+    if how == "told to":
+        assert staff.segc("rollback").returncode == 0
+    else:
+        script, token = (
+            staff.state.generations / "2/revert/revert.sh",
+            staff.state.read("window.json")["token"],
+        )
+        assert subprocess.run(["sh", str(script), token]).returncode == 0
+    assert staff.standing() == (1, 1, None)
+    assert "by_hand" not in staff.nft("list", "table", "inet", "segc")
+    assert staff.bound() == {"10.1.0.5", "2001:db8:1::5"}
+    assert flows(talk)
 
 
 def test_an_apply_tells_the_agent_from_others(staff: AgentHost) -> None:
