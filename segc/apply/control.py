@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from segc.apply import host, live, timer
 from segc.apply.errors import ApplyError, RolledBackError
+from segc.apply.generation import Generation
 from segc.apply.saga import revert, revert_script, settle
-from segc.apply.state import Generation, State
+from segc.apply.state import State
 from segc.apply.work import Wanted
 
 

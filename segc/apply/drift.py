@@ -16,9 +16,9 @@ from pyroute2 import IPRoute
 from segc.apply import live
 from segc.apply.bridges import strangers
 from segc.apply.edited import Rules, edited, element_line, key, rule_texts
+from segc.apply.generation import Generation
 from segc.apply.links import LinkError, extras, link_steps, read_plan
 from segc.apply.seen import Seen, observe
-from segc.apply.state import Generation
 from segc.apply.step import Step
 from segc.apply.sysctl import sysctl_steps
 from segc.apply.transaction import MARKER

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pyroute2 import IPRoute
 
 from segc.apply import host, live
+from segc.apply.generation import Generation
 from segc.apply.links import extras, link_steps, read_plan
 from segc.apply.seen import observe
-from segc.apply.state import Generation, State
+from segc.apply.state import State
 from segc.apply.step import take_step
 from segc.apply.sysctl import sysctl_steps
 from segc.apply.work import as_left, whole_or_rebuilt

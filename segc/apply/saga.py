@@ -23,7 +23,8 @@ from segc import __version__
 from segc.apply import host, timer
 from segc.apply.elements import transact
 from segc.apply.errors import ApplyError, RolledBackError
-from segc.apply.state import Generation, Meta, State, unwritable
+from segc.apply.generation import Generation, Meta
+from segc.apply.state import State, unwritable
 from segc.apply.step import Step, take_step
 from segc.apply.tally import transactions
 from segc.apply.transaction import replacement

@@ -1,7 +1,7 @@
 """What segc remembers of a host: every generation that was applied, and which of them stand.
 
     lock                 held by whoever changes anything
-    generations/7/       policy/, build/, load.nft, closed.nft, revert/, meta.json; never changed
+    generations/7/       see `generation`
     current              -> generations/7, what the kernel holds
     confirmed            -> generations/6, what a boot brings back
     pending              -> generations/7, from before the kernel is touched until it is confirmed or undone
@@ -18,68 +18,19 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
-from mmap import ACCESS_READ, mmap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segc.apply import durable
 from segc.apply.errors import ApplyError
+from segc.apply.generation import Generation, Meta, read_generation, write_generation
 from segc.space.words import system_reason
 
 DEFAULT = Path("/var/lib/segc")
-READ_AGAIN, OF_OTHERS = ("build/", "policy/"), "build/networkd/"  # two files a zone, which segc never reads
 KEPT = 20  # generations, beside those that stand
-
-
-@dataclass(frozen=True, slots=True)
-class Meta:
-    """`when` in Unix seconds; `former` is the generation before it, `policy` the policy's digest; `sizes` are
-    bytes by name of what is read again (`build/`, `policy/`). `absent` are devices of the policy that were
-    not there, None where nobody wrote them down."""
-
-    number: int
-    former: int | None
-    node: str
-    policy: str
-    who: str
-    when: int
-    why: str
-    segc: str
-    boot: str
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    absent: Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    folder: Path
-    meta: Meta
-
-    @property
-    def number(self) -> int:
-        return self.meta.number
-
-    @property
-    def boot(self) -> str:
-        """The run of the kernel that it was applied in."""
-        return self.meta.boot
-
-    @property
-    def ruleset(self) -> str:
-        return self.artifact("ruleset.nft") or ""
-
-    def artifact(self, name: str) -> str | None:
-        path = self.folder / "build" / name
-        return _text(path) if path.exists() else None
-
-    def artifacts(self) -> dict[str, str]:
-        return _texts(self.folder / "build")
-
-    def sources(self) -> dict[str, str]:
-        return _texts(self.folder / "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +55,7 @@ class State:
 
     def generation(self, number: int) -> Generation:
         """ApplyError where it is not kept any more, is not whole, or cannot be read."""
-        folder = self.generations / str(number)
-        try:
-            meta = _meta((folder / "meta.json").read_text("utf-8"), number)
-            broken = [name for name, size in meta.sizes.items() if (folder / name).stat().st_size != size]
-        except PermissionError:
-            raise ApplyError(f"generation {number} in `{self.root}` cannot be read without root") from None
-        except (OSError, ValueError, TypeError) as error:
-            if isinstance(error, FileNotFoundError) and not folder.is_dir():
-                raise ApplyError(f"there is no generation {number}: see `segc history`") from None
-            broken = ["meta.json"]
-        if not broken and not _made_for(folder, meta):
-            broken = ["meta.json"]
-        if broken:
-            words = f"generation {number} in `{self.root}` is damaged, see `{broken[0]}`"
-            raise ApplyError(f"{words}: `segc apply` the policy again, or `segc rollback N` to another one")
-        return Generation(folder, meta)
+        return read_generation(self.generations / str(number))
 
     def at(self, name: str) -> Generation | None:
         number = self.pointer(name)
@@ -147,17 +83,8 @@ class State:
     def record(self, meta: Meta, contents: Mapping[str, str | Path]) -> Generation:
         """Keep a new generation, which shares with the former one what both have. OSError if it cannot be
         written."""
-        folder = self.generations / str(meta.number)
-        former = self.generations / str(meta.former)
-        shared = {
-            name: former / name if _holds(former / name, text) else text for name, text in contents.items()
-        }
-        read_again = (name for name in contents if name.startswith(READ_AGAIN))
-        sizes = {name: _size(contents[name]) for name in read_again if not name.startswith(OF_OTHERS)}
-        meta = replace(meta, sizes=sizes)
-        text = json.dumps(asdict(meta), indent=2) + "\n"
-        durable.write_folder(folder, {**shared, "meta.json": text})
-        return Generation(folder, meta)
+        folder, former = (self.generations / str(each) for each in (meta.number, meta.former))
+        return write_generation(folder, meta, contents, former)
 
     def end(self, number: int, how: str) -> None:
         (self.root / "ended").mkdir(exist_ok=True)
@@ -220,60 +147,3 @@ class State:
 def unwritable(root: Path, error: OSError) -> ApplyError:
     reason = system_reason(error)
     return ApplyError(f"the state directory `{root}` cannot be written: {reason}; nothing was changed")
-
-
-def _meta(text: str, number: int) -> Meta:
-    """ValueError or TypeError where it is not what `record` wrote for this number."""
-    meta = Meta(**json.loads(text))
-    words = meta.node, meta.policy, meta.who, meta.why, meta.segc, meta.boot, *(meta.absent or ())
-    numbers = meta.number, meta.when, *([] if meta.former is None else [meta.former]), *meta.sizes.values()
-    whole = all(isinstance(each, str) for each in words) and all(isinstance(each, int) for each in numbers)
-    if not whole or meta.number != number:
-        raise ValueError(number)
-    return meta
-
-
-def _made_for(folder: Path, meta: Meta) -> bool:
-    """Whether its build, where that says so, is of the node and the policy that it is said to be of."""
-    try:
-        built = json.loads((folder / "build/manifest.json").read_text("utf-8"))
-        return (built["node"], built["policy"]) == (meta.node, meta.policy)
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-
-
-def _size(content: str | Path) -> int:
-    if isinstance(content, Path):
-        return content.stat().st_size
-    return len(content) if content.isascii() else len(content.encode())
-
-
-def _holds(path: Path, content: str | Path) -> bool:
-    """Whether a file has just this text."""
-    if isinstance(content, Path):
-        return False
-    data = content.encode()
-    try:
-        with path.open("rb", buffering=0) as file:
-            return os.fstat(file.fileno()).st_size == len(data) and file.read() == data
-    except OSError:
-        return False
-
-
-def _text(path: Path) -> str:
-    """Just as it was written, ends of lines as well. Megabytes are not copied before they are decoded."""
-    with path.open("rb") as file:
-        if not os.fstat(file.fileno()).st_size:
-            return ""
-        with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            return str(data, "utf-8")
-
-
-def _texts(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    try:
-        return {path.relative_to(folder).as_posix(): _text(path) for path in files}
-    except (OSError, UnicodeDecodeError):
-        raise ApplyError(f"`{folder}` cannot be read: is it damaged?") from None

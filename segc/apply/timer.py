@@ -18,7 +18,8 @@ from typing import Any
 
 from segc.apply import host
 from segc.apply.errors import ApplyError
-from segc.apply.state import Generation, State
+from segc.apply.generation import Generation
+from segc.apply.state import State
 
 SYSTEMD = Path("/run/systemd/system")
 CGROUP = Path("/sys/fs/cgroup")

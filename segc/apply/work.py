@@ -14,10 +14,11 @@ from pyroute2 import IPRoute
 from segc.apply import host, live
 from segc.apply.direct import direct
 from segc.apply.elements import Change
+from segc.apply.generation import Generation
 from segc.apply.links import extras, link_steps, read_plan
 from segc.apply.ruleset import TABLE, read_ruleset
 from segc.apply.seen import observe
-from segc.apply.state import Generation, State
+from segc.apply.state import State
 from segc.apply.step import Step
 from segc.apply.sysctl import sysctl_steps
 from segc.apply.tally import transactions

@@ -12,7 +12,8 @@ from segc.diagnostics.measure import printable
 
 if TYPE_CHECKING:
     from segc.apply.drift import Drift
-    from segc.apply.state import Generation, State
+    from segc.apply.generation import Generation
+    from segc.apply.state import State
     from segc.sessions.vouching import People
 
 DRIFTED = 3

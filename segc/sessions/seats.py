@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from segc.apply.errors import ApplyError
-from segc.apply.state import Generation, State
+from segc.apply.generation import Generation
+from segc.apply.state import State
 from segc.sessions import clock
 from segc.sessions.kernel import Kernel
 from segc.sessions.resuming import stored_sessions

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from segc.apply.errors import ApplyError
-from segc.apply.state import Generation
+from segc.apply.generation import Generation
 from segc.plan.model import Action, Change
 from segc.policy.model import Policy
 from segc.sessions.book import NOTHING, Book, BookError, Membership, read_book

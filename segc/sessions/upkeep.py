@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from segc.apply import host, live
 from segc.apply.errors import ApplyError
+from segc.apply.generation import Generation
 from segc.apply.host import RefusedByKernelError
-from segc.apply.state import Generation, State
+from segc.apply.state import State
 from segc.sessions import records
 from segc.sessions.agent import Agent
 from segc.sessions.book import NOTHING, Book, BookError, read_book

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from segc.apply.errors import ApplyError
-from segc.apply.state import Generation, State
+from segc.apply.generation import Generation
+from segc.apply.state import State
 from segc.plan.model import Action
 from segc.sessions import clock
 from segc.sessions.book import Book

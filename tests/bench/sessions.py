@@ -26,7 +26,8 @@ from pathlib import Path
 
 from segc import __version__
 from segc.apply import host
-from segc.apply.state import Meta, State
+from segc.apply.generation import Meta
+from segc.apply.state import State
 from segc.apply.transaction import marker
 from segc.compile import build
 from segc.identity.claim import Claim

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from segc.apply.errors import ApplyError
-from segc.apply.state import Meta, State
+from segc.apply.generation import Meta
+from segc.apply.state import State
 
 
 @pytest.fixture(autouse=True)
