@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pyroute2 import IPRoute
 
 from segc.apply import host, live
+from segc.apply.commands import Commands
 from segc.apply.direct import direct
 from segc.apply.elements import Change
 from segc.apply.generation import Generation
@@ -22,7 +23,7 @@ from segc.apply.state import State
 from segc.apply.step import Step
 from segc.apply.sysctl import sysctl_steps
 from segc.apply.tally import transactions
-from segc.apply.transaction import MARKER, Commands, change, marker, read_both, rebuild, replacement
+from segc.apply.transaction import MARKER, change, marker, read_both, rebuild, replacement
 from segc.enforcement.layer2 import LinkPlan
 
 PEOPLE = "sessions.json"  # which the session agent follows, so it is reason enough for a generation

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from segc.apply import host, live
+from segc.apply.commands import Commands
 from segc.apply.direct import direct
 from segc.apply.elements import transact
+from segc.apply.renumbering import renumbered
 from segc.apply.ruleset import Ruleset, SetText, read_ruleset
-from segc.apply.transaction import MARKER, Commands, change, marker, read_both, rebuild, renumbered
+from segc.apply.transaction import MARKER, change, marker, read_both, rebuild
 from tests.netns.namespace import Namespace, nft, require_throwaway
 from tests.netns.policy import compile_path, compile_text
 from tests.netns.site import GATEWAY, ZONES
