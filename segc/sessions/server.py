@@ -20,8 +20,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from segc.sessions import requests
-from segc.sessions.requests import LONGEST, Peer
+from segc.sessions.asked import Document, Peer
+from segc.sessions.reports import figures
+from segc.sessions.requests import LONGEST, answer, refused
 from segc.sessions.upkeep import TICK, Upkeep
 
 GROUP = "segc"
@@ -179,13 +180,13 @@ class Server:
         if (end if end >= 0 else len(client.read)) > LONGEST:
             client.read.clear()
             client.over = True
-            self._reply(client, _encoded(requests.refused(f"the request is longer than {LONGEST} bytes")))
+            self._reply(client, _encoded(refused(f"the request is longer than {LONGEST} bytes")))
         elif end >= 0 and client.http:
             self._reply(client, _http(bytes(client.read), self.upkeep))
         elif end >= 0:
             line = bytes(client.read[:end])
             del client.read[: end + 1]
-            self._reply(client, _encoded(requests.answer(line, self.upkeep, client.peer)))
+            self._reply(client, _encoded(answer(line, self.upkeep, client.peer)))
 
     def _reply(self, client: _Client, data: bytes) -> None:
         client.write, client.since = memoryview(data), time.monotonic()
@@ -261,10 +262,10 @@ def _trusted_peer(connection: socket.socket) -> Peer | None:
 
 def _dismiss(connection: socket.socket, words: str) -> None:
     with connection, suppress(OSError):
-        connection.send(_encoded(requests.refused(words)), socket.MSG_DONTWAIT)
+        connection.send(_encoded(refused(words)), socket.MSG_DONTWAIT)
 
 
-def _encoded(document: requests.Document) -> bytes:
+def _encoded(document: Document) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
@@ -272,6 +273,6 @@ def _http(head: bytes, upkeep: Upkeep) -> bytes:
     """The answer to `GET /metrics`."""
     if head.split(b" ", 2)[:2] != [b"GET", b"/metrics"]:
         return b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-    body = requests.metrics(upkeep).encode()
+    body = figures(upkeep).encode()
     kind = b"text/plain; version=0.0.4; charset=utf-8"
     return b"HTTP/1.0 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body)

@@ -24,11 +24,12 @@ import pytest
 from segc.apply.host import RefusedByKernelError
 from segc.sessions import journal
 from segc.sessions.agent import Agent
+from segc.sessions.asked import Peer
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Moment
 from segc.sessions.journal import Journal
 from segc.sessions.kernel import GET_SET, Kernel
-from segc.sessions.requests import LONGEST, Peer, answer
+from segc.sessions.requests import LONGEST, answer
 from segc.sessions.server import CLIENTS, FOR_ROOT, OF_ONE, READERS
 from segc.sessions.upkeep import Upkeep
 from tests.netns.agents import AgentHost
@@ -225,7 +226,7 @@ TRUSTING = """
 import os, socket, struct
 from segc.cli import main
 from segc.sessions import server
-from segc.sessions.requests import Peer
+from segc.sessions.asked import Peer
 
 def trusted(connection):
     _, uid, _ = struct.unpack("=iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
