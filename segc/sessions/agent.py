@@ -8,7 +8,6 @@ as the kernel holds. What ends does so even where it cannot be written.
 from __future__ import annotations
 
 import errno
-import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,15 +18,17 @@ from segc.sessions import records
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Clock, Moment
 from segc.sessions.journal import Journal
-from segc.sessions.judge import RefusedError, Situation, assurance, judge
+from segc.sessions.judge import RefusedError, Situation, judge
 from segc.sessions.kernel import Kernel, end_connections
 from segc.sessions.ledger import Ledger
+from segc.sessions.leftover import Leftover
 from segc.sessions.registry import Registry
+from segc.sessions.schedule import Schedule
 from segc.sessions.session import Change, Key, Session
+from segc.sessions.takeover import taken_from
 from segc.sessions.telling import Teller
 from segc.space.addresses import Address
 
-LINGER = 10.0  # seconds for which an ended session's connections stay known, so that they are reset
 NEVER = (-1.0, 0.0)  # the last event of an id that nothing was heard of, and when it came
 LOOKS = 8  # how often in its idle time a session is looked at
 Hook = Callable[[str], None]
@@ -51,10 +52,9 @@ class Agent:
         self.kept = records.Kept()
         self.situation = Situation(devices=self.kept.devices, barred=self.kept.barred)
         self.stale = True  # the kernel may hold something else than we think
-        self.leftover: dict[Address, float] = {}  # whose connections must go, and when (boot clock)
+        self.leftover = Leftover()
+        self.schedule = Schedule()
         self._before = before
-        self._due: list[tuple[float, Key]] = []
-        self._wakes: dict[Key, float] = {}
         self._packets: dict[Key, int] = {}
 
     # -- what sources ask ----------------------------------------------------------------------------
@@ -84,32 +84,10 @@ class Agent:
         session = Session(claim, began, verified, now.boot, claim.at)
         session = session.judged(judge(session, self.situation, now))
         why = "" if former is None else "verified again"
-        self.commit([*self._taken_from(session), Change(former, session, why)], now)
+        self.commit(
+            [*taken_from(session, self.registry, self.situation.book), Change(former, session, why)], now
+        )
         return session
-
-    def _taken_from(self, session: Session) -> Iterator[Change]:
-        """The newer claim takes an address over, unless who holds it has proved more."""
-        claim, lost = session.claim, dict[Key, list[Address]]()
-        former = self.registry.get(claim.key)
-        if former is not None and former.claim.user != claim.user:
-            yield Change(former, None, f"`{claim.source}` says that it is `{claim.user}` now")
-        for address in claim.addresses:
-            holder = self.registry.holder(address)
-            if holder is None or holder.key == session.key:
-                continue
-            theirs, ours = (assurance(each, self.situation.book) for each in (holder.claim, claim))
-            if theirs > ours:
-                raise RefusedError(
-                    f"{address} is `{holder.claim.user}` by {holder.claim.source}, proved by {theirs}: "
-                    f"{ours} does not outweigh that"
-                )
-            lost.setdefault(holder.key, []).append(address)
-        for key, addresses in lost.items():
-            holder = self.registry.sessions[key]
-            rest = tuple(each for each in holder.claim.addresses if each not in addresses)
-            why = f"{', '.join(map(str, addresses))} taken over by `{claim.user}` ({claim.source})"
-            after = replace(holder, claim=replace(holder.claim, addresses=rest)) if rest else None
-            yield Change(holder, after, why)
 
     def renew(
         self, key: Key, ttl: int | None, at: float, where: tuple[Address, ...] = (), active: bool = True
@@ -131,7 +109,9 @@ class Agent:
         except RefusedError as error:
             self.carry_out([Change(session, None, str(error))], now)
             raise
-        self.commit([*self._taken_from(after), Change(session, after, "renewed")], now)
+        self.commit(
+            [*taken_from(after, self.registry, self.situation.book), Change(session, after, "renewed")], now
+        )
         return after
 
     def unbind(self, sessions: Iterable[Session], at: float, why: str) -> int:
@@ -238,7 +218,10 @@ class Agent:
 
     def settle(self, changes: Sequence[Change], now: Moment) -> None:
         """What changed is so, in the journal and in the kernel: have it known here, and tell."""
-        self._end_connections(changes, now)
+        hands = self.leftover.hand_over(changes, now.boot)
+        if hands:
+            with suppress(OSError):  # where nothing tracks connections, there are none
+                end_connections(hands)
         self.registry.apply(changes)
         for change in changes:
             if change.after is None:
@@ -253,24 +236,8 @@ class Agent:
         self.kept.closed[session.key] = session.last, now.wall
         self.kept.carried.discard(session.key)
         self._packets.pop(session.key, None)
-        self._wakes.pop(session.key, None)
+        self.schedule.drop(session.key)
         self.teller.change(change)
-
-    def _end_connections(self, changes: Sequence[Change], now: Moment) -> None:
-        """Those that somebody else's session let in end at once; those of who is gone are reset first."""
-        former: dict[Address, str] = {}
-        current: dict[Address, str] = {}
-        for before, after, _ in changes:
-            former |= dict.fromkeys(before.claim.addresses, before.claim.user) if before else {}
-            current |= dict.fromkeys(after.claim.addresses, after.claim.user) if after else {}
-        hands = {each for each, user in current.items() if former.get(each, user) != user}
-        hands |= current.keys() & self.leftover.keys()
-        for address in hands:
-            self.leftover.pop(address, None)
-        self.leftover |= dict.fromkeys(former.keys() - current.keys(), now.boot + LINGER)
-        if hands:
-            with suppress(OSError):  # where nothing tracks connections, there are none
-                end_connections(hands)
 
     # -- time ----------------------------------------------------------------------------------------
 
@@ -279,23 +246,12 @@ class Agent:
         wake, idle = session.wake, session.verdict.idle
         if idle is not None:
             wake = min(wake, now.boot + max(1.0, idle / LOOKS))
-        self._wakes[session.key] = wake
-        heapq.heappush(self._due, (wake, session.key))
-
-    @property
-    def next_due(self) -> float:
-        """On the boot clock."""
-        return self._due[0][0] if self._due else float("inf")
+        self.schedule.put(session.key, wake)
 
     def look(self) -> None:
         """See to all sessions whose moment has come."""
-        now, due = self.clock(), []
-        while self._due and self._due[0][0] <= now.boot:
-            wake, key = heapq.heappop(self._due)
-            session = self.registry.get(key)
-            if session is not None and self._wakes.get(key) == wake:
-                del self._wakes[key]  # it may be in the queue twice, for the same moment
-                due.append(self._active(session, now))
+        now = self.clock()
+        due = [self._active(self.registry.sessions[key], now) for key in self.schedule.due(now.boot)]
         changes = list(self.judged(due, now, "time has passed"))
         changed = {each.session.key for each in changes}
         for session in due:

@@ -96,7 +96,7 @@ class Server:
 
     def _pause(self) -> float:
         agent = self.upkeep.agent
-        return min(TICK, max(0.0, agent.next_due - agent.clock().boot))
+        return min(TICK, max(0.0, agent.schedule.next - agent.clock().boot))
 
     def close(self) -> None:
         with suppress(OSError):

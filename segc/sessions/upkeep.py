@@ -82,10 +82,8 @@ class Upkeep:
         self._notice_jump(now)
         agent.look()
         self.follow(now)
-        due = {address for address, when in agent.leftover.items() if when <= now.boot}
+        due = agent.leftover.due(now.boot)
         if due:
-            for address in due:
-                del agent.leftover[address]
             self._in_child(lambda: end_connections(due))
         if agent.ledger.owed:
             agent.ledger.pay()

@@ -1,0 +1,38 @@
+"""Connections of sessions that are over: known a moment longer, so that they are reset, and then ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from segc.sessions.session import Change
+from segc.space.addresses import Address
+
+LINGER = 10.0  # seconds
+
+
+class Leftover:
+    """The addresses that nobody has any more, each until its connections must go (boot clock)."""
+
+    def __init__(self) -> None:
+        self._until: dict[Address, float] = {}
+
+    def hand_over(self, changes: Iterable[Change], now: float) -> set[Address]:
+        """The addresses that somebody else has now: what the former one's session let in ends at once."""
+        former: dict[Address, str] = {}
+        current: dict[Address, str] = {}
+        for before, after, _ in changes:
+            former |= dict.fromkeys(before.claim.addresses, before.claim.user) if before else {}
+            current |= dict.fromkeys(after.claim.addresses, after.claim.user) if after else {}
+        hands = {each for each, user in current.items() if former.get(each, user) != user}
+        hands |= current.keys() & self._until.keys()
+        for address in hands:
+            self._until.pop(address, None)
+        self._until |= dict.fromkeys(former.keys() - current.keys(), now + LINGER)
+        return hands
+
+    def due(self, now: float) -> set[Address]:
+        """Take out those whose connections must go."""
+        due = {address for address, until in self._until.items() if until <= now}
+        for address in due:
+            del self._until[address]
+        return due
