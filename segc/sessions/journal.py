@@ -55,6 +55,7 @@ class Journal:
         self._file = -1
         self.number = 0
         self.size = self._reserved = 0
+        self._torn = False  # more may be in the file than what counts
 
     def close(self) -> None:
         for handle in (self._file, self._lock):
@@ -68,6 +69,7 @@ class Journal:
         """All records in order, and afterwards the journal is open at its end. DamagedError."""
         number, good = yield from _stored(self.folder)
         self._open(number, good)
+        self._tidy()
 
     def begin_anew(self, records: Iterable[Record]) -> None:
         """Start over with these, whatever there was."""
@@ -86,7 +88,14 @@ class Journal:
     def _go_on(self, handle: int, number: int, size: int) -> None:
         if self._file >= 0:
             os.close(self._file)
-        self._file, self.number, self.size, self._reserved = handle, number, size, 0
+        self._file, self.number, self.size, self._reserved, self._torn = handle, number, size, 0, False
+
+    def _tidy(self) -> None:
+        """Take away what a power cut left of a compaction."""
+        for path in self.folder.glob(".snapshot.*.new"):
+            with suppress(OSError):
+                path.unlink()
+        self.forget(max(_numbers(self.folder, "snapshot"), default=0))
 
     # -- writing -------------------------------------------------------------------------------------
 
@@ -95,6 +104,8 @@ class Journal:
         data = b"".join(map(_line, records))
         if not data:
             return
+        if self._torn:
+            self._cut()
         if not ending:
             self._reserve(self.size + len(data) + RESERVE)
         try:
@@ -103,11 +114,17 @@ class Journal:
                 written += os.write(self._file, data[written:])
             os.fdatasync(self._file)
         except OSError:
+            self._torn = True
             with suppress(OSError):
-                os.ftruncate(self._file, self.size)
-            self._reserved = 0
+                self._cut()
             raise
         self.size += len(data)
+
+    def _cut(self) -> None:
+        """Take what does not count off the end, before anything follows it. OSError."""
+        self._reserved = 0
+        os.ftruncate(self._file, self.size)
+        self._torn = False
 
     def _reserve(self, end: int) -> None:
         """Have room up to `end`, and as much again, so that it is seldom asked for. OSError."""
@@ -128,6 +145,8 @@ class Journal:
     def turn(self) -> int:
         """Go on in a new file, for which a snapshot will be written; its number. OSError where there is no
         room for its reserve, and then nothing has changed."""
+        if self._torn:
+            self._cut()
         number = self.number + 1
         path = self.folder / f"journal.{number}"
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -177,9 +196,19 @@ def _allocate(handle: int, offset: int, length: int) -> None:
             raise OSError(number, os.strerror(number))
 
 
-def stored(folder: Path) -> Iterator[Record]:
-    """All records in order, for who only looks. DamagedError, OSError."""
-    yield from _stored(folder)
+def stored(folder: Path) -> list[Record]:
+    """All records in order, for who only looks: anew where they were compacted meanwhile. DamagedError,
+    OSError."""
+    while True:
+        began = _numbers(folder, "snapshot")
+        try:
+            found = list(_stored(folder))
+        except (DamagedError, OSError):
+            if _numbers(folder, "snapshot") == began:
+                raise
+        else:
+            if _numbers(folder, "snapshot") == began:
+                return found
 
 
 def _stored(folder: Path) -> Generator[Record, None, tuple[int, int]]:

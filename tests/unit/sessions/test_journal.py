@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from segc.sessions import journal as module
-from segc.sessions.journal import DamagedError, Journal, LockedError, Record
+from segc.sessions.journal import DamagedError, Journal, LockedError, Record, stored
 
 RECORDS: list[Record] = [["session", number, "ä" * number] for number in range(5)]
 
@@ -141,4 +141,60 @@ def test_it_asks_to_be_shortened_by_what_it_has_grown(folder: Path, monkeypatch:
     journal.write_snapshot(journal.turn(), RECORDS * 100)
     journal.append(RECORDS * 10)
     assert not journal.wants_compaction
+    journal.close()
+
+
+def test_what_could_not_be_cut_off_is_before_anything_follows(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what follows would stand behind half a record, and all of it count as damaged."""
+    journal = opened(folder)
+    journal.append(RECORDS[:1])
+
+    def fails(*_: object) -> None:
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module.os, "fdatasync", fails)
+        broken.setattr(module.os, "ftruncate", fails)
+        for _ in range(2):
+            with pytest.raises(OSError, match="input/output"):
+                journal.append(RECORDS[1:2])
+    journal.append(RECORDS[2:])
+    journal.close()
+    assert read(folder) == [RECORDS[0], *RECORDS[2:]]
+
+
+def test_what_a_power_cut_left_of_a_compaction_is_taken_away(folder: Path) -> None:
+    journal = opened(folder)
+    journal.append(RECORDS)
+    journal.write_snapshot(journal.turn(), RECORDS)
+    journal.close()
+    (folder / ".snapshot.3.new").write_bytes(b"half a snapsh")
+    (folder / ".snapshot.2.new").write_bytes(b"half a snapsh")
+    assert (folder / "journal.1").exists()
+    assert read(folder) == RECORDS
+    assert sorted(path.name for path in folder.iterdir()) == ["journal.2", "lock", "snapshot.2"]
+
+
+def test_who_only_looks_during_a_compaction_sees_all_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = opened(folder)
+    journal.append(RECORDS)
+    journal.write_snapshot(journal.turn(), RECORDS)
+    journal.forget(2)
+    journal.append([["more"]])
+    records, compacted = module._records, list[int]()
+
+    def slowly(path: Path, whole: bool) -> Generator[Record, None, int]:
+        found = yield from records(path, whole)
+        if not compacted:
+            compacted.append(journal.turn())
+            journal.write_snapshot(3, [*RECORDS, ["more"]])
+            journal.forget(3)
+        return found
+
+    monkeypatch.setattr(module, "_records", slowly)
+    assert list(stored(folder)) == [*RECORDS, ["more"]]
     journal.close()
