@@ -8,7 +8,7 @@ as the kernel holds. What ends does so even where it cannot be written.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -227,7 +227,8 @@ class Agent:
             if change.after is None:
                 self.ended(change, now)
             else:
-                self._packets[change.after.key] = 0
+                if change.before is not None and change.after.verdict.idle is not None:
+                    self._packets[change.after.key] = self._met(change.after)  # its elements may be the same
                 self.watch(change.after, now)
                 self.teller.change(change)
 
@@ -263,13 +264,30 @@ class Agent:
         """The session with the time of its last packet, if somebody asks for that."""
         if session.verdict.idle is None:
             return session
-        count = self.kernel.packets(place for place, _ in session.elements())
-        if count == self._packets.get(session.key, 0):
+        return self._heard(session, self._met(session), now)
+
+    def _met(self, session: Session) -> int:
+        return self.kernel.packets(place for place, _ in session.elements())
+
+    def _heard(self, session: Session, count: int, now: Moment) -> Session:
+        """Of elements that are gone, or were made anew, nothing is heard."""
+        if count in (0, self._packets.get(session.key, 0)):
             return session
         self._packets[session.key] = count
         active = replace(session, active=now.boot)
         self.registry.sessions[session.key] = active
         return active
+
+    def take_stock(self, names: Collection[str], now: Moment) -> None:
+        """See who sent packets, before these sets are filled and count anew. OSError."""
+        watched = [each for each in self.registry if each.verdict.idle is not None]
+        counts = self.kernel.counts(names) if watched else {}
+        for session in watched:
+            self._heard(session, sum(counts.get(place, 0) for place, _ in session.elements()), now)
+
+    def count_anew(self) -> None:
+        """All sets have been filled."""
+        self._packets.clear()
 
     def refresh(self) -> None:
         """Replaced by whoever knows where the policy is (`upkeep.Upkeep`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from itertools import chain
 from math import inf
@@ -144,15 +144,22 @@ class Kernel:
 
     def held(self, names: Collection[str]) -> dict[Place, float]:
         """The elements of these sets, each with the seconds that it has left."""
-        return {(name, ip_address(key)): left for name in names for key, left in self._elements(name)}
+        return {
+            (name, ip_address(key)): _left(parts) for name in names for key, parts in self._elements(name)
+        }
 
-    def _elements(self, name: str) -> Iterator[tuple[bytes, float]]:
-        """Keys with the seconds that they have left."""
+    def counts(self, names: Collection[str]) -> dict[Place, int]:
+        """The elements of these sets, each with how many packets it has met that are counted."""
+        return {
+            (name, ip_address(key)): _counted(parts) for name in names for key, parts in self._elements(name)
+        }
+
+    def _elements(self, name: str) -> Iterator[tuple[bytes, dict[int, bytes]]]:
+        """Keys, each with all attributes of its element."""
         for body in self._ask(GET_ELEMENTS, DUMP, text(1, "segc") + text(2, name)):
             for _, element in each_attribute(attributes(body[4:]).get(ELEMENT_LIST, b"")):
                 parts = attributes(element)
-                left = parts.get(EXPIRATION)
-                yield attributes(parts[KEY])[1], inf if left is None else int.from_bytes(left, "big") / 1000
+                yield attributes(parts[KEY])[1], parts
 
     def packets(self, places: Iterable[Place]) -> int:
         """How many packets these elements have met that are counted; those that are not there, none."""
@@ -162,7 +169,8 @@ class Kernel:
             body = text(1, "segc") + text(2, name) + attribute(NESTED | ELEMENT_LIST, key)
             try:
                 for answer in self._ask(GET_ELEMENTS, 0, body):
-                    count += _counted(answer)
+                    (element,) = attributes(attributes(answer[4:])[ELEMENT_LIST]).values()
+                    count += _counted(attributes(element))
             except OSError:
                 continue
         return count
@@ -211,13 +219,17 @@ def _string(data: bytes) -> str:
     return data.rstrip(b"\0").decode()
 
 
-def _counted(answer: bytes) -> int:
-    listed = attributes(answer[4:]).get(ELEMENT_LIST, b"")
-    for element in attributes(listed).values():
-        expression = attributes(element).get(ELEMENT_EXPRESSION, b"")
-        counter = attributes(attributes(expression).get(EXPRESSION_DATA, b""))
-        return int.from_bytes(counter.get(COUNTER_PACKETS, b""), "big")
-    return 0
+def _left(parts: Mapping[int, bytes]) -> float:
+    """Seconds, of the attributes of an element."""
+    left = parts.get(EXPIRATION)
+    return inf if left is None else int.from_bytes(left, "big") / 1000
+
+
+def _counted(parts: Mapping[int, bytes]) -> int:
+    """Of the attributes of an element; 0 where it is not counted."""
+    expression = attributes(parts.get(ELEMENT_EXPRESSION, b""))
+    counter = attributes(expression.get(EXPRESSION_DATA, b""))
+    return int.from_bytes(counter.get(COUNTER_PACKETS, b""), "big")
 
 
 # -- connections ---------------------------------------------------------------------------------------

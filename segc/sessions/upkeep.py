@@ -135,6 +135,8 @@ class Upkeep:
     def refresh(self) -> None:
         """Judge all sessions by the policy that stands now, and fill the kernel's sets with them."""
         agent, now = self.agent, self.agent.clock()
+        with suppress(OSError):
+            agent.take_stock(agent.kernel.layout().names().intersection(agent.situation.book.sets), now)
         agent.situation = replace(agent.situation, book=self._book())
         self._forget_barred()
         changes = list(agent.judged(agent.registry, now, f"generation {self.generation}"))
@@ -151,6 +153,7 @@ class Upkeep:
             there = [name for name in wanted if name in self._layout.names()]
             self.enforced = self.generation is not None and len(there) == len(wanted)
             agent.kernel.fill(there, agent.registry, now.boot)
+            agent.count_anew()
         except (RefusedByKernelError, OSError):
             agent.stale = True  # somebody was quicker: at the next tick
         else:

@@ -426,3 +426,38 @@ def test_who_sends_nothing_is_out_and_who_sends_stays(host: AgentHost) -> None:
     while time.monotonic() < deadline:
         assert sends()
     assert "nothing was heard" in host.audit[-1]["event.reason"]
+
+
+@pytest.mark.parametrize("how", ["its source sees it still", "the sets are filled anew"])
+def test_packets_that_were_counted_once_are_no_sign_of_life_again(host: AgentHost, how: str) -> None:
+    """A bound of the whole session leaves elements as they are at a renewal, and filling sets counts anew."""
+    host.apply(f"session staff {{ max 1h idle 3s }}\n{STAFF}")
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", source="vpn", kind="openvpn", id="7", ttl=7200)
+    begin(host, 4)
+    started, renewed = time.monotonic(), 0.0
+
+    def over() -> bool:
+        nonlocal renewed
+        if time.monotonic() - renewed > 0.8:
+            renewed = time.monotonic()
+            if how == "its source sees it still":
+                host.ask("renew", source="vpn", id="7", active=False)
+            else:
+                host.ask("reload")
+        return not host.ask("sessions")["sessions"]
+
+    host.wait(over, 10)
+    assert time.monotonic() - started < 5
+
+
+def test_filling_sets_anew_forgets_no_packet_that_came_before(host: AgentHost) -> None:
+    host.apply(f"session staff {{ max 1h idle 3s }}\n{STAFF}")
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", ttl=7200)
+    busy, deadline = begin(host, 4), time.monotonic() + 8
+    while time.monotonic() < deadline:
+        assert flows(busy)
+        host.ask("reload")
+        assert host.ask("sessions")["sessions"]
+        time.sleep(0.3)
