@@ -6,6 +6,7 @@ To a file, to journald by its native protocol (https://systemd.io/JOURNAL_NATIVE
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -94,7 +95,7 @@ def _sink(target: str) -> Sink:
 
 
 class _File:
-    """Opened again where somebody has put another in its place, as logrotate does."""
+    """Whole lines. Opened again where somebody has put another in its place, as logrotate does."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -109,11 +110,18 @@ class _File:
         self._handle = handle
 
     def send(self, line: str, found: Event) -> None:
-        mine = os.fstat(self._handle)
-        there = self._path.stat() if self._path.exists() else None
-        if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+        if not self._is_there():
             self._open()
-        os.write(self._handle, line.encode() + b"\n")
+        data, size = line.encode() + b"\n", os.fstat(self._handle).st_size
+        if os.write(self._handle, data) < len(data):
+            os.ftruncate(self._handle, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._handle))
+        except FileNotFoundError:
+            return False
 
 
 class _Datagrams:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,3 +57,19 @@ def test_what_cannot_be_told_is_counted(inbox: socket.socket, tmp_path: Path) ->
     (tmp_path / "link").symlink_to("/dev/null")
     with pytest.raises(OSError, match="symbolic"):
         Audit(str(tmp_path / "link"))
+
+
+def test_half_a_line_on_a_full_disk_does_not_spoil_the_next(tmp_path: Path) -> None:
+    """A limit of the file's size stands for the disk: both write what there is room for."""
+    path = tmp_path / "audit.json"
+    told = Audit(str(path))
+    told.tell(EVENT)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, hard))
+    try:
+        told.tell(EVENT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    told.tell(EVENT)
+    assert told.lost == 1
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [EVENT, EVENT]
