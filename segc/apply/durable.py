@@ -9,6 +9,14 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 
 
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """With those above it, where they are not there yet. OSError."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True, mode=mode)
+    for each in missing:
+        sync(each.parent)
+
+
 def write_folder(folder: Path, contents: Mapping[str, str | Path]) -> None:
     """Make a folder with these texts by path below it. OSError, and no such folder, if that fails.
 

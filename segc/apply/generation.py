@@ -106,6 +106,8 @@ def write_generation(
 def _meta(text: str, number: int) -> Meta:
     """ValueError or TypeError where it is not what `record` wrote for this number."""
     meta = Meta(**json.loads(text))
+    if not isinstance(meta.sizes, dict):
+        raise TypeError(number)
     words = meta.node, meta.policy, meta.who, meta.why, meta.segc, meta.boot, *(meta.absent or ())
     numbers = meta.number, meta.when, *([] if meta.former is None else [meta.former]), *meta.sizes.values()
     whole = all(isinstance(each, str) for each in words) and all(isinstance(each, int) for each in numbers)

@@ -68,17 +68,12 @@ class State:
         return None
 
     def numbers(self) -> list[int]:
-        try:
-            return sorted(int(path.name) for path in self.generations.iterdir() if path.name.isdecimal())
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise ApplyError(f"`{self.generations}` cannot be read: {system_reason(error)}") from None
+        return _numbers(self.generations)
 
     def next_number(self) -> int:
         """That no generation has or had, be its files there or not."""
         pointed = (self.pointer(name) or 0 for name in ("current", "confirmed", "pending"))
-        return max((*self.numbers(), *pointed)) + 1
+        return max((*self.numbers(), *_numbers(self.root / "ended"), *pointed)) + 1
 
     def record(self, meta: Meta, contents: Mapping[str, str | Path]) -> Generation:
         """Keep a new generation, which shares with the former one what both have. OSError if it cannot be
@@ -87,7 +82,7 @@ class State:
         return write_generation(folder, meta, contents, former)
 
     def end(self, number: int, how: str) -> None:
-        (self.root / "ended").mkdir(exist_ok=True)
+        durable.make_folder(self.root / "ended")
         durable.write_file(self.root / "ended" / str(number), how + "\n")
 
     def ended(self, number: int) -> str | None:
@@ -127,7 +122,7 @@ class State:
         """Alone with the folder. ApplyError where another has it, it cannot be written, or by too many."""
         os.umask(os.umask(0o022) | 0o022)
         try:
-            self.generations.mkdir(parents=True, exist_ok=True, mode=0o700)
+            durable.make_folder(self.generations, 0o700)
             self._refuse_strangers()
             handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -142,6 +137,16 @@ class State:
         finally:
             with suppress(OSError):
                 os.close(handle)
+
+
+def _numbers(folder: Path) -> list[int]:
+    """What files in it are called; none where it is not there. ApplyError."""
+    try:
+        return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise ApplyError(f"`{folder}` cannot be read: {system_reason(error)}") from None
 
 
 def unwritable(root: Path, error: OSError) -> ApplyError:

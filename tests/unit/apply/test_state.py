@@ -1,4 +1,4 @@
-"""Who may write to the state directory: scripts in it are run by root."""
+"""The state directory: who may write to it, as scripts in it are run by root, and what it makes of damage."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from segc.apply import durable
 from segc.apply.errors import ApplyError
 from segc.apply.generation import Meta
 from segc.apply.state import State
+
+META = Meta(1, None, "gw", "0" * 64, "root", 0, "", "0.1.0", "boot")
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +26,7 @@ def careless() -> Iterator[None]:
 def test_nothing_is_left_for_others_to_write(tmp_path: Path) -> None:
     state = State(tmp_path / "a/state")
     with state.locked():
-        meta = Meta(1, None, "gw", "0" * 64, "root", 0, "", "0.1.0", "boot")
-        state.record(meta, {"build/ruleset.nft": "", "revert/revert.sh": ""})
+        state.record(META, {"build/ruleset.nft": "", "revert/revert.sh": ""})
         state.point("current", 1)
         state.write("kernel.json", {})
     found = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
@@ -54,3 +56,38 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
     os.chown(state.root, 12345, -1)
     with pytest.raises(ApplyError, match="others than root"), state.locked():
         pass
+
+
+def test_the_number_of_what_was_lost_is_not_given_again(tmp_path: Path) -> None:
+    """Its successor would be told to have ended as it did."""
+    state = State(tmp_path / "state")
+    with state.locked():
+        state.record(META, {"build/ruleset.nft": ""})
+        state.end(2, "lost with its files")
+        assert state.next_number() == 3
+
+
+@pytest.mark.parametrize("sizes", ["null", "[]", "7", '{"build/ruleset.nft": null}', '"x"'])
+def test_what_a_generation_says_of_itself_is_told_as_damage(tmp_path: Path, sizes: str) -> None:
+    state = State(tmp_path / "state")
+    with state.locked():
+        folder = state.record(META, {}).folder
+    text = (folder / "meta.json").read_text()
+    (folder / "meta.json").write_text(text.replace('"sizes": {}', f'"sizes": {sizes}'))
+    with pytest.raises(ApplyError, match=r"generation 1 in .* is damaged, see `meta.json`"):
+        state.generation(1)
+
+
+def test_the_folder_that_a_first_apply_makes_outlives_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written in it is on the disk only once each folder above has it."""
+    synced: list[Path] = []
+    monkeypatch.setattr(durable, "sync", synced.append)
+    with State(tmp_path / "a/b").locked():
+        pass
+    assert {tmp_path, tmp_path / "a", tmp_path / "a/b"} <= set(synced)
+    synced.clear()
+    with State(tmp_path / "a/b").locked():
+        pass
+    assert not synced
