@@ -45,8 +45,8 @@ class Upkeep:
         self._doubtful = False  # somebody else may have changed elements of ours
         self._children: dict[int, Callable[[bool], None]] = {}
         self._not_before = 0.0
-        self._swept = agent.clock().boot
         moment = agent.clock()
+        self._began = self._swept = moment.boot
         self._offset = moment.wall - moment.boot
 
     # -- a start -------------------------------------------------------------------------------------
@@ -192,8 +192,8 @@ class Upkeep:
                 del agent.kept.barred[user]
 
     def _notice_jump(self, now: Moment) -> None:
-        """Lifetimes are on a clock that nobody sets. But what came over a reboot was placed on it by Unix
-        time: where that was behind, more time has passed than it said."""
+        """Lifetimes are on a clock that nobody sets. But moments that came over a reboot were placed on it by
+        Unix time: where that was behind, more time has passed than it said."""
         ahead, self._offset = now.wall - now.boot - self._offset, now.wall - now.boot
         if abs(ahead) < JUMP:
             return
@@ -206,7 +206,10 @@ class Upkeep:
         else:
             for key in agent.kept.carried:
                 old = agent.registry.sessions[key]
-                began, renewed, active = (each - ahead for each in (old.began, old.renewed, old.active))
+                began, renewed, active = (
+                    each - ahead if each < self._began else each
+                    for each in (old.began, old.renewed, old.active)
+                )
                 agent.registry.sessions[key] = replace(old, began=began, renewed=renewed, active=active)
         agent.rejudge(agent.registry, "the clock was set")
 

@@ -615,6 +615,24 @@ def test_after_a_reboot_a_clock_that_is_put_right_shortens_what_came_over(
     assert here.users() == ["bo@x.example"]
 
 
+def test_what_was_vouched_for_again_after_a_reboot_is_not_shortened(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its source said since is on the clock that nobody sets; only when it began came over."""
+    here.claim("a.5", "ana@x.example", id="1", ttl=600)
+    here.claim("a.6", "bo@x.example", id="2", ttl=600)
+    here.stop()
+    monkeypatch.setattr("segc.sessions.upkeep.host.boot", lambda: "another run of the kernel")
+    here.start()
+    began = here.agent.registry.sessions["vpn", "1"].began
+    assert here.ask("renew", source="vpn", id="1")["ok"]
+    assert here.claim("a.6", "bo@x.example", id="2", ttl=600, at=here.clock().wall)["ok"]
+    here.wall = 1000
+    here.tick()
+    assert here.users() == ["ana@x.example", "bo@x.example"]
+    assert here.agent.registry.sessions["vpn", "1"].began == pytest.approx(began - 1000, abs=1)
+
+
 def test_on_a_full_disk_nothing_begins_and_all_that_must_ends(host: AgentHost) -> None:
     folder = host.folder / "small"
     folder.mkdir()
