@@ -91,7 +91,10 @@ def _process(script: Path, token: str, seconds: int) -> dict[str, Any]:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/", text=True,
     ) as started:  # fmt: skip
         assert started.stdout
-        pid = int(started.stdout.readline())
+        told = started.stdout.readline()
+    if not told:
+        raise ApplyError("no watch could be started")
+    pid = int(told)
     with suppress(OSError):  # out of the session's cgroup, where that can be
         (CGROUP / "segc").mkdir(exist_ok=True)
         (CGROUP / "segc/cgroup.procs").write_text(f"{pid}")

@@ -52,6 +52,7 @@ class Agent:
         self.kept = records.Kept()
         self.situation = Situation(devices=self.kept.devices, barred=self.kept.barred)
         self.stale = True  # the kernel may hold something else than we think
+        self.refresh: Callable[[], None] = lambda: None  # for whoever knows where the policy is to set
         self.leftover = Leftover()
         self.schedule = Schedule()
         self._before = before
@@ -288,6 +289,3 @@ class Agent:
     def count_anew(self) -> None:
         """All sets have been filled."""
         self._packets.clear()
-
-    def refresh(self) -> None:
-        """Replaced by whoever knows where the policy is (`upkeep.Upkeep`)."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,6 +12,7 @@ from segc.apply.host import RefusedByKernelError
 from segc.apply.state import State
 from segc.sessions import records
 from segc.sessions.agent import Agent
+from segc.sessions.beside import Beside
 from segc.sessions.book import NOTHING, Book, BookError, read_book
 from segc.sessions.clock import Moment
 from segc.sessions.journal import DamagedError
@@ -28,7 +25,6 @@ SHARE = 5  # times as long as it takes to fill large sets, nobody who changes ta
 HOUR = 3600.0
 REMEMBERED = 24 * HOUR  # for which late events of a session that is over are known to be late
 JUMP = 1.0  # seconds by which somebody has set the clock
-_PR_SET_PDEATHSIG = 1
 
 
 class Upkeep:
@@ -36,14 +32,14 @@ class Upkeep:
 
     def __init__(self, agent: Agent, state: State) -> None:
         self.agent, self.state = agent, state
-        agent.refresh = self.refresh  # type: ignore[method-assign]
+        agent.refresh = self.refresh
         self.generation: int | None = None
         self.problem = ""  # why the policy that stands is not what sessions are judged by
         self.enforced = False  # there is one, and the kernel has every set of it
         self._pointer: int | None = None
         self._layout: Layout = NO_LAYOUT
         self._doubtful = False  # somebody else may have changed elements of ours
-        self._children: dict[int, Callable[[bool], None]] = {}
+        self._beside = Beside()
         self._not_before = 0.0
         moment = agent.clock()
         self._began = self._swept = moment.boot
@@ -73,7 +69,7 @@ class Upkeep:
             agent.ended(change, now)
         self._fill(now)
         holders = set(agent.registry.holders)
-        self._in_child(lambda: end_other_connections(holders))
+        self._beside.do(lambda: end_other_connections(holders))
 
     # -- again and again -----------------------------------------------------------------------------
 
@@ -84,14 +80,14 @@ class Upkeep:
         self.follow(now)
         due = agent.leftover.due(now.boot)
         if due:
-            self._in_child(lambda: end_connections(due))
+            self._beside.do(lambda: end_connections(due))
         if agent.ledger.owed:
             agent.ledger.pay()
-        if agent.ledger.journal.wants_compaction and not self._children:
+        if agent.ledger.journal.wants_compaction and not self._beside:
             self._compact()
         if now.boot - self._swept > HOUR:
             self._sweep(now)
-        self._reap()
+        self._beside.reap()
 
     def follow(self, now: Moment) -> None:
         """Have the kernel's sets and the policy as they are by now."""
@@ -110,7 +106,7 @@ class Upkeep:
                 self._doubtful = True
         except (RefusedByKernelError, OSError):
             return True
-        if self._doubtful and not self._children:
+        if self._doubtful and not self._beside:
             self._compare()
         return False
 
@@ -130,7 +126,7 @@ class Upkeep:
             done = self.agent.clock().boot
             self._not_before = done + SHARE * max(0.0, done - began - TICK)
 
-        self._in_child(look, then)
+        self._beside.do(look, then)
 
     def refresh(self) -> None:
         """Judge all sessions by the policy that stands now, and fill the kernel's sets with them."""
@@ -236,44 +232,11 @@ class Upkeep:
             return
         agent.ledger.put_down([records.run(boot)])
         lines = records.all_of(agent.kept, agent.registry, boot, now)
-        self._in_child(
+        self._beside.do(
             lambda: agent.ledger.journal.write_snapshot(number, lines),
             lambda done: agent.ledger.journal.forget(number) if done else None,
         )
 
-    def _in_child(self, work: Callable[[], object], then: Callable[[bool], None] = lambda done: None) -> None:
-        """Have a copy of this process do it, so that nobody waits; `then` is told whether it went well. Where
-        there can be none, everybody waits."""
-        try:
-            child = os.fork()
-        except OSError:
-            then(_went_well(work))
-            return
-        if child:
-            self._children[child] = then
-            return
-        code = 1
-        try:
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-
-    def _reap(self, flags: int = os.WNOHANG) -> None:
-        for child in list(self._children):
-            found, status = os.waitpid(child, flags)
-            if found:
-                self._children.pop(child)(status == 0)
-
     def finish(self) -> None:
         """Wait for what is done beside."""
-        self._reap(0)
-
-
-def _went_well(work: Callable[[], object]) -> bool:
-    try:
-        work()
-    except OSError:
-        return False
-    return True
+        self._beside.finish()
