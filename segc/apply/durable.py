@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
+from typing import TextIO
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
@@ -51,15 +53,42 @@ def _put(path: str, content: str | Path) -> bool:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Put a file in the place of one that may be there."""
+    """Put a file in the place of one that may be there. OSError, and what was there stays, if that fails.
+
+    Who comes second waits: both write their new file under the same name, so that a crash leaves only one.
+    """
     new = path.with_name(f".{path.name}.new")
-    try:
-        _write(new, text)
-        new.replace(path)
-        sync(path.parent)
-    finally:
-        with suppress(OSError):
+    with _alone(new) as file:
+        try:
+            file.truncate(0)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            new.replace(path)
+        except BaseException:
             new.unlink(missing_ok=True)
+            raise
+    sync(path.parent)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[TextIO]:
+    """Open a file that nobody takes away or puts elsewhere as long as it is ours (flock(2))."""
+    while True:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            with suppress(OSError):  # of a file system without locks, who comes second fails
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is(path, handle):
+                yield file
+                return
+
+
+def _is(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
 
 
 def point(link: Path, target: str | None) -> None:
@@ -81,10 +110,3 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
