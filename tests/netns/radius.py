@@ -122,6 +122,10 @@ class Answer:
     def vlan(self) -> str | None:
         return self.attributes.get("Tunnel-Private-Group-Id")
 
+    @property
+    def user(self) -> str | None:
+        return self.attributes.get("User-Name")
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -174,6 +178,9 @@ def _attributes(text: str) -> Iterator[tuple[str, str]]:
             yield "Tunnel-Private-Group-Id", bytes.fromhex(value).decode()
         elif number == "27":
             yield "Session-Timeout", value
+        elif number == "1":
+            escaped = re.sub(r"\\x(..)", lambda match: chr(int(match[1], 16)), value.strip("'"))
+            yield "User-Name", escaped.encode("latin-1").decode()
 
 
 @contextmanager

@@ -96,7 +96,8 @@ def test_the_switch_asks_again_when_a_session_may_last_no_longer(server: Server)
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_are_names(server: Server, name: str) -> None:
-    assert server.ttls(name, "right").vlan == "30"
+    answer = server.ttls(name, "right")
+    assert (answer.vlan, answer.user) == ("30", name)
 
 
 @pytest.mark.parametrize("outer", ["anonymous", ANA, "DEFAULT", LOBBY])
@@ -108,6 +109,15 @@ def test_who_is_authenticated_and_in_no_zone_is_rejected(server: Server, outer: 
 def test_the_name_outside_of_the_tunnel_means_nothing(server: Server) -> None:
     assert server.peap(CEM, "right", outer=ANA).vlan == "20"
     assert server.ttls(ANA, "right", outer=CEM).vlan == "10"
+
+
+@pytest.mark.parametrize("outer", ["anonymous", ANA, TYPED])
+def test_the_switch_accounts_for_who_it_was(server: Server, outer: str) -> None:
+    """RFC 2865, 5.1: what the answer calls somebody is what accounting calls them, and so their session."""
+    assert server.peap(CEM, "right", outer).user == CEM
+    assert server.ttls(CEM, "right", outer).user == CEM
+    assert server.ttls(TYPED, "right", outer).user == ANA
+    assert server.tls(ANA, "upn").user == ANA
 
 
 @pytest.mark.parametrize(
