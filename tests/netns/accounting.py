@@ -28,10 +28,19 @@ client everybody {{
   ipaddr = 10.1.0.2
   secret = {secret}
 }}
+client six {{
+  ipv6addr = ::1
+  secret = {secret}
+}}
 server default {{
   listen {{
     type = acct
     ipaddr = 10.1.0.1
+    port = 1813
+  }}
+  listen {{
+    type = acct
+    ipv6addr = ::1
     port = 1813
   }}
   accounting {{

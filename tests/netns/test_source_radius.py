@@ -22,7 +22,7 @@ from tests.netns.firm import (
     report,
     stream,
 )
-from tests.netns.namespace import Namespace
+from tests.netns.namespace import Namespace, run
 from tests.netns.programs import Program, awaited, environments, needs, process_list
 
 pytestmark = [pytest.mark.kernel, needs("freeradius", "radclient")]
@@ -255,6 +255,19 @@ def test_freeradius_tells_by_exec(office: Office, tmp_path: Path) -> None:
         assert ANA not in office.firm.bindings()
         office.firm.socket.rename(office.firm.socket.with_name("away"))
         assert not office.account("Start", "s4", "ana", ANA)
+
+
+def test_freeradius_tells_which_access_server_it_was(office: Office, tmp_path: Path) -> None:
+    """Its address has another name in IPv6; without one, all of these had the ids of one another."""
+    gateway, module = office.firm.gateway.namespace, office.firm.segc_source("hook", "freeradius", "wifi")
+    run(gateway, ["ip", "link", "set", "lo", "up"])
+    with freeradius(gateway, tmp_path / "raddb", module, "segc", SECRET):
+        own = {"Acct_Session_Id": "s1", "User_Name": "ana@acme.example", "Framed_IP_Address": ANA}
+        when = {"Acct_Status_Type": "Start", "Event_Timestamp": int(time.time())}
+        assert send(gateway, office.secret, "[::1]", **own, **when)
+        assert office.account("Start", "s1", "bo", BO)
+        found = {each["id"] for each in office.firm.ask("sessions")["sessions"]}
+        assert found == {"::1/s1", "10.1.0.2/s1"}
 
 
 def test_freeradius_tells_by_its_detail_file(office: Office, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def freeradius(
     event: Sequence[str], env: Mapping[str, str], options: Options, at: float
 ) -> Iterator[Request]:
     """Attributes in the environment; the access server's address, and when it happened, as the arguments
-    `%{Packet-Src-IP-Address}` and `%{integer:Event-Timestamp}` (rlm_exec)."""
+    `%{Packet-Src-IP-Address}` (or its like of IPv6) and `%{integer:Event-Timestamp}` (rlm_exec)."""
     wanted = {*ATTRIBUTES, options.get("user", ""), options.get("device", "")}
     names = {each.upper().replace("-", "_"): each for each in wanted}
     pairs = {names[name]: unquoted(value) for name, value in env.items() if name in names}

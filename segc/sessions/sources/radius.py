@@ -31,6 +31,8 @@ from segc.sessions.sources.link import Link
 from segc.space.words import system_reason
 
 PORT = 1813
+# Where a record came from, and without that (`log_packet_header`) who says that they have sent it.
+ACCESS_SERVER = ("Packet-Src-IP-Address", "Packet-Src-IPv6-Address", "NAS-IP-Address", "NAS-IPv6-Address")
 ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE = 4, 5
 SKEW = 300  # seconds between our clock and an access server's
 _HEADER = struct.Struct("!BBH16s")
@@ -262,7 +264,7 @@ class Detail:
         return True
 
     def _tell(self, pairs: Mapping[str, str]) -> None:
-        nas = pairs.get("Packet-Src-IP-Address") or pairs.get("NAS-IP-Address") or ""
+        nas = next((pairs[each] for each in ACCESS_SERVER if pairs.get(each)), "")
         try:
             pairs = {**pairs, "Event-Timestamp": happened(pairs)}
             found = list(accounting(pairs, nas, self.options, time.time()))

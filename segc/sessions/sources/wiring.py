@@ -29,7 +29,7 @@ DNSMASQ = """\
 # dhcp-script=<this file>, with script-on-renewal
 exec {call} "$@"
 """
-_PAIRS = "%{Packet-Src-IP-Address} %{integer:Event-Timestamp}"
+_PAIRS = "%{%{Packet-Src-IP-Address}:-%{Packet-Src-IPv6-Address}} %{integer:Event-Timestamp}"
 _TEXTS = {"openvpn": OPENVPN, "freeradius": FREERADIUS, "dnsmasq": DNSMASQ}
 
 
