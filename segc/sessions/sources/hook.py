@@ -36,6 +36,7 @@ ATTRIBUTES = (
     *("Event-Timestamp", "Framed-IPv6-Prefix", "Framed-IPv6-Address"),
 )
 NO_ADDRESS = ("0.0.0.0", "255.255.255.254", "255.255.255.255", "::")  # RFC 2865, 5.8: "let the user choose"
+ENDLESS = 0xFFFFFFFF  # seconds of a lease (RFC 2131, 3.3)
 POOL = ("ifconfig_pool_remote_ip", "ifconfig_pool_remote_ip6")  # what OpenVPN tells of a client's addresses
 
 
@@ -208,9 +209,17 @@ def dnsmasq(event: Sequence[str], env: Mapping[str, str], options: Options, at: 
     """add|old|del, MAC or DUID, and address (dnsmasq(8), --dhcp-script)."""
     if len(event) < 3 or event[0] not in ("add", "old", "del"):
         return
-    ends = float(env.get("DNSMASQ_LEASE_EXPIRES") or 0)
-    left = 0.0 if event[0] == "del" else ends - at if ends else None
+    left = 0.0 if event[0] == "del" else _left(env, at)
     yield from lease(event[2], env.get("DNSMASQ_MAC", "") if ":" in event[2] else event[1], left, at, options)
+
+
+def _left(env: Mapping[str, str], at: float) -> float | None:
+    """Seconds of a lease, None without end, 0 where nothing is said. dnsmasq that was built for machines
+    without a clock (HAVE_BROKEN_RTC) does not tell when it expires."""
+    if ends := env.get("DNSMASQ_LEASE_EXPIRES"):
+        return float(ends) - at if ends != "0" else None
+    whole = float(env.get("DNSMASQ_LEASE_LENGTH") or 0)
+    return None if whole == ENDLESS else min(whole, float(env.get("DNSMASQ_TIME_REMAINING") or whole))
 
 
 def lease(

@@ -199,6 +199,18 @@ def test_dnsmasq_tells_of_leases() -> None:
     assert lines_of("add") == []
 
 
+def test_dnsmasq_of_a_machine_without_a_clock_tells_how_long() -> None:
+    """dnsmasq(8): built with HAVE_BROKEN_RTC, it does not know when a lease expires."""
+    printer = ("02:00:00:00:00:1e", "10.5.0.50")
+    (claim,) = lines_of("add", *printer, DNSMASQ_LEASE_LENGTH="600", DNSMASQ_TIME_REMAINING="600")
+    assert claim["ttl"] == 600
+    (claim,) = lines_of("old", *printer, DNSMASQ_LEASE_LENGTH="600", DNSMASQ_TIME_REMAINING="90")
+    assert claim["ttl"] == 90
+    (endless,) = lines_of("add", *printer, DNSMASQ_LEASE_LENGTH="4294967295", DNSMASQ_TIME_REMAINING="7")
+    assert endless["ttl"] == hook.FOREVER
+    assert [each["do"] for each in lines_of("add", *printer)] == ["unbind"], "it does not say"
+
+
 def test_options_bound_a_lease() -> None:
     (claim,) = lease("10.5.0.50", "02:00:00:00:00:1e", 3600, AT, {"ttl": "60"}, ("printer-3", None))
     assert (claim["user"], claim["device"], claim["ttl"]) == ("printer-3", None, 60)
