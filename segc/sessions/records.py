@@ -12,6 +12,7 @@ from typing import Any
 
 from segc.identity.claim import Facts, packed, unpacked
 from segc.sessions.clock import Moment
+from segc.sessions.handover import Handover
 from segc.sessions.journal import DamagedError, Record
 from segc.sessions.posture import Known
 from segc.sessions.session import Change, Key, Session
@@ -30,6 +31,7 @@ class Kept:
     barred: dict[str, frozenset[str] | None] = field(default_factory=dict)
     carried: set[Key] = field(default_factory=set)  # sessions that come from another run of the kernel
     newest: float = 0.0  # Unix seconds of the last record
+    handover: Handover = field(default_factory=Handover)
 
     def tell(self, device: str, facts: Facts, at: float, until: float, source: str) -> bool:
         """Keep what is newer than what we know from that source; whether there was any of it. Of two words of
@@ -103,6 +105,7 @@ def read(records: Iterable[Record], boot: str, now: Moment) -> Kept:
         try:
             if record[0] == RUN:
                 current = record[1]
+                kept.handover.settled()
             else:
                 _take(kept, record, current == boot, now)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
@@ -120,17 +123,20 @@ def _take(kept: Kept, record: Record, here: bool, now: Moment) -> None:
             else:
                 session = _carried(session, Moment(wall, boot), now)
                 kept.carried.add(key)
+            kept.handover.begins(kept.sessions.get(key), session, boot)
             kept.sessions[key] = session
             kept.newest = max(kept.newest, wall)
-        case [kind, wall, _, source, id_, last, _] if kind == ENDS:
-            kept.sessions.pop((source, id_), None)
+        case [kind, wall, boot, source, id_, last, _] if kind == ENDS:
+            kept.handover.ends(kept.sessions.pop((source, id_), None), boot)
             kept.carried.discard((source, id_))
             kept.closed[source, id_] = last, wall
             kept.newest = max(kept.newest, wall)
         case [kind, device, facts, at, until, source] if kind == TOLD:
             kept.tell(device, facts, at, until, source)
+            kept.handover.settled()
         case [kind, user, groups] if kind == BARRED:
             kept.barred.pop(user, None)
+            kept.handover.settled()
             if groups is None or groups:
                 kept.barred[user] = None if groups is None else frozenset(groups)
         case _:

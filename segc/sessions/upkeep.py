@@ -56,7 +56,6 @@ class Upkeep:
             self.agent.teller.note("restore", "failure", f"{error}: no session is taken up")
             kept = records.Kept()
             agent.ledger.journal.begin_anew([])
-        agent.ledger.put_down([records.run(boot)])
         agent.kept = kept
         agent.situation = Situation(self._book(), kept.devices, kept.barred)
         valid, over = resumed(kept, agent.situation, now)
@@ -64,10 +63,13 @@ class Upkeep:
             agent.registry.add(session)
             agent.watch(session, now)
         kept.sessions.clear()
-        agent.ledger.put_down(list(records.of_changes(over, now)))
+        self._fill(now)
+        if handed := kept.handover.unsettled:
+            with suppress(OSError):  # where nothing tracks connections, there are none
+                end_connections(handed)
+        agent.ledger.put_down([records.run(boot), *records.of_changes(over, now)])
         for change in over:
             agent.ended(change, now)
-        self._fill(now)
         holders = set(agent.registry.holders)
         self._beside.do(lambda: end_other_connections(holders))
 

@@ -392,6 +392,37 @@ def test_killed_at_any_moment_it_forgets_nothing_and_adds_nothing(
     assert host.bound() == standing
 
 
+@pytest.mark.parametrize("step", ["kernel", "answer"])
+@pytest.mark.parametrize("ended", ["by it", "before"])
+def test_killed_while_an_address_changes_hands_it_takes_no_connection_along(
+    host: AgentHost, monkeypatch: pytest.MonkeyPatch, step: str, ended: str
+) -> None:
+    armed = host.folder / "armed"
+    monkeypatch.setenv("ARMED", str(armed))
+    host.apply(STAFF)
+    host.start_agent(argv=[sys.executable, "-c", DYING])
+    host.claimed("a.6", "cy@x.example")
+    host.claimed("a.5", "ana@x.example")
+    talk, others = begin(host, 4), begin(host, 4, "a.6")
+    if ended == "before":
+        assert host.ask("unbind", user="ana@x.example")["ended"] == 1
+    armed.write_text(step)
+    with pytest.raises(UnansweredError):
+        host.claim("a.5", "bo@x.example")
+    assert host.agent
+    host.agent.wait()
+    armed.unlink()
+    host.start_agent()
+    assert {each["user"] for each in host.ask("sessions")["sessions"]} == {"bo@x.example", "cy@x.example"}
+    wait_a_moment()
+    assert not talk.to_client()
+    assert flows(others)
+    again = begin(host, 4)
+    host.kill_agent(signal.SIGKILL)
+    host.start_agent()
+    assert flows(again), "what was settled is left alone"
+
+
 def test_a_restart_ends_connections_of_those_who_are_gone(host: AgentHost) -> None:
     host.apply(STAFF)
     host.start_agent()
