@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from segc.identity.deadline import Deadline, within
 from segc.identity.directories import Asked, read, source_of
@@ -34,7 +34,7 @@ def ask(
 
 def _one(settings: Settings, wanted: Wanted, seconds: float) -> Answer:
     keeper, deadline = _Keeper(settings.name), Deadline(seconds)
-    wanted = Wanted(wanted.groups, wanted.users, settings.groups)
+    wanted = replace(wanted, patterns=settings.groups)
     try:
         listing = within(deadline, lambda: read(Asked(settings, wanted, keeper, deadline)))
         return directory_of(settings.name, settings.kind, source_of(settings), listing, wanted)

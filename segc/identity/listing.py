@@ -42,11 +42,13 @@ class Listing:
 @dataclass(frozen=True)
 class Wanted:
     """What a policy asks of its directories: `groups` by name, by `directory/name` or by id, and `users`
-    as `names.person` has them; `patterns` of groups to keep besides."""
+    as `names.person` has them; `patterns` of groups to keep besides. `known` are groups that were reviewed,
+    by directory and id: of two with one name, it is these that are meant."""
 
     groups: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
     patterns: tuple[str, ...] = ()
+    known: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def _asked(self) -> frozenset[str]:
@@ -64,11 +66,14 @@ class Wanted:
 def chosen(directory: str, groups: Iterable[Group], wanted: Wanted) -> dict[str, Group]:
     """The groups to keep, by name. DirectoryError where two have one name: one may be a forgery."""
     found: dict[str, Group] = {}
-    for group in groups:
+    known = {id for each, id in wanted.known if each == directory}
+    for group in sorted(groups, key=lambda each: each.id not in known):
         name = wanted.name_of(directory, group.name, group.id)
         if name is None or not readable(name):
             continue
-        first = next((known for each, known in found.items() if key(each) == key(name)), group)
+        first = next((other for each, other in found.items() if key(each) == key(name)), group)
+        if first.id != group.id and first.id in known and group.id not in known:
+            continue
         if first.id != group.id:
             ids = " and ".join(f"`{each}`" for each in sorted((first.id, group.id)))
             raise DirectoryError(f"two groups are called `{name}`: name one by its id in the policy, {ids}")

@@ -226,3 +226,16 @@ def test_the_environment_can_hold_the_secret(site: Site, entra: Callable[[Graph]
     (site.folder / "credentials" / "corp").rename(site.folder / "corp.secret")
     site.secrets = {}
     site.refused("the secret of `corp` is not known", "`SEGC_CORP_SECRET_FILE`")
+
+
+def test_who_founds_a_group_of_the_same_name_holds_up_no_revocation(
+    site: Site, entra: Callable[[Graph], Web]
+) -> None:
+    """In many tenants everybody may found groups. Which one is meant, the snapshot knows."""
+    forged = group("g9", "SG-Closing", member("u2"))
+    left = {"id": "g2", "members@delta": [member("u2", gone=True)]}
+    entra(Graph([FIRST, {"users": [[]], "groups": [[forged, left]]}, NOTHING]))
+    site.synced()
+    done = site.run("identity", "revoke", "-p", ".", "--dry-run")
+    assert (done.returncode, done.stdout) == (0, "bo@acme.example  left g0, g1\n")
+    site.refused("two groups are called", "`g2` and `g9`")

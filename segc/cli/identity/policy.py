@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -126,9 +126,11 @@ def chosen(path: Path, sources: Sequence[str]) -> tuple[Settings, ...]:
     return tuple(known[name] for name in sorted(set(sources))) if sources else settings
 
 
-def answers(
-    settings: Sequence[Settings], policy: Drawn, also: frozenset[str] = frozenset()
-) -> dict[str, Answer]:
-    """What directories say of what the policy draws on, and whether they still list some people `also`."""
+def answers(settings: Sequence[Settings], policy: Drawn, former: Snapshot | None = None) -> dict[str, Answer]:
+    """What directories say of what the policy draws on; with a `former` snapshot, of whom and what that has:
+    whether they still list these people, and of groups that share a name those that it knows."""
     wanted = policy.wanted
-    return ask(settings, Wanted(wanted.groups, wanted.users | also), policy.timeouts, TIMEOUT)
+    if former is not None:
+        known = frozenset((each.name, group.id) for each in former.directories for group in each.groups)
+        wanted = replace(wanted, users=wanted.users | former.users, known=known)
+    return ask(settings, wanted, policy.timeouts, TIMEOUT)

@@ -80,7 +80,7 @@ def _believed(policy: Drawn, settings: Sequence[Settings], force: bool) -> tuple
     """What directories say now, of those that answered and can be believed; and how that ends the command."""
     former, exit_code = policy.snapshot or Snapshot(), 0
     read = {}
-    for name, answer in answers(settings, policy, former.users).items():
+    for name, answer in answers(settings, policy, former).items():
         if not isinstance(answer, Directory):
             complain(f"Error: {printable(str(answer))}\n")
             exit_code = exit_code or 1
