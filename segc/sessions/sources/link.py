@@ -88,3 +88,19 @@ class Link:
         if words != self._told:
             self._told = words
             self.report(words)
+
+
+@dataclass(slots=True)
+class Seldom:
+    """Tells of what anybody in the network can cause once a second, and of how many that was since."""
+
+    _until: float = 0.0
+    _others: int = 0
+
+    def report(self, words: str, now: float, report: Callable[[str], None]) -> None:
+        """`now` in Unix seconds, of a clock that may be set."""
+        if self._until - 1 <= now < self._until:
+            self._others += 1
+            return
+        report(f"{words} (and {self._others:,} others before it)" if self._others else words)
+        self._until, self._others = now + 1, 0

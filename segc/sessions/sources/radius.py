@@ -18,7 +18,7 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import md5
 from hmac import compare_digest
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from segc.sessions.client import UnansweredError
 from segc.sessions.sources.hook import Options, accounting, unquoted, vouched
-from segc.sessions.sources.link import Link
+from segc.sessions.sources.link import Link, Seldom
 from segc.space.words import system_reason
 
 PORT = 1813
@@ -156,6 +156,7 @@ class Server:
     source: str
     options: Options
     servers: Sequence[AccessServer]
+    _dropped: Seldom = field(default_factory=Seldom)
 
     def run(self, host: str, port: int = PORT) -> None:
         """For ever. OSError where it cannot listen."""
@@ -183,7 +184,7 @@ class Server:
             for request in accounting(pairs, sender, self.options, now):
                 self.link.deliver(vouched(request, "radius", self.source, self.options))
         except DroppedError as error:
-            self.link.report(f"dropped a packet from {sender}: {error}")
+            self._dropped.report(f"dropped a packet from {sender}: {error}", now, self.link.report)
             return b""
         except UnansweredError as error:
             self.link.complain(error)

@@ -294,6 +294,20 @@ Mon Nov 23 07:02:44 2026
 """
 
 
+def test_who_floods_with_forged_packets_fills_no_log() -> None:
+    told: list[str] = []
+    server = radius.Server(Link(Path("nowhere"), told.append), "wifi", {}, access_servers("10.1.0.2 s"))
+    for number in range(10_000):
+        assert server.take(bytes(40), f"10.9.{number >> 8}.{number & 255}", NOW + number / 20_000) == b""
+    assert told == ["dropped a packet from 10.9.0.0: 10.9.0.0 is no access server that we know"]
+    assert server.take(bytes(40), "10.1.0.2", NOW + 2) == b""
+    assert told[1:] == [
+        "dropped a packet from 10.1.0.2: it is no Accounting-Request (and 9,999 others before it)"
+    ]
+    server.take(bytes(40), "10.1.0.2", NOW - 3600)
+    assert len(told) == 3, "the clock was set back"
+
+
 def test_records_of_a_detail_file() -> None:
     first, second = records(DETAIL)
     assert first["User-Name"] == 'ana "x" $HOME é@acme.example'
