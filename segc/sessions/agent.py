@@ -18,14 +18,14 @@ from segc.sessions import records
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Clock, Moment
 from segc.sessions.journal import Journal
-from segc.sessions.judge import RefusedError, Situation, judge
+from segc.sessions.judge import BarredError, RefusedError, Situation, judge
 from segc.sessions.kernel import Kernel, end_connections
 from segc.sessions.ledger import Ledger
 from segc.sessions.leftover import Leftover
 from segc.sessions.registry import Registry
 from segc.sessions.schedule import Schedule
 from segc.sessions.session import Change, Key, Session
-from segc.sessions.takeover import taken_from
+from segc.sessions.takeover import newer_at, taken_from
 from segc.sessions.telling import Teller
 from segc.space.addresses import Address
 
@@ -61,10 +61,13 @@ class Agent:
     # -- what sources ask ----------------------------------------------------------------------------
 
     def bind(self, claim: Claim) -> Session | None:
-        """Take a claim; the session, or None if something newer is known of its id. RefusedError."""
+        """Take a claim; the session, or None if something newer is known of its id, or of all its addresses.
+        RefusedError."""
         now = self.clock()
-        if claim.at <= self._newest(claim.key):
+        places = newer_at(claim, claim.at, self.registry, self.situation.book)
+        if claim.at <= self._newest(claim.key) or not places:
             return None
+        claim = claim if places == claim.addresses else replace(claim, addresses=places)
         try:
             return self._bind(claim, now)
         except RefusedByKernelError as error:
@@ -83,7 +86,12 @@ class Agent:
             former = None
         began = verified if former is None else min(former.began, verified)
         session = Session(claim, began, verified, now.boot, claim.at)
-        session = session.judged(judge(session, self.situation, now))
+        try:
+            session = session.judged(judge(session, self.situation, now))
+        except BarredError:
+            with suppress(RefusedError):  # whoever sits there now, it is not who sat there before
+                self.carry_out(list(taken_from(session, self.registry, self.situation.book)), now)
+            raise
         why = "" if former is None else "verified again"
         self.commit(
             [*taken_from(session, self.registry, self.situation.book), Change(former, session, why)], now
@@ -103,6 +111,10 @@ class Agent:
             return None
         old = session.claim
         claim = replace(old, ttl=old.ttl if ttl is None else ttl, addresses=where or old.addresses)
+        places = newer_at(claim, at, self.registry, self.situation.book)
+        if not places:
+            return None
+        claim = replace(claim, addresses=places)
         worked = now.boot if active else session.active
         renewed = replace(session, claim=claim, renewed=now.on_boot_clock(at), active=worked, last=at)
         try:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from segc.sessions.leftover import LINGER
 from segc.sessions.session import Session
 from segc.space.addresses import Address
 
-LINGER = 10.0  # seconds for which an ended session's connections stay known, so that they are reset
 Addresses = frozenset[Address]
 NONE: Addresses = frozenset()
 

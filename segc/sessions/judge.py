@@ -22,6 +22,10 @@ class RefusedError(Exception):
     """The claim is not taken; in words for whoever made it."""
 
 
+class BarredError(RefusedError):
+    """Not for what it says, which is so, but for whom it says it of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that claims are judged by. `barred` people are no subject of theirs (None: of none at all),
@@ -33,14 +37,14 @@ class Situation:
 
 
 def judge(session: Session, situation: Situation, now: Moment) -> Verdict:
-    """RefusedError where the claim may not be made, or is over."""
+    """RefusedError where the claim may not be made, or is over; BarredError where its person may not come."""
     claim, book = session.claim, situation.book
     check_source(claim, book)
     until, bound = _until(session, book)
     if until <= now.boot:
         raise RefusedError(f"it is over: {bound}")
     if situation.barred.get(claim.user, ()) is None:
-        raise RefusedError(f"access of `{claim.user}` was revoked")
+        raise BarredError(f"access of `{claim.user}` was revoked")
     idle = book.idle.get(claim.user, UNBOUNDED).seconds
     if idle is not None and session.active + idle <= now.boot:
         raise RefusedError(f"nothing was heard of it for {idle} s")
@@ -154,7 +158,7 @@ def _held(session: Session, situation: Situation, now: Moment) -> Iterator[tuple
         if limit <= now.boot:
             continue
         if left and membership.opens:
-            raise RefusedError(
+            raise BarredError(
                 f"`{claim.user}` was revoked from {' and '.join(subjects)}, which keeps something shut "
                 "as well: what that would open waits for the next snapshot"
             )

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from segc.identity.claim import Claim
 from segc.sessions.book import Book
 from segc.sessions.judge import RefusedError, assurance
 from segc.sessions.registry import Registry
 from segc.sessions.session import Change, Key, Session
 from segc.space.addresses import Address
+
+
+def newer_at(claim: Claim, at: float, registry: Registry, book: Book) -> tuple[Address, ...]:
+    """Its addresses but those of which a claim as strong says something newer than it did then."""
+    return tuple(each for each in claim.addresses if not _outdated(each, claim, at, registry, book))
+
+
+def _outdated(address: Address, claim: Claim, at: float, registry: Registry, book: Book) -> bool:
+    holder = registry.holder(address)
+    if holder is None or holder.key == claim.key or holder.claim.at <= at:
+        return False
+    return assurance(holder.claim, book) == assurance(claim, book)
 
 
 def taken_from(session: Session, registry: Registry, book: Book) -> Iterator[Change]:

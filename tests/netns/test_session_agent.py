@@ -341,6 +341,58 @@ def test_the_stronger_proof_keeps_an_address(running: AgentHost) -> None:
     assert [each["user"] for each in running.ask("sessions")["sessions"]] == ["bo@x.example"]
 
 
+NAC = {"source": "nac", "kind": "radius"}
+
+
+@pytest.mark.parametrize("order", ["in order", "late"])
+def test_who_came_first_has_no_address_of_who_came_later(running: AgentHost, order: str) -> None:
+    """An access server repeats what was not answered, in any order."""
+    now = time.time()
+    bo = {**NAC, "id": "1", "at": now - 60}
+    ana = {**NAC, "id": "2", "at": now - 30, "addresses": [running.address("a.5", 4)]}
+
+    def first() -> None:
+        assert running.claim("a.5", "bo@x.example", **bo)["ok"]
+
+    def second() -> None:
+        assert running.ask("bind", user="ana@x.example", **ana)["session"]
+
+    for each in (first, second) if order == "in order" else (second, first):
+        each()
+    for _ in ("", "after a restart"):
+        found = {each["user"]: each["addresses"] for each in running.ask("sessions")["sessions"]}
+        assert found == {
+            "ana@x.example": [running.address("a.5", 4)],
+            "bo@x.example": [running.address("a.5", 6)],
+        }
+        running.kill_agent(signal.SIGKILL)
+        running.start_agent()
+    late = {**bo, "id": "3", "addresses": [running.address("a.5", 4)]}
+    assert running.ask("bind", user="cy@x.example", **late) == {"ok": True, "stale": True}
+    assert running.ask("bind", user="cy@x.example", **{**late, "at": now - 30})["session"], "of one second"
+
+
+def test_a_stronger_proof_that_comes_late_still_outweighs(running: AgentHost) -> None:
+    now = time.time()
+    running.claimed("a.5", "ana@x.example", **NAC, id="1", at=now - 30)
+    running.claimed("a.5", "bo@x.example", **VPN, id="2", at=now - 60)
+    assert [each["user"] for each in running.ask("sessions")["sessions"]] == ["bo@x.example"]
+
+
+def test_who_is_revoked_sits_in_nobody_elses_session(running: AgentHost) -> None:
+    """That ana's address is mallory's now is so, whatever mallory may do."""
+    running.ask("revoke", users=["mallory@x.example"])
+    running.claimed("a.5", "ana@x.example", **NAC, id="1")
+    running.claimed("a.6", "ana@x.example", **VPN, id="2")
+    assert "revoked" in running.claim("a.6", "mallory@x.example", **NAC, id="3")["error"]
+    assert len(running.ask("sessions")["sessions"]) == 2, "a password outweighs no certificate"
+    assert "revoked" in running.claim("a.5", "mallory@x.example", **NAC, id="4")["error"]
+    (left,) = running.ask("sessions")["sessions"]
+    assert left["id"] == "2"
+    assert running.bound() == {running.address("a.6", family) for family in (4, 6)}
+    assert "`mallory@x.example`" in running.audit[-2]["event.reason"]
+
+
 def test_facts_about_a_device_open_and_close(running: AgentHost) -> None:
     running.claimed("a.5", "cy@x.example", **VPN, id="1", device="laptop")
     chiefs = "who4_g_chiefs"
