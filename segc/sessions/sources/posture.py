@@ -97,6 +97,7 @@ class Source:
     source: str
     max_age: int = MAX_AGE
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)  # modification and size
+    _unread: set[Path] = field(default_factory=set)  # that cannot be, and were told of
     _useless: set[str] = field(default_factory=set)  # facts that were told of
 
     def follow(self, path: Path) -> None:
@@ -110,11 +111,23 @@ class Source:
                 time.sleep(1)
 
     def _look(self, path: Path) -> None:
-        for each in sorted(path.glob("*.json")) if path.is_dir() else [path]:
-            status = each.stat()
-            found = status.st_mtime_ns, status.st_size
-            if self._seen.get(each) != found and self.take(each.read_text(errors="replace"), str(each)):
-                self._seen[each] = found
+        if not path.is_dir():
+            self._read(path)
+            return
+        for each in sorted(path.glob("*.json")):
+            try:
+                self._read(each)
+                self._unread.discard(each)
+            except OSError as error:  # what the others say must not wait for it
+                if each not in self._unread:
+                    self._unread.add(each)
+                    self.link.complain(error)
+
+    def _read(self, path: Path) -> None:
+        status = path.stat()
+        found = status.st_mtime_ns, status.st_size
+        if self._seen.get(path) != found and self.take(path.read_text(errors="replace"), str(path)):
+            self._seen[path] = found
 
     def take(self, text: str, where: str) -> bool:
         """Whether the agent has heard all of it; what is no report is told and passed over."""

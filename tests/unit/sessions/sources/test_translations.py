@@ -484,6 +484,22 @@ def test_radius_needs_a_time_near_ours() -> None:
 # -- for ever ----------------------------------------------------------------------------------------
 
 
+def test_a_report_that_cannot_be_read_holds_up_no_other(tmp_path: Path) -> None:
+    """An editor's lock is a link that leads nowhere."""
+    told: list[str] = []
+    (tmp_path / ".#b.json").symlink_to("nowhere")
+    (tmp_path / "a.json").mkdir()
+    (tmp_path / "b.json").write_text("nonsense")
+    source = posture.Source(Link(tmp_path / "socket", told.append), "fleet")
+    for _ in range(3):
+        source._look(tmp_path)
+    assert told == [
+        f"`{tmp_path}/.#b.json`: No such file or directory",
+        f"`{tmp_path}/a.json`: Is a directory",
+        f"{tmp_path}/b.json: a line of it is not JSON",
+    ]
+
+
 def test_what_fails_later_is_told_once_and_tried_again() -> None:
     outcomes = iter(
         [
