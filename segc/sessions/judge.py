@@ -11,7 +11,7 @@ from segc.identity.claim import Claim, Facts
 from segc.identity.kinds import KINDS, Assurance
 from segc.sessions.book import NOTHING, UNBOUNDED, Book, Membership
 from segc.sessions.clock import Moment
-from segc.sessions.posture import NEVER, Known, holds_until, misfit
+from segc.sessions.posture import NEVER, Known, holds_until, misfit, newer
 from segc.sessions.session import Session, Verdict
 
 Devices = Mapping[str, Mapping[tuple[str, str], Known]]  # what each source told of each fact
@@ -175,9 +175,9 @@ def _posture_until(name: str, session: Session, situation: Situation, now: Momen
         return FOREVER
     known = _claimed(session, now) if spoken else {}
     for (fact, _), each in situation.devices.get(claim.device or "", {}).items():
-        newer = each.at <= now.wall and (fact not in known or known[fact].at <= each.at)
-        if newer and vouches(each.source, "posture", name, book) and _speaks_of(each.source, claim, book):
-            known[fact] = each
+        heard = each.at <= now.wall and vouches(each.source, "posture", name, book)
+        if heard and _speaks_of(each.source, claim, book):
+            known[fact] = newer(known[fact], each) if fact in known else each
     until = holds_until(book.postures[name], known, now.wall)
     return until if until in (NEVER, FOREVER) else now.on_boot_clock(until)
 

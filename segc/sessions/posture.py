@@ -43,6 +43,13 @@ class Known(NamedTuple):
     source: str
 
 
+def newer(one: Known, other: Known) -> Known:
+    """Of two words the later one. Of two of one moment nobody knows which that is, so neither is believed."""
+    if one.at != other.at:
+        return max(one, other, key=lambda each: each.at)
+    return other if one.value == other.value and one.until > NEVER else one._replace(until=NEVER)
+
+
 def holds_until(requirements: Iterable[Requirement], known: Mapping[str, Known], wall: float) -> float:
     """The moment until which all of it holds if nobody says otherwise, NEVER if it does not."""
     until = float("inf")

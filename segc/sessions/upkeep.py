@@ -218,9 +218,8 @@ class Upkeep:
             if when + REMEMBERED < now.wall:
                 del kept.closed[key]
         for device, facts in list(kept.devices.items()):
-            for name in [name for name, fact in facts.items() if fact.until + HOUR < now.wall]:
-                del facts[name]
-            if not facts:
+            over = all(fact.until + HOUR < now.wall for fact in facts.values())
+            if over and not self.agent.registry.on_device(device):  # else an older word would count again
                 del kept.devices[device]
 
     # -- beside ----------------------------------------------------------------------------------------

@@ -623,6 +623,31 @@ def test_what_ends_after_the_clock_was_set_back_is_over(here: Here, again: bool)
     assert here.claim("a.5", "ana@x.example", id="1")["session"]["user"] == "ana@x.example"
 
 
+def test_a_newer_word_counts_also_when_it_is_too_old_to_be_believed(here: Here) -> None:
+    """What a feed said last is over; what was true before that is no truer for it."""
+    here.claim("a.5", "cy@x.example", id="1", device="laptop", facts={"disk_encrypted": True}, ttl=90_000)
+
+    def opened() -> bool:
+        here.tick()
+        here.ask("reload")
+        (session,) = here.ask("sessions")["sessions"]
+        return "posture managed" in session["why"]
+
+    assert opened(), here.ask("sessions")
+    here.boot += 10
+    here.ask("facts", device="laptop", facts={"disk_encrypted": False}, ttl=60)
+    for _ in range(4):
+        assert not opened()
+        here.boot += 3600
+    here.ask("facts", device="laptop", facts={"disk_encrypted": True}, ttl=60)
+    assert opened()
+    here.ask("unbind", user="cy@x.example")
+    for _ in range(4):
+        here.boot += 3600
+        here.tick()
+    assert not here.agent.kept.devices
+
+
 def test_a_restart_takes_up_what_is_valid_with_what_is_left(here: Here) -> None:
     here.claim("a.5", "ana@x.example", id="1", ttl=60)
     here.claim("a.6", "bo@x.example", id="2", ttl=600)

@@ -238,6 +238,18 @@ def test_two_words_of_one_moment_leave_a_fact_unknown() -> None:
     assert MANAGED in words(judged(here, Situation(BOOK, kept.devices)))
 
 
+@pytest.mark.parametrize("sources", [("hq", "feed"), ("feed", "hq"), ("hq", "feed", "hq2")])
+def test_two_feeds_that_differ_of_one_moment_leave_a_fact_unknown(sources: tuple[str, ...]) -> None:
+    book = replace(BOOK, sources={**BOOK.sources, "hq2": BOOK.sources["hq"]})
+    kept, at = Kept(), NOW.wall - 10
+    for number, source in enumerate(sources):
+        kept.tell("laptop", {**GOOD, "disk_encrypted": number != 1}, at, NOW.wall + 3600, source)
+    here = claim(mfa=True, device="laptop")
+    assert MANAGED not in words(judged(here, Situation(book, kept.devices)))
+    kept.tell("laptop", GOOD, at + 1, NOW.wall + 3600, "feed")
+    assert MANAGED in words(judged(here, Situation(book, kept.devices)))
+
+
 def test_who_is_barred_is_of_no_group_or_not_of_these() -> None:
     with pytest.raises(RefusedError, match="was revoked"):
         judged(claim(), Situation(BOOK, {}, {"ana@x.example": None}))
