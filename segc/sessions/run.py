@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ def run(
     state: State, path: Path, audit: str, metrics: tuple[str, int] | None, say: Callable[[str], None]
 ) -> None:
     """Serve until told to stop; `say` is told what is waited for. ApplyError where that cannot begin."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, no child can be waited for
     try:
         told = Audit(audit)
     except OSError as error:

@@ -771,6 +771,19 @@ def test_a_full_disk_neither_stops_an_agent_nor_keeps_one_from_starting(
         subprocess.run(["umount", str(folder)], check=True)
 
 
+CARELESS = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # which is handed down (signal(7))
+os.execv(sys.executable, [sys.executable, "-m", "segc", *sys.argv[1:]])
+"""
+
+
+def test_a_parent_that_waits_for_nobody_does_not_end_the_agent(host: AgentHost) -> None:
+    host.start_agent(argv=[sys.executable, "-c", CARELESS])
+    time.sleep(1)  # by when what a start does beside it has to be over
+    assert host.claimed("a.5", "ana@x.example")
+
+
 def test_where_the_kernel_has_no_process_left_the_agent_does_it_itself(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
