@@ -45,40 +45,11 @@ class Hops:
 
     def forth(self, first: Iterable[Grant], barred: int = 0) -> Reached:
         """The classes that chains beginning with `first` lead to, the nearest first. None enters `barred`."""
-        return self._spread(first, barred, back=False)
+        return _Search(self, barred, back=False).run(first)
 
     def back(self, last: Iterable[Grant], barred: int = 0) -> Reached:
         """The classes that chains ending with `last` start from, the nearest first."""
-        return self._spread(last, barred, back=True)
-
-    def _spread(self, first: Iterable[Grant], barred: int, back: bool) -> Reached:
-        found: Reached = {}
-        waiting: deque[int] = deque()
-        unseen = ~barred
-
-        def step(node: int, grant: Grant, nth: int) -> None:
-            nonlocal unseen
-            entered = (grant.box.source if back else grant.box.destination) & unseen
-            entered = entered and entered & self.beside(node, grant.box.services)
-            new = self.survey.alike.with_alike(entered) & unseen
-            unseen &= ~new
-            for each in bits(new) if new else ():
-                by = self.survey.alike.one_in(entered, each)  # the hop is to what the grant has
-                found[each] = Hop(by, node, grant, nth) if back else Hop(node, by, grant, nth)
-                if not self.gateways >> each & 1:
-                    waiting.append(each)
-
-        for grant in first:
-            for node in bits(grant.box.destination if back else grant.box.source):
-                step(node, grant, 1)
-        while waiting:
-            node = waiting.popleft()
-            for clause in self._clauses(node, back):
-                if self.survey.masks[clause.source if back else clause.destination] & unseen:
-                    for grant in self.grants(clause):
-                        if (grant.box.destination if back else grant.box.source) >> node & 1:
-                            step(node, grant, found[node].nth + 1)
-        return found
+        return _Search(self, barred, back=True).run(last)
 
     def beside(self, node: int, services: ServiceSet) -> int:
         """The classes that packets of some of `services` can pass to from a class, or come from."""
@@ -98,12 +69,53 @@ class Hops:
         """All that opens anything."""
         yield from (each for found in self._by_end[0].values() for each in found)
 
-    def _clauses(self, node: int, back: bool) -> Iterator[Clause]:
+    def at(self, node: int, back: bool) -> Iterator[Clause]:
         """What leads on from a class; with `back`, what leads to it."""
         by_end = self._by_end[back]
         for expression in self.survey.members[node]:
             if expression in by_end:
                 yield from by_end[expression]
+
+
+class _Search:
+    """One search, along the hops or `back` against them."""
+
+    def __init__(self, hops: Hops, barred: int, back: bool) -> None:
+        self.hops, self.survey, self.back = hops, hops.survey, back
+        self.found: Reached = {}
+        self.unseen = ~barred
+        self.waiting: deque[int] = deque()
+
+    def run(self, first: Iterable[Grant]) -> Reached:
+        for grant in first:
+            for node in bits(self._near(grant)):
+                self._step(node, grant, 1)
+        while self.waiting:
+            node = self.waiting.popleft()
+            for grant in self._leading_on(node):
+                self._step(node, grant, self.found[node].nth + 1)
+        return self.found
+
+    def _near(self, grant: Grant) -> int:
+        """The classes that a search takes a grant from."""
+        return grant.box.destination if self.back else grant.box.source
+
+    def _leading_on(self, node: int) -> Iterator[Grant]:
+        """What can be taken from a class, of statements that may lead to any that is not seen yet."""
+        for clause in self.hops.at(node, self.back):
+            if self.survey.masks[clause.source if self.back else clause.destination] & self.unseen:
+                yield from (grant for grant in self.hops.grants(clause) if self._near(grant) >> node & 1)
+
+    def _step(self, node: int, grant: Grant, nth: int) -> None:
+        entered = (grant.box.source if self.back else grant.box.destination) & self.unseen
+        entered = entered and entered & self.hops.beside(node, grant.box.services)
+        new = self.survey.alike.with_alike(entered) & self.unseen
+        self.unseen &= ~new
+        for each in bits(new) if new else ():
+            by = self.survey.alike.one_in(entered, each)  # the hop is to what the grant has
+            self.found[each] = Hop(by, node, grant, nth) if self.back else Hop(node, by, grant, nth)
+            if not self.hops.gateways >> each & 1:
+                self.waiting.append(each)
 
 
 def chain_to(reached: Reached, node: int) -> list[Hop]:
