@@ -95,29 +95,32 @@ class ImpliedFlows:
             if interface is None:
                 message = f"the gateway `{node.name.text}` has no interface `{written.interface.text}`"
                 self.findings.unknown("interface", written.interface, interfaces, "", message)
-                continue
-            if interface.zone is None:
+            elif interface.zone is None:
                 self._no_zone_to_publish_to(written.interface)
-                continue
-            target = self.ends.end(tree.End((written.target,), (), written.target.span))
-            outer = self.services.one(written.service)
-            inner = self.services.one(written.target_service) if written.target_service else outer
-            publish = self._publish(written, target, outer, inner)
-            if publish is None:
-                continue
-            zone = tree.Word(interface.zone, written.interface.span)
-            source = tree.End((tree.NameTerm(zone, None, zone.span),), (), zone.span)
-            flows.append(
-                make_flow(
-                    action="allow",
-                    source=self.ends.end(source),
-                    destination=target,
-                    services=inner,
-                    kind="publish",
-                    span=written.span,
-                )
+            else:
+                yield from self._published(written, interface.zone, flows)
+
+    def _published(self, written: tree.Publish, outside: str, flows: list[Flow]) -> Iterable[Publish]:
+        """What is published to the zone that the interface is in, if it can be, and the flow for it."""
+        target = self.ends.end(tree.End((written.target,), (), written.target.span))
+        outer = self.services.one(written.service)
+        inner = self.services.one(written.target_service) if written.target_service else outer
+        publish = self._publish(written, target, outer, inner)
+        if publish is None:
+            return
+        zone = tree.Word(outside, written.interface.span)
+        source = tree.End((tree.NameTerm(zone, None, zone.span),), (), zone.span)
+        flows.append(
+            make_flow(
+                action="allow",
+                source=self.ends.end(source),
+                destination=target,
+                services=inner,
+                kind="publish",
+                span=written.span,
             )
-            yield publish
+        )
+        yield publish
 
     def _no_zone_to_publish_to(self, word: tree.Word) -> None:
         self.findings.add(
