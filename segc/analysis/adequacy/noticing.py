@@ -57,22 +57,24 @@ class Scene:
 
     def difference(self, mutant: Mutant) -> Gap | None:
         """Traffic that the mutant decides otherwise; None where it means the same."""
-        flow, context = mutant.flow, self.context
-        deleted = mutant.into is None
-        for clause in self.clauses[mutant]:
-            if flow.action == "allow":
-                gap, _ = context.decisions.of_clause(clause, lambda each: not (deleted and each.by is flow))
+        find = self._lost if mutant.flow.action == "allow" else self._gained
+        return next((gap for clause in self.clauses[mutant] for gap in find(clause, mutant)), None)
+
+    def _lost(self, clause: Clause, mutant: Mutant) -> Iterator[Gap]:
+        """What an allow decides that no other statement does."""
+        gap, _ = self.context.decisions.of_clause(clause, lambda each: _stays(each, mutant))
+        if gap is not None:
+            yield gap
+
+    def _gained(self, clause: Clause, mutant: Mutant) -> Iterator[Gap]:
+        """What a deny takes from allows that no other deny does."""
+        region = self.survey.region(clause)
+        for other in self.context.allows.touching(clause):
+            both = self.survey.meet(region, other)
+            if both is not None:
+                gap, _ = self.context.denies.of_region(both, lambda each: _stays(each, mutant))
                 if gap is not None:
-                    return gap
-                continue
-            region = self.survey.region(clause)
-            for other in context.allows.touching(clause):
-                both = self.survey.meet(region, other)
-                if both is not None:
-                    gap, _ = context.denies.of_region(both, lambda each: not (deleted and each.by is flow))
-                    if gap is not None:
-                        return gap
-        return None
+                    yield gap
 
     def noticed(self, mutant: Mutant) -> bool:
         """Whether any line that holds of the policy does not hold of the mutant."""
@@ -147,6 +149,11 @@ def _lines(policy: Policy) -> Iterator[Line]:
     for workflow in policy.workflows:
         for step in workflow.steps:
             yield Line(_question(step), partial(_open, workflow, step), opens=False)
+
+
+def _stays(clause: Clause, mutant: Mutant) -> bool:
+    """Whether a mutant leaves a clause in place; one that deletes a statement takes its clauses away."""
+    return mutant.into is not None or clause.by is not mutant.flow
 
 
 def _question(line: Expectation | Never | Step) -> Flow:
