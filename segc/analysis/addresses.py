@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Gateway, Interface, InterfaceAddress, Policy, Publish, Zone
@@ -108,17 +109,16 @@ def _one_network(gateway: Gateway) -> Iterator[Diagnostic]:
     for interface in gateway.interfaces:
         networks = [a for a in interface.addresses if a.network.prefixlen < a.network.max_prefixlen]
         earlier = seen.setdefault(interface.zone, [])
-        for other, first in earlier:
-            for each in networks:
-                if each.version == first.version and each.network.overlaps(first.network):
-                    yield finding(
-                        "SEG219",
-                        f"`{each}` and `{first}` are in one network, on two interfaces of `{gateway.name}`",
-                        interface.span,
-                        "this gateway would look for its hosts on one of them",
-                        also=(Label(other.span, "in which this one is, too"),),
-                        help="write lengths that set the two links apart, or make them ports of one bridge",
-                    )
+        for (other, first), each in product(earlier, networks):
+            if each.version == first.version and each.network.overlaps(first.network):
+                yield finding(
+                    "SEG219",
+                    f"`{each}` and `{first}` are in one network, on two interfaces of `{gateway.name}`",
+                    interface.span,
+                    "this gateway would look for its hosts on one of them",
+                    also=(Label(other.span, "in which this one is, too"),),
+                    help="write lengths that set the two links apart, or make them ports of one bridge",
+                )
         earlier += [(interface, each) for each in networks]
 
 

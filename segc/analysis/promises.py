@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.conflicts.context import Context
@@ -12,7 +12,7 @@ from segc.analysis.reach.hops import Hop, Hops
 from segc.analysis.reach.questions import Question, chains, one_hop, question_of
 from segc.analysis.witness import witness
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import Flow, Never, Policy, Zone
+from segc.policy.model import Flow, Never, Policy, Step, Workflow, Zone
 from segc.space import traffic
 
 
@@ -93,10 +93,15 @@ def check_workflows(policy: Policy) -> Iterator[Diagnostic]:
                 "needs nothing",
                 help="write its steps, as in `hr -> app.portal : https`, or delete it",
             )
-    steps = [(workflow, step) for workflow in policy.workflows for step in workflow.steps]
-    questions = [question(step.source, step.destination, step.services, step.span) for _, step in steps]
-    if not questions:
+    yield from _blocked(
+        [(workflow, step) for workflow in policy.workflows for step in workflow.steps], policy
+    )
+
+
+def _blocked(steps: Sequence[tuple[Workflow, Step]], policy: Policy) -> Iterator[Diagnostic]:
+    if not steps:
         return
+    questions = [question(step.source, step.destination, step.services, step.span) for _, step in steps]
     context = asked(policy, questions)
     for (workflow, step), flow in zip(steps, questions, strict=True):
         missing = next(_missing(question_of(context, flow), context), None)

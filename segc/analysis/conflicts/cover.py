@@ -187,16 +187,21 @@ class Cover:
                     best, widest = clause, width
         if best is not None:
             return (best,)
-        rest, used = region.services, []
-        for clause in whole:
-            mask = services.mask(clause.services)
-            if rest & mask:
-                rest &= ~mask
-                used.append(clause)
+        rest, used = self._together(region.services, whole)
         if not rest:
             return used
         gap = self._guarded(source, destination, region._replace(services=rest), partly)
         return gap or [*used, *partly]
+
+    def _together(self, rest: int, clauses: Iterable[Clause]) -> tuple[int, list[Clause]]:
+        """The services that clauses, each of which takes a part, leave; and those of them that take any."""
+        used = []
+        for clause in clauses:
+            mask = self.survey.services.mask(clause.services)
+            if rest & mask:
+                rest &= ~mask
+                used.append(clause)
+        return rest, used
 
     def _guarded(self, source: int, destination: int, region: Region, partly: list[Clause]) -> Gap | None:
         """What clauses that hold only at times or for some people leave of a pair of classes."""

@@ -33,31 +33,34 @@ class Losses:
         self.told |= {(flow, each.by) for flow, _, _, by in self.lost_terms for each in by}
 
     def _judge(self, flow: Flow) -> None:
-        used: dict[Clause, None] = {}
-        for clause in self.context.survey.by_flow[flow]:
-            gap, by = self.context.denies.of_clause(clause, lambda each: True)
-            if gap is not None:
-                self._judge_terms(flow)
-                return
-            used.update(dict.fromkeys(by))
-        self.dead[flow] = list(used)
+        takers = self._takers(self.context.survey.by_flow[flow])
+        if takers is None:
+            self._judge_terms(flow)
+        else:
+            self.dead[flow] = takers
 
     def _judge_terms(self, flow: Flow) -> None:
         survey = self.context.survey
         for side, end in enumerate(flow.ends):
             for term, expression in survey.terms.get(end, ()):
-                used: dict[Clause, None] = {}
-                for clause in survey.by_flow[flow]:
-                    part = clause._replace(destination=expression)
-                    if side == 0:
-                        part = clause._replace(source=expression)
-                    gap, by = self.context.denies.of_clause(part, lambda each: True)
-                    if gap is not None:
-                        break
-                    used.update(dict.fromkeys(by))
-                else:
-                    if used:
-                        self.lost_terms.append((flow, term, survey.region(part), list(used)))
+                parts = [_with_end(clause, side, expression) for clause in survey.by_flow[flow]]
+                takers = self._takers(parts)
+                if takers:
+                    self.lost_terms.append((flow, term, survey.region(parts[-1]), takers))
+
+    def _takers(self, clauses: Iterable[Clause]) -> list[Clause] | None:
+        """The denies that take all of these clauses together; None where something is left of one."""
+        used: dict[Clause, None] = {}
+        for clause in clauses:
+            gap, by = self.context.denies.of_clause(clause, lambda each: True)
+            if gap is not None:
+                return None
+            used.update(dict.fromkeys(by))
+        return list(used)
+
+
+def _with_end(clause: Clause, side: int, expression: int) -> Clause:
+    return clause._replace(destination=expression) if side else clause._replace(source=expression)
 
 
 def check_dead(context: Context, losses: Losses) -> Iterator[Diagnostic]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Set
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.dead import Losses
-from segc.analysis.conflicts.survey import Region
+from segc.analysis.conflicts.survey import Clause, Region
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Flow, Policy, Port, Zone
 from segc.policy.topology import apart, untagged
@@ -130,17 +130,24 @@ def _within(
     for clause in survey.by_flow[flow]:
         source, destination = survey.masks[clause.source], survey.masks[clause.destination]
         for number, zone in shared.items():
-            within = survey.masks[number]
-            if source & within and destination & within and zone not in told:
-                region = survey.region(clause)
-                part = region._replace(source=source & within, destination=destination & within)
-                lone = part.source == part.destination and survey.space_of(part.source).size < 2
-                if survey.real(part) and not lone:
-                    gap, _ = context.denies.of_region(part, lambda each: False)
-                    if gap is not None:
-                        told[zone] = part, gap
+            inside = survey.masks[number]
+            if source & inside and destination & inside and zone not in told:
+                found = _forbidden(clause, inside, context)
+                if found is not None:
+                    told[zone] = found
     if told:
         yield _paper(flow, told, links, context)
+
+
+def _forbidden(clause: Clause, inside: int, context: Context) -> tuple[Region, Gap] | None:
+    """What of a deny lies between hosts of one zone, with a packet; None where there is no such traffic."""
+    survey, region = context.survey, context.survey.region(clause)
+    part = region._replace(source=region.source & inside, destination=region.destination & inside)
+    lone = part.source == part.destination and survey.space_of(part.source).size < 2
+    if lone or not survey.real(part):
+        return None
+    gap, _ = context.denies.of_region(part, lambda each: False)
+    return None if gap is None else (part, gap)
 
 
 def _paper(

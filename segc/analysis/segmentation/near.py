@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from itertools import chain
 
 from segc.analysis.segmentation.alike import kinds, merge, parted
@@ -66,26 +67,30 @@ def _statements(outline: Outline, most: int) -> dict[int, set[int]]:
     """
     meanings: dict[object, int] = {}
     what = {flow: meanings.setdefault(_what(flow), len(meanings)) for flow in outline.policy.flows}
-    often = Counter(what.values())
-    single = {end for end in outline.ends if not _shared(outline, end)}
-    unique = (flow for flow, said in what.items() if often[said] == 1)
-    lone = Counter(end for flow in unique for end in flow.ends if end in single)
+    lone = _lone(outline, what)
     numbers: dict[object, int] = {}
-    by_end: dict[End, set[int]] = {}
+
+    @cache
+    def said_of(end: End) -> set[int]:
+        who = tuple((part.subject, part.unless) for part in end.parts)
+        items = [(0, who, f.destination, what[f]) for f in outline.by_source.get(end, ())]
+        items += [(1, who, f.source, what[f]) for f in outline.by_destination.get(end, ())]
+        return {numbers.setdefault(item, len(numbers)) for item in items}
+
     found: dict[int, set[int]] = {}
     for zone in outline.inner:
         ends = {end for cell in outline.rests[zone].values() for end in outline.holders[cell]}
-        if sum(lone[end] for end in ends) > most:
-            continue
-        found[zone] = set()
-        for end in ends:
-            if end not in by_end:
-                who = tuple((part.subject, part.unless) for part in end.parts)
-                items = [(0, who, f.destination, what[f]) for f in outline.by_source.get(end, ())]
-                items += [(1, who, f.source, what[f]) for f in outline.by_destination.get(end, ())]
-                by_end[end] = {numbers.setdefault(item, len(numbers)) for item in items}
-            found[zone] |= by_end[end]
+        if sum(lone[end] for end in ends) <= most:
+            found[zone] = set().union(*map(said_of, ends))
     return found
+
+
+def _lone(outline: Outline, what: Mapping[Flow, int]) -> Counter[End]:
+    """How many flows say something of an end, which holds one zone, that no other flow says."""
+    often = Counter(what.values())
+    single = {end for end in outline.ends if not _shared(outline, end)}
+    unique = (flow for flow, said in what.items() if often[said] == 1)
+    return Counter(end for flow in unique for end in flow.ends if end in single)
 
 
 def _shared(outline: Outline, end: End) -> bool:
