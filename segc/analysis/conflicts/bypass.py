@@ -14,7 +14,8 @@ from segc.analysis.conflicts.atoms import low_bit
 from segc.analysis.conflicts.context import Context, is_deny
 from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.dead import Losses
-from segc.analysis.conflicts.survey import Clause, Guard, Region
+from segc.analysis.conflicts.guards import Guard
+from segc.analysis.conflicts.survey import Clause, Region
 from segc.diagnostics.model import Diagnostic, finding
 from segc.policy.model import Flow, Zone
 
@@ -82,11 +83,11 @@ class Bypass:
     def _asks_less(self, one: int, other: int) -> bool:
         """Whether guard `other` lets through all that `one` does, and asks for less facts or less time."""
         survey = self.context.survey
-        if one == 0 or not survey.implies(one, other):
+        if one == 0 or not survey.guards.implies(one, other):
             return False
         strict, loose = survey.guards[one], survey.guards[other]
         facts = strict.mfa > loose.mfa or strict.postures > loose.postures
-        return facts or survey.left_of(loose.times, [strict.times]) is not None
+        return facts or survey.guards.left_of(loose.times, [strict.times]) is not None
 
     def _open_without(self, clause: Clause, other: Clause, part: Region) -> Gap | None:
         """Traffic of `part` that fails the condition of `clause`, holds for `other`, and is not denied."""
@@ -94,11 +95,11 @@ class Bypass:
         strict, loose = survey.guards[clause.guard], survey.guards[other.guard]
         times = strict.times
         if strict.mfa == loose.mfa and strict.postures == loose.postures:
-            left = survey.left_of(loose.times, [strict.times])
+            left = survey.guards.left_of(loose.times, [strict.times])
             assert left is not None, "one of two guards asks for less"
             times = left
         guard = Guard(loose.mfa, loose.postures, times, strict.source, strict.destination)
-        outside = part._replace(guard=survey.guard(guard))
+        outside = part._replace(guard=survey.guards.number(guard))
         return self.context.denies.of_region(outside, lambda each: True)[0]
 
     def _covered(self, flow: Flow, region: Region) -> bool:

@@ -18,9 +18,10 @@ from itertools import chain, product, repeat
 from typing import NamedTuple
 
 from segc.analysis.conflicts.atoms import low_bit
+from segc.analysis.conflicts.guards import Guard
 from segc.analysis.conflicts.moments import Times
 from segc.analysis.conflicts.people import NO_SUBJECTS, Person
-from segc.analysis.conflicts.survey import Clause, Guard, Region, Survey
+from segc.analysis.conflicts.survey import Clause, Region, Survey
 from segc.space.typical import typical_service
 
 Wanted = Callable[[Clause], bool]
@@ -120,7 +121,7 @@ class Cover:
 
     def _anyone(self, source: int, destination: int, service: tuple[int, int], number: int) -> Gap | None:
         guard, people = self.survey.guards[number], self.survey.people
-        if not self.survey.possible(number):
+        if not self.survey.guards.possible(number):
             return None
         sender, receiver = people.least(guard.source)[0], people.least(guard.destination)[0]
         return Gap(source, destination, service, guard, sender, receiver, guard.times)
@@ -174,7 +175,7 @@ class Cover:
             mask = services.mask(clause.services)
             if not mask & region.services:
                 continue
-            if not (clause.guard == 0 or survey.implies(region.guard, clause.guard)):
+            if not (clause.guard == 0 or survey.guards.implies(region.guard, clause.guard)):
                 partly.append(clause)
             elif region.services & ~mask:
                 whole.append(clause)
@@ -235,7 +236,7 @@ class Cover:
                     others.append(times)
                 else:
                     alike &= ~mask
-            left = self.survey.left_of(within, others)
+            left = self.survey.guards.left_of(within, others)
             if left is not None:
                 return alike, left
             rest &= ~alike

@@ -80,9 +80,9 @@ def _never(flow: Flow, context: Context) -> Diagnostic:
     why, help = "its ends have no packets in common", "write ends and services of one address family"
     if not clauses:
         why, help = "one end holds nothing but gateways' own addresses", "write `gateway NAME` for a gateway"
-    elif not any(survey.possible(each.guard) for each in clauses):
+    elif not any(survey.guards.possible(each.guard) for each in clauses):
         why, help = "its hours never come within its dates", "widen the hours or the dates"
-        if all(survey.left_of(survey.guards[each.guard].times, ()) for each in clauses):
+        if all(survey.guards.left_of(survey.guards[each.guard].times, ()) for each in clauses):
             why, help = "nobody can be whom it asks for", "change the group or what stands behind `except`"
     return finding("SEG302", "this flow can never match", flow.span, why, help=help)
 

@@ -116,7 +116,7 @@ class Evasions:
             return guard
         found = self.survey.guards[guard]
         changed = found._replace(destination=who) if side == DESTINATION else found._replace(source=who)
-        return self.survey.guard(changed)
+        return self.survey.guards.number(changed)
 
     def _within(self, region: Region, side: int, places: int) -> Region:
         if side == DESTINATION:

@@ -8,43 +8,20 @@ may do among themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from segc.analysis.conflicts.alike import Alike, alike
 from segc.analysis.conflicts.atoms import Services, bits, mask_of
+from segc.analysis.conflicts.guards import PLAIN, Guard, Guards
 from segc.analysis.conflicts.listed import listed
-from segc.analysis.conflicts.moments import ALWAYS, Times, moment, times_of, without
-from segc.analysis.conflicts.people import ANYBODY, People, Who
+from segc.analysis.conflicts.moments import times_of
+from segc.analysis.conflicts.people import ANYBODY, Who
 from segc.analysis.relation import own_addresses
 from segc.policy.model import Conditions, End, Flow, Policy, Subject, Zone
 from segc.space.partition import partition
 from segc.space.prefixes import PrefixSet, union
 from segc.space.services import ANY_SERVICE, ServiceSet
-
-
-class Guard(NamedTuple):
-    """Under what a clause holds: facts of the source's session, time, and who sits at either end."""
-
-    mfa: bool = False
-    postures: frozenset[str] = frozenset()
-    times: Times = ALWAYS
-    source: Who = ANYBODY
-    destination: Who = ANYBODY
-
-    def __and__(self, other: Guard) -> Guard:
-        if self is other:
-            return self
-        return Guard(
-            self.mfa or other.mfa,
-            self.postures | other.postures,
-            self.times & other.times,
-            self.source & other.source,
-            self.destination & other.destination,
-        )
-
-
-PLAIN = Guard()
 
 
 class Clause(NamedTuple):
@@ -81,10 +58,9 @@ class Survey:
         self.policy = policy
         self.own = own_addresses(policy)
         self.services = Services()
-        self.guards: list[Guard] = [PLAIN]
         self.clauses: list[Clause] = []
         self.by_flow: dict[Flow, list[Clause]] = {}
-        self._guard_numbers: dict[Guard, int] = {PLAIN: 0}
+        self._guards: dict[Guard, int] = {PLAIN: 0}
         self._expressions: dict[tuple[PrefixSet, str], int] = {}
         self._pieces: dict[int, list[Piece]] = {}
         self.zones: dict[str, int] = {}  # the expression of each
@@ -92,10 +68,8 @@ class Survey:
         self._add_all()
         self._classify()
         self.zone_names = {number: name for name, number in reversed(self.zones.items())}
-        self.people = People(policy, {who for guard in self.guards for who in guard[3:]})
-        self._compared: dict[tuple[int, int], bool] = {}
-        self._joined: dict[tuple[int, int], int] = {}
-        self._possible: dict[int, bool] = {0: True}
+        self.guards = Guards(self._guards, policy)
+        self.people = self.guards.people
 
     # -- clauses -----------------------------------------------------------------------------------
 
@@ -129,14 +103,8 @@ class Survey:
         if source is ANYBODY and destination is ANYBODY and conditions == NO_CONDITIONS:
             return 0
         postures = frozenset(conditions.postures)
-        return self.guard(Guard(conditions.mfa, postures, times_of(conditions), source, destination))
-
-    def guard(self, guard: Guard) -> int:
-        """The number of a guard."""
-        number = self._guard_numbers.setdefault(guard, len(self.guards))
-        if number == len(self.guards):
-            self.guards.append(guard)
-        return number
+        guard = Guard(conditions.mfa, postures, times_of(conditions), source, destination)
+        return self._guards.setdefault(guard, len(self._guards))
 
     def pieces(self, end: End) -> list[Piece]:
         known = self._pieces.get(id(end))
@@ -213,7 +181,7 @@ class Survey:
 
     def matches(self, clause: Clause) -> bool:
         """Whether any packet at all lies in a clause."""
-        return self.first_pair(clause) is not None and self.possible(clause.guard)
+        return self.first_pair(clause) is not None and self.guards.possible(clause.guard)
 
     def first_pair(self, clause: Clause) -> tuple[int, int, ServiceSet] | None:
         """The lowest pair of classes of a clause that packets may have, with their services."""
@@ -225,26 +193,6 @@ class Survey:
                     return source, destination, services
         return None
 
-    def possible(self, number: int) -> bool:
-        """Whether there is a moment, and somebody at each end, for whom a guard holds."""
-        known = self._possible.get(number)
-        if known is None:
-            guard, people = self.guards[number], self.people
-            known = moment(guard.times, self.policy.timezone) is not None
-            known = known and bool(people.least(guard.source) and people.least(guard.destination))
-            self._possible[number] = known
-        return known
-
-    def join(self, one: int, other: int) -> int:
-        """The guard that asks for both."""
-        if one == other or other == 0:
-            return one
-        if one == 0:
-            return other
-        if (one, other) not in self._joined:
-            self._joined[one, other] = self.guard(self.guards[one] & self.guards[other])
-        return self._joined[one, other]
-
     def meet(self, region: Region, clause: Clause) -> Region | None:
         """The traffic that a region and a clause have in common; None where there is none."""
         services = region.services & self.services.mask(clause.services)
@@ -252,7 +200,7 @@ class Survey:
             return None
         source = region.source & self.masks[clause.source]
         destination = region.destination & self.masks[clause.destination]
-        both = Region(source, destination, services, self.join(region.guard, clause.guard))
+        both = Region(source, destination, services, self.guards.join(region.guard, clause.guard))
         return both if self.real(both) else None
 
     def real(self, region: Region) -> bool:
@@ -260,32 +208,8 @@ class Survey:
         exists = self.services.exists
         for family, classes in self.families.items():
             if region.services & exists[family] and region.source & classes and region.destination & classes:
-                return self.possible(region.guard)
+                return self.guards.possible(region.guard)
         return False
-
-    def implies(self, one: int, other: int) -> bool:
-        """Whether wherever guard number `one` holds, `other` does."""
-        if other == 0 or one == other:
-            return True
-        known = self._compared.get((one, other))
-        if known is None:
-            known = self._compared[one, other] = self.stricter(self.guards[one], self.guards[other])
-        return known
-
-    def stricter(self, one: Guard, other: Guard) -> bool:
-        return (
-            one.mfa >= other.mfa
-            and one.postures >= other.postures
-            and self.people.within(one.source, other.source)
-            and self.people.within(one.destination, other.destination)
-            and self.left_of(one.times, [other.times]) is None
-        )
-
-    def left_of(self, times: Times, others: Iterable[Times]) -> Times | None:
-        """A box of `times` that none of `others` takes and that holds a moment."""
-        zone = self.policy.timezone
-        boxes = without(times, others)
-        return next((box for box in boxes if moment(box, zone) is not None), None)
 
 
 NO_CONDITIONS = Conditions()

@@ -89,14 +89,14 @@ def of_clause(clause: Clause, context: Context) -> Iterator[Grant]:
 def within(box: Box, clause: Clause, context: Context) -> Iterator[Grant]:
     """The part of that which lies in a box, under the conditions of both."""
     both = box_of(clause, context.survey) & box
-    both = both._replace(guard=context.survey.join(box.guard, clause.guard))
+    both = both._replace(guard=context.survey.guards.join(box.guard, clause.guard))
     if real(both, context.survey):
         yield from _left(both, clause, context)
 
 
 def real(box: Box, survey: Survey) -> bool:
     """Whether some packet lies in a box."""
-    return bool(existing(box, survey)) and survey.possible(box.guard)
+    return bool(existing(box, survey)) and survey.guards.possible(box.guard)
 
 
 def existing(box: Box, survey: Survey) -> ServiceSet:
@@ -129,9 +129,9 @@ def _cut(box: Box, denies: list[Clause], survey: Survey) -> list[tuple[Box, tupl
     and outside of all others."""
     pieces: list[tuple[Box, tuple[Clause, ...]]] = [(box, ())]
     for deny in denies:
-        if not survey.possible(survey.join(box.guard, deny.guard)):
+        if not survey.guards.possible(survey.guards.join(box.guard, deny.guard)):
             continue
-        taken, always = box_of(deny, survey), survey.implies(box.guard, deny.guard)
+        taken, always = box_of(deny, survey), survey.guards.implies(box.guard, deny.guard)
         cut: list[tuple[Box, tuple[Clause, ...]]] = []
         for piece, partly in pieces:
             if not (piece.source & taken.source and piece.destination & taken.destination):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+from segc.analysis.conflicts.guards import Guard
 from segc.analysis.conflicts.people import Who
-from segc.analysis.conflicts.survey import Clause, Guard
+from segc.analysis.conflicts.survey import Clause
 from segc.analysis.reach.grants import Box, Grant, asked, existing, of_clause, question, within
 from segc.analysis.reach.places import Place, split
 from segc.analysis.reach.questions import EVERY, speaks_of
@@ -74,7 +75,7 @@ class Matrix:
 
     def guard_of(self, group: str) -> int:
         """The number of the guard that asks for members of a group."""
-        return self.survey.guard(Guard(source=Who(frozenset((Subject("group", group),)))))
+        return self.survey.guards.number(Guard(source=Who(frozenset((Subject("group", group),)))))
 
     def split(self, mask: int) -> tuple[tuple[Place, int], ...]:
         """The parts of a mask, by zone and gateway."""

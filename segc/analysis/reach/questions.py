@@ -8,8 +8,9 @@ from typing import NamedTuple
 from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Index
+from segc.analysis.conflicts.guards import Guard
 from segc.analysis.conflicts.people import Who
-from segc.analysis.conflicts.survey import Clause, Guard
+from segc.analysis.conflicts.survey import Clause
 from segc.analysis.reach.grants import Box, Grant, box_of, within
 from segc.analysis.reach.hops import Hop, Hops, chain_from, chain_to
 from segc.policy.model import Flow
@@ -150,13 +151,13 @@ def horizon(question: Question, hops: Hops) -> tuple[int, int]:
 def _first(box: Box, context: Context) -> Box:
     """Any hop that the source of a box may make."""
     guard = Guard(source=context.survey.guards[box.guard].source)
-    return box._replace(destination=EVERY, services=ANY_SERVICE, guard=context.survey.guard(guard))
+    return box._replace(destination=EVERY, services=ANY_SERVICE, guard=context.survey.guards.number(guard))
 
 
 def _final(box: Box, context: Context) -> Box:
     """Any hop into the destination of a box by its services."""
     guard = Guard(destination=context.survey.guards[box.guard].destination)
-    return box._replace(source=EVERY, guard=context.survey.guard(guard))
+    return box._replace(source=EVERY, guard=context.survey.guards.number(guard))
 
 
 def _union(masks: Iterable[int]) -> int:

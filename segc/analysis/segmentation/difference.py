@@ -157,7 +157,7 @@ class Uncovered:
                 waiting += [(part, self._near(part, near)) for part in cut]
 
     def _covers(self, clause: Clause, region: Region) -> bool:
-        return self._cut(region, clause) is None and self.survey.implies(region.guard, clause.guard)
+        return self._cut(region, clause) is None and self.survey.guards.implies(region.guard, clause.guard)
 
     def _cut(self, region: Region, clause: Clause) -> tuple[Region, Region] | None:
         """Inside and outside of the first side of a clause that sticks out of it."""
