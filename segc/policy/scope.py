@@ -24,6 +24,7 @@ class Named(Protocol):
 
 
 N = TypeVar("N", bound=Named)
+S = TypeVar("S")
 
 
 @dataclass
@@ -116,7 +117,7 @@ def collect(files: Sequence[AnyFile], findings: Findings) -> Scope:
         for statement in file.rest:
             by_kind.setdefault(type(statement), []).append(statement)
 
-    def all_of(kind: type[N]) -> list[N]:
+    def all_of(kind: type[S]) -> list[S]:
         return by_kind.get(kind, [])  # type: ignore[return-value]
 
     spaces: list[tree.ZoneDef | tree.SetDef] = [*all_of(tree.ZoneDef), *all_of(tree.SetDef)]
@@ -131,13 +132,13 @@ def collect(files: Sequence[AnyFile], findings: Findings) -> Scope:
         switches=_by_name("switch", all_of(tree.SwitchDef), findings),
         sources=_by_name("source", all_of(tree.SourceDef), findings),
         directories=_by_name("directory", all_of(tree.DirectoryDef), findings),
-        sessions=tuple(by_kind.get(tree.SessionDef, [])),  # type: ignore[arg-type]
-        revocations=tuple(by_kind.get(tree.Revoke, [])),  # type: ignore[arg-type]
-        snapshots=tuple(by_kind.get(Snapshot, [])),  # type: ignore[arg-type]
-        timezones=tuple(by_kind.get(tree.Timezone, [])),  # type: ignore[arg-type]
-        nevers=tuple(by_kind.get(tree.Never, [])),  # type: ignore[arg-type]
-        workflows=tuple(by_kind.get(tree.Workflow, [])),  # type: ignore[arg-type]
-        tests=tuple(by_kind.get(tree.Test, [])),  # type: ignore[arg-type]
+        sessions=tuple(all_of(tree.SessionDef)),
+        revocations=tuple(all_of(tree.Revoke)),
+        snapshots=tuple(all_of(Snapshot)),
+        timezones=tuple(all_of(tree.Timezone)),
+        nevers=tuple(all_of(tree.Never)),
+        workflows=tuple(all_of(tree.Workflow)),
+        tests=tuple(all_of(tree.Test)),
     )
 
 
