@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from segc.analysis.adequacy.mutants import Mutant
-from segc.analysis.conflicts.cover import Gap, Index
+from segc.analysis.conflicts.cover import Gap
+from segc.analysis.conflicts.index import Index
 from segc.analysis.conflicts.survey import Clause
 from segc.analysis.expectations import wrong
 from segc.analysis.promises import check_nevers, check_workflows

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from segc.analysis.conflicts.cover import Cover, Gap, Index
+from segc.analysis.conflicts.cover import Cover, Gap
+from segc.analysis.conflicts.index import Index
 from segc.analysis.conflicts.survey import Clause, Survey
 from segc.analysis.conflicts.wording import Wording
 from segc.policy.model import Flow, Policy, Zone

@@ -14,8 +14,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from segc.analysis.conflicts.context import Context, is_deny
-from segc.analysis.conflicts.cover import Cover, Gap, Index
+from segc.analysis.conflicts.cover import Cover, Gap
 from segc.analysis.conflicts.dead import COUNTED, Losses
+from segc.analysis.conflicts.index import Index
 from segc.analysis.conflicts.people import ANYBODY, Person, Who
 from segc.analysis.conflicts.survey import Clause, Region
 from segc.analysis.conflicts.wording import SHOWN

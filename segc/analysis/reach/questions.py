@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from segc.analysis.conflicts.atoms import bits, mask_of
 from segc.analysis.conflicts.context import Context
-from segc.analysis.conflicts.cover import Index
 from segc.analysis.conflicts.guards import Guard
+from segc.analysis.conflicts.index import Index
 from segc.analysis.conflicts.people import Who
 from segc.analysis.conflicts.survey import Clause
 from segc.analysis.reach.grants import Box, Grant, box_of, within

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from segc.analysis.conflicts.atoms import mask_of
-from segc.analysis.conflicts.cover import Cover, Gap, Index
+from segc.analysis.conflicts.cover import Cover, Gap
+from segc.analysis.conflicts.index import Index
 from segc.analysis.conflicts.survey import Clause, Region, Survey
 from segc.analysis.conflicts.wording import Witness, Wording
 from segc.policy.model import Flow, Policy, Zone
