@@ -53,11 +53,21 @@ def refusals(
     """`lockouts` of the host that we are on: by what stands there, and the connection that we run in."""
     current = state.intact("current")
     former = at_home(policy_of(current.sources()), current.meta.node, links) if current else None
+    return tuple(lockouts(policy, former, node, _remote(links), steps, observe(links), absent))
+
+
+def unplugged(steps: Sequence[Step], links: IPRoute) -> tuple[str, ...]:
+    """What the steps take from the connection that we run in, in words, whatever a policy says."""
+    remote = _remote(links)
+    return tuple(_unplugged(remote, steps, observe(links))) if remote else ()
+
+
+def _remote(links: IPRoute) -> Login | None:
     remote = login()
-    if remote is not None and not remote.client.is_link_local:  # that is on every device
-        device, hop = way_to(links, str(remote.client))
-        remote = remote._replace(device=device, hop=ip_address(hop) if hop else None)
-    return tuple(lockouts(policy, former, node, remote, steps, observe(links), absent))
+    if remote is None or remote.client.is_link_local:  # that is on every device
+        return remote
+    device, hop = way_to(links, str(remote.client))
+    return remote._replace(device=device, hop=ip_address(hop) if hop else None)
 
 
 def lockouts(
@@ -80,7 +90,8 @@ def lockouts(
         yield from _lost_managers(policy, former, node)
     if remote is not None and remote.server in policy.gateways[node].own:
         yield from _cut_off(policy, remote, node)
-        yield from _unplugged(policy, remote, steps, seen, node)
+        for message in _unplugged(remote, steps, seen):
+            yield _found(message, policy.gateways[node].span, "of this gateway")
 
 
 def _managing(policy: Policy, node: str) -> list[Flow]:
@@ -161,15 +172,13 @@ def _no_way_in(policy: Policy, node: str, absent: Collection[str]) -> Iterator[D
         yield _found(message, managing[0].span, "these would come in by there")
 
 
-def _unplugged(
-    policy: Policy, remote: Login, steps: Sequence[Step], seen: Seen, node: str
-) -> Iterator[Diagnostic]:
-    """A device that carries the address one is connected to loses it, a VLAN, or its place."""
+def _unplugged(remote: Login, steps: Sequence[Step], seen: Seen) -> Iterator[str]:
+    """A device that carries the address one is connected to, or by which answers leave, loses it, a VLAN, or
+    its place."""
     path = _path(remote, seen)
     for step in steps:
         if step.device in path and (step.disruptive or _leant_on(step, remote, seen, steps)):
-            message = f"your own connection comes in by {quote(step.device)}: {step.what}"
-            yield _found(message, policy.gateways[node].span, "of this gateway")
+            yield f"your own connection comes in by {quote(step.device)}: {step.what}"
 
 
 def _leant_on(step: Step, remote: Login, seen: Seen, steps: Sequence[Step]) -> bool:
@@ -184,13 +193,13 @@ def _leant_on(step: Step, remote: Login, seen: Seen, steps: Sequence[Step]) -> b
 
 
 def _path(remote: Login, seen: Seen) -> set[str]:
-    """The device with the server's address, and those below it."""
-    holders = (
+    """The device with the server's address, the one by which answers leave, and those below them."""
+    server = str(remote.server)
+    path = {
         name
-        for name, held in seen.addresses.items()
-        if str(remote.server) in {a.partition("/")[0] for a in held}
-    )
-    path = set(holders)
+        for name in seen.links.keys() | seen.addresses.keys()
+        if name == remote.device or server in {a.partition("/")[0] for a in seen.addresses.get(name, ())}
+    }
     while more := {
         name
         for name, link in seen.links.items()

@@ -184,6 +184,21 @@ def test_the_last_network_that_leads_to_the_client_is_missed() -> None:
     assert not list(lockouts(policy(MANAGE), None, "gw", remote, steps[:1], seen))
 
 
+@pytest.mark.parametrize(
+    ("what", "harm"),
+    [("remove br0.10", True), ("take 10.1.0.1/24 off br0.10", True), ("take 10.5.0.1/24 off br0.10", False)],
+)
+def test_the_way_back_goes_though_the_address_stays(what: str, harm: bool) -> None:
+    """Linux answers for its addresses on any device, so one comes in by another than the address is on."""
+    held = {"br0.10": frozenset({"10.1.0.1/24", "10.5.0.1/24"}), "p2": frozenset({"10.2.0.1/24"})}
+    seen = Seen(SEEN.links, {}, held)
+    remote = Login(HERE.client, ip_address("10.2.0.1"), 22, "br0.10")
+    step = Step(what, "br0.10", lambda links: None, ())
+    told = [each.message for each in lockouts(policy(MANAGE), None, "gw", remote, [step], seen)]
+    cut = [each for each in told if "comes in by `br0.10`: " in each]
+    assert bool(cut) == harm
+
+
 def test_steps_that_take_nothing_away_are_fine() -> None:
     steps = [*vlan_steps("p1", {}, {30: 0}, MASTER), up("p1")]
     assert refused(policy(MANAGE), None, HERE, steps) == []
