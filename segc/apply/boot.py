@@ -19,6 +19,13 @@ from segc.space.protocols import PORT_NUMBERS
 
 UNITS = Path("/etc/systemd/system")
 ENABLED = ("segc.service", "segc-heal.service", "segc-verify.timer", "segc-agent.service")
+# Whatever `install` may have written: units, and what they run.
+STOPPED = (
+    *("segc-verify.timer", "segc-revoke.timer", "segc-verify.service", "segc-revoke.service"),
+    *("segc-heal.service", "segc-agent.service", "segc.service"),
+)
+FILES = ("nftables.service.d/segc.conf", *STOPPED)
+SCRIPTS = ("boot.sh", "closed.nft")  # in the state directory
 PLAIN = re.compile(r"[A-Za-z0-9/_.,:+@=-]+")  # what systemd takes as it is, wherever a path may stand
 GROUP = "segc"  # whose members may ask the session agent
 

@@ -31,6 +31,11 @@ from segc.space.words import system_reason
 
 DEFAULT = Path("/var/lib/segc")
 KEPT = 20  # generations, beside those that stand
+# All that segc writes there, from the pointers on. The sessions are the agent's.
+CONTENTS = (
+    *("pending", "current", "confirmed", "window.json", "kernel.json", "generations", "ended", "boot.sh"),
+    *("closed.nft", "sessions", "agent-transactions", "revoked.json", "lock"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,19 @@ class State:
         for number in self.numbers()[:-KEPT]:
             if number not in standing:
                 shutil.rmtree(self.generations / str(number), ignore_errors=True)
+
+    def purge(self) -> tuple[str, ...]:
+        """Delete all of it, and the folder; the names of what others put there, which stays. OSError."""
+        for name in CONTENTS:
+            for path in (self.root / name, *self.root.glob(f".{name}.*")):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        left = tuple(sorted(path.name for path in self.root.iterdir()))
+        if not left:
+            self.root.rmdir()
+        return left
 
     def _refuse_strangers(self) -> None:
         for path in (self.root, self.generations):

@@ -30,6 +30,7 @@ COMMANDS = (
     "status",
     "verify",
     "install",
+    "uninstall",
     "bind",
     "unbind",
     "sessions",

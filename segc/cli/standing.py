@@ -47,17 +47,21 @@ class Seconds(click.ParamType[Any]):
 
 @contextmanager
 def at_work(netns: str, state_dir: str) -> Iterator[State]:
-    """Alone with the state of the host or a namespace, in which we are from then on.
+    """`alone` with the state of the host or a namespace, in which we are from then on."""
+    with standing(netns, state_dir) as state, alone(state):
+        yield state
 
-    Whatever a crash left is put right first, and told.
-    """
+
+@contextmanager
+def alone(state: State) -> Iterator[None]:
+    """With the state locked. Whatever a crash left is put right first, and told."""
     from segc.apply.control import recover
 
-    with standing(netns, state_dir) as state, state.locked():
+    with state.locked():
         told = recover(state)
         if told:
             complain(f"{told}\n")
-        yield state
+        yield
 
 
 @contextmanager

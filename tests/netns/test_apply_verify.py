@@ -276,19 +276,3 @@ def test_what_cannot_be_put_right_is_told_by_its_step(host: AgentHost) -> None:
     done = subprocess.run([*argv, "verify", "--heal", *host.where], capture_output=True, text=True)
     assert done.returncode == 1
     assert "set net.ipv4.ip_forward to 1: read-only file system" in done.stderr
-
-
-def test_stopping_for_good_as_the_page_has_it(host: AgentHost) -> None:
-    """Nothing of segc's is left to decide or to forward, and what was applied is there to come back to."""
-    page = Path("docs/apply.md").read_text("utf-8").partition("## Stopping for good")[2]
-    lines = [line.removeprefix("sudo ").split() for line in page.splitlines() if line.startswith("sudo ")]
-    for line in lines:
-        if line[0] in ("sysctl", "nft"):
-            run(host.gateway.namespace, line)
-    assert host.nft("list", "tables") == ""
-    settings = ["sysctl", "-n", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]
-    assert run(host.gateway.namespace, settings).stdout.split() == ["0", "0"]
-    assert "nothing is enforced" in host.segc("status").stdout
-    done = host.segc("verify", "--heal")
-    assert "set net.ipv4.ip_forward to 1" in done.stdout
-    host.check("a.5 -> b.7 : tcp/443 yes\na.5 -> b.7 : tcp/444 no")

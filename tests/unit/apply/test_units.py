@@ -42,14 +42,9 @@ def test_every_service_has_its_bound(written: Path) -> None:
     assert {path.name for path in written.glob("*.service")} == EXPOSED.keys()
 
 
-def test_the_page_says_how_to_be_rid_of_all_of_them(written: Path) -> None:
-    page = Path("docs/apply.md").read_text("utf-8")
-    lines = page.partition("## Stopping for good")[2].partition("```sh\n")[2].partition("```")[0].splitlines()
-    disabled = {word for line in lines if " disable " in line for word in line.partition("#")[0].split()}
-    assert {*boot.ENABLED, "segc-revoke.timer"} <= disabled
-    (patterns,) = (line.partition("rm ")[2].split() for line in lines if " rm " in line)
-    removed = {path for pattern in patterns for path in written.glob(pattern)}
-    assert removed == {path for path in written.rglob("*") if path.is_file()}
+def test_all_of_them_are_known_to_whatever_takes_them_away(written: Path) -> None:
+    assert {str(path.relative_to(written)) for path in written.rglob("*") if path.is_file()} == {*boot.FILES}
+    assert {*boot.ENABLED} <= {*boot.STOPPED}
 
 
 @needs("systemd-analyze")
