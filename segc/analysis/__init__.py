@@ -8,6 +8,7 @@ from segc.analysis.addresses import check_addresses
 from segc.analysis.conflicts import check_conflicts
 from segc.analysis.expectations import check_tests
 from segc.analysis.identity import check_identity
+from segc.analysis.masking import check_masking
 from segc.analysis.placement import check_placement
 from segc.analysis.promises import check_nevers, check_workflows
 from segc.analysis.segmentation import check_segmentation
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     check_addresses,
     check_placement,
     check_translation,
+    check_masking,
     check_conflicts,
     check_tests,
     check_nevers,

@@ -51,13 +51,13 @@ def position(policy: Policy, gateway: Gateway) -> Position:
     attached = dict(devices)
     others = [other for other in policy.gateways.values() if other is not gateway]
     for attachment in gateway.attachments:
-        for zone in _beyond(attachment.zone, others, policy):
+        for zone in beyond(attachment.zone, others, policy):
             if zone not in attached:
                 devices.setdefault(zone, set()).add(attachment.device)
     return Position(gateway, {zone: frozenset(devices[zone]) for zone in sorted(devices)})
 
 
-def _beyond(start: str, gateways: Iterable[Gateway], policy: Policy) -> set[str]:
+def beyond(start: str, gateways: Iterable[Gateway], policy: Policy) -> set[str]:
     """Zones that other gateways reach from zone `start`, passing no external zone."""
     seen, waiting = {start}, [start]
     while waiting:
