@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from segc.analysis.segmentation.outline import Outline, allows
 from segc.analysis.segmentation.wording import some
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import Zone
+from segc.policy.model import Gateway, Zone
 from segc.space import intervals
 from segc.space.prefixes import union
 
 FEW = 14  # a /28: small enough to count the addresses themselves
+LINK = 4  # a /30, which has two ends; a /31 as well (RFC 3021)
 
 
 def check_small(outline: Outline) -> Iterator[Diagnostic]:
@@ -27,7 +28,8 @@ def populations(outline: Outline) -> Iterator[tuple[Zone, int]]:
     """How many hosts zones have, where that is known.
 
     It is where no flow to or from another zone speaks of any address but those of named hosts, or where
-    there are few addresses. A zone that the outside may enter is none of them: it is small to be safe.
+    there are few addresses. A zone that the outside may enter is none of them: it is small to be safe. Nor is
+    one that has room for the two ends of a link, a gateway at one of them, and names no host.
     """
     crossing = [flow for flow in allows(outline.policy.flows) if not any(end.gateways for end in flow.ends)]
     spoken_of = {end for flow in crossing for end in flow.ends}
@@ -46,14 +48,26 @@ def populations(outline: Outline) -> Iterator[tuple[Zone, int]]:
         loose = any(end in spoken_of for cell in rest for end in outline.holders[cell])
         if zone.hosts and not loose:
             yield zone, len(zone.hosts)
-        elif 0 < room <= FEW:
+        elif 0 < room <= FEW and not _link(outline, zone):
             yield zone, room
 
 
+def _link(outline: Outline, zone: Zone) -> bool:
+    """Whether gateways have it to reach each other, or another router."""
+    few = not zone.hosts and intervals.count(zone.space.v4) <= LINK
+    return few and any(_sits(gateway, zone) for gateway in outline.policy.gateways.values())
+
+
+def _sits(gateway: Gateway, zone: Zone) -> bool:
+    return any(attachment.zone == zone.name for attachment in gateway.attachments)
+
+
 def _room(outline: Outline, zone: Zone) -> int:
-    """Addresses for hosts; 0 where IPv6 has no end of them."""
+    """Addresses for hosts; 0 where IPv6 has no end of them. A gateway there has one, be it stated or not."""
     space = zone.space - outline.own
-    count = intervals.count(space.v4)
+    gateways = outline.policy.gateways.values()
+    unstated = sum(_sits(each, zone) and not each.own & zone.space for each in gateways)
+    count = intervals.count(space.v4) - unstated
     ends = 2 if intervals.count(zone.space.v4) > 3 else 0  # a subnet's first and last address are no host's
     return 0 if space.v6 else max(count - ends, 0)
 

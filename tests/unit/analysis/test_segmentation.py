@@ -214,6 +214,42 @@ def test_a_zone_with_more_than_its_hosts_or_that_the_outside_enters_is_not(more:
     assert not found(f"{SMALL}\n{more}", "SEG403")
 
 
+BETWEEN = """
+zone desks {{ subnet 10.0.1.0/24 }}
+zone link {{ subnet {0} }}
+zone lab {{ subnet 10.0.2.0/24 }}
+gateway gw1 {{ interface lan0 {{ zone desks }} interface up0 {{ zone link {1} }} }}
+gateway gw2 {{ interface lan0 {{ zone lab }} interface up0 {{ zone link }} }}
+allow desks -> lab : tcp/443
+allow link -> lab : icmp/echo-request
+"""
+
+
+@pytest.mark.parametrize(
+    ("subnet", "address", "hosts"),
+    [
+        ("10.0.9.0/30", "", None),
+        ("10.0.9.0/30", "address 10.0.9.1/30", None),
+        ("10.0.9.0/31", "address 10.0.9.0/31", None),
+        ("10.0.9.0/32", "", None),  # of which a gateway has the only address
+        ("10.0.9.0/29", "address 10.0.9.1/29", 4),  # six less two gateways
+        ("10.0.9.0/29", "", 4),
+    ],
+)
+def test_gateways_and_their_links_are_no_hosts(subnet: str, address: str, hosts: int | None) -> None:
+    """A /30 between two gateways was for one host, where the address of one of them was not stated."""
+    text = BETWEEN.format(subnet, address)
+    limits = f"limits {{ zone-hosts {hosts} }}"
+    told = [each.message for each in found(f"{text}\n{limits if hosts else ''}", "SEG403")]
+    assert told == ([f"zone `link` is for {hosts} hosts"] if hosts else [])
+    assert not found(f"{text}\nlimits {{ zone-hosts {(hosts or 1) - 1} }}", "SEG403")
+
+
+def test_a_single_address_without_a_gateway_is_for_one_host() -> None:
+    text = "zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.1/32 } allow a -> b : tcp/1"
+    assert [each.message for each in found(text, "SEG403")] == ["zone `b` is for 1 host"]
+
+
 def test_an_open_boundary_counts_zones_that_are_open_alike() -> None:
     zones = "zone a { subnet 10.0.1.0/24 } zone b { subnet 10.0.2.0/24 } zone c { subnet 10.0.3.0/24 }"
     (finding,) = found(f"{zones} allow any -> any : any allow a, b -> c : tcp/1", "SEG406")
