@@ -8,10 +8,11 @@ function as well.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from itertools import product
+from operator import and_
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from segc.analysis.conflicts.dead import Losses, _any_of, _met
 from segc.analysis.conflicts.evaded import Evasions, check_evaded
 from segc.analysis.conflicts.redundant import duplicates, standing_in
 from segc.analysis.conflicts.staged import would_cut
+from segc.analysis.conflicts.withheld import check_withheld, withheld
 from segc.diagnostics.model import Severity
 from segc.policy.model import Flow, Policy
 from segc.policy.resolve import resolve
@@ -488,6 +490,33 @@ def evading(oracle: Oracle, index: int, zones: set[str]) -> set[int]:
             mine &= ~_any([rows[each] for each in denies])
             found |= {each for each in by if rows[each] & mine}
     return found
+
+
+@COMMON
+@given(specs() | denials())
+def test_every_proof_that_is_withheld_is_what_counting_finds(found: list[Spec]) -> None:
+    policy, flows = read(found)
+    context, oracle = Context(policy), Oracle(found)
+    told = {each.primary.span for each in check_withheld(context, Losses(context))}
+    for flow, spec in zip(flows, found, strict=True):
+        asks = spec.verb == "deny" and not spec.staged and (spec.mfa or spec.fit)
+        without = replace(spec, mfa=False, fit=False)
+        open_to = [
+            without.at(cell) & ~denied for cell, denied in zip(oracle.cells, oracle.denied, strict=True)
+        ]
+        through = {
+            other
+            for other, theirs, row in zip(flows, found, oracle.rows, strict=True)
+            if theirs.verb == "allow" and not theirs.staged and any(map(and_, open_to, row))
+        }
+        evaded = list(withheld(context, flow)) if asks else []
+        assert {each.by for each in evaded} == (through if asks else set())
+        assert (flow.span in told) == bool(evaded)
+        for each in evaded:
+            decision = decide(context, each.passing)
+            if decision is not None:
+                assert decision.verdict == "allow"
+                assert each.by in decision.statements
 
 
 @COMMON

@@ -18,12 +18,13 @@ from segc.analysis.conflicts.meeting import meeting_flows
 from segc.analysis.conflicts.redundant import check_redundant
 from segc.analysis.conflicts.staged import check_staged
 from segc.analysis.conflicts.unseen import check_unseen
+from segc.analysis.conflicts.withheld import check_withheld
 from segc.diagnostics.model import Diagnostic
 from segc.policy.model import Policy
 
 
 def check_conflicts(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG301`, `SEG302`, `SEG306` to `SEG312`, `SEG321` and `SEG322`.
+    """`SEG301`, `SEG302`, `SEG306` to `SEG312`, and `SEG321` to `SEG323`.
 
     A flow that meets no other is in no conflict.
     """
@@ -36,3 +37,4 @@ def check_conflicts(policy: Policy) -> Iterator[Diagnostic]:
     yield from check_staged(context, losses)
     yield from check_unseen(context, losses)
     yield from check_evaded(context, losses)
+    yield from check_withheld(context, losses)

@@ -260,6 +260,55 @@ def test_where_people_enter_by_a_source_it_is_a_note(source, code):
     assert one(f"{source}\nallow vpn except group staff -> hr : tcp/22\n").code == code
 
 
+# ---- withheld
+
+ENTERED = "source s openvpn { zone vpn }\nallow group staff in vpn -> hr : tcp/22 %s\n"
+
+
+def withheld(text):
+    _, told = check(text)
+    return [each for each in told if each.code == "SEG323"]
+
+
+def test_a_deny_that_one_evades_by_proving_less():
+    (told,) = withheld(ENTERED % "" + "deny group staff in vpn -> hr : any require mfa, posture fit\n")
+    assert told.message == "who does not prove a second factor or posture `fit` evades this deny"
+    assert [label.text for label in told.secondary] == ["lets through who does not"]
+    assert told.notes == ('for instance: 10.8.0.1 -> 10.0.10.1 tcp/22 (from user "ana") is allowed',)
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "lacking"),
+    [
+        ("require mfa", "require mfa, posture fit", "posture `fit`"),
+        ("require posture fit", "require mfa, posture fit", "a second factor"),
+        ("require mfa", "require mfa", ""),  # who is let in proves it
+        ("require mfa, posture fit", "require mfa", ""),
+        ("", "", ""),
+        ("", "require mfa\ndeny vpn -> hr : any", ""),  # another stops them
+        ("", "require mfa\ndeny group staff in vpn -> hr : tcp/22", ""),
+    ],
+)
+def test_only_what_the_allow_does_not_ask_for_is_withheld(allow, deny, lacking):
+    told = withheld(ENTERED % allow + f"deny group staff in vpn -> hr : any {deny}\n")
+    assert [each.message for each in told] == (
+        [f"who does not prove {lacking} evades this deny"] if lacking else []
+    )
+
+
+@pytest.mark.parametrize(
+    "deny",
+    [
+        "deny group staff in vpn -> hr : tcp/23 require mfa",
+        "deny group staff in vpn -> it : any require mfa",
+        "deny group remote in it -> hr : any require mfa",
+        "staged deny group staff in vpn -> hr : any require mfa",
+    ],
+)
+def test_a_deny_of_something_else_is_not_evaded(deny):
+    assert withheld(ENTERED % "" + deny + "\n") == []
+
+
 # ---- staged
 
 
