@@ -44,9 +44,8 @@ class Ends(Words):
         return t.UserTerm(*self.placed(c))
 
     def placed(self, c: list[Any]) -> tuple[t.Word, tuple[t.Word, ...], Span]:
-        if len(c) == 2:
-            return self.word(c[1]), (), self.around(c)
-        return self.word(c[1]), tuple(c[3]), self.over(c[0], c[3][-1].span.end)
+        zones = c[4] if len(c) > 4 else map(self.word, c[3:])
+        return self.word(c[1]), tuple(zones), self.around(c)
 
     def end(self, c: list[Any]) -> t.End:
         terms = c[0]

@@ -52,8 +52,7 @@ class Words:
 
     device: Callable[..., Token] = staticmethod(itemgetter(0))
     own_address = fact_value = operator = verb = arrow = device
-    parenthesized: Callable[..., Any] = staticmethod(itemgetter(1))
-    facts_given = parenthesized
+    facts_given: Callable[..., Any] = staticmethod(itemgetter(1))
 
     statements = terms = requirements = options = staticmethod(lambda c: [c[0]] if len(c) == 1 else grow(c))
     services: Callable[..., Any] = staticmethod(list)

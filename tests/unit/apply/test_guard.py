@@ -185,16 +185,16 @@ def test_the_last_network_that_leads_to_the_client_is_missed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "harm"),
-    [("remove br0.10", True), ("take 10.1.0.1/24 off br0.10", True), ("take 10.5.0.1/24 off br0.10", False)],
+    ("withdrawn", "harm"),
+    [(None, True), ("10.1.0.1/24", True), ("10.5.0.1/24", False)],
 )
-def test_the_way_back_goes_though_the_address_stays(what: str, harm: bool) -> None:
+def test_the_way_back_goes_though_the_address_stays(withdrawn: str | None, harm: bool) -> None:
     """Linux answers for its addresses on any device, so one comes in by another than the address is on."""
     held = {"br0.10": frozenset({"10.1.0.1/24", "10.5.0.1/24"}), "p2": frozenset({"10.2.0.1/24"})}
     seen = Seen(SEEN.links, {}, held)
     remote = Login(HERE.client, ip_address("10.2.0.1"), 22, "br0.10")
-    step = Step(what, "br0.10", lambda links: None, ())
-    told = [each.message for each in lockouts(policy(MANAGE), None, "gw", remote, [step], seen)]
+    steps = withdrawals("br0.10", [withdrawn], (), seen) if withdrawn else [departure("br0.10", "br0", seen)]
+    told = [each.message for each in lockouts(policy(MANAGE), None, "gw", remote, list(steps), seen)]
     cut = [each for each in told if "comes in by `br0.10`: " in each]
     assert bool(cut) == harm
 

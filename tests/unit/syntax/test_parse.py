@@ -176,6 +176,13 @@ def test_terms(text: str, term: t.Term) -> None:
     assert one(f"set s = {text}, x except y, {text}") == t.SetDef(w("s"), mixed, HERE)
 
 
+@pytest.mark.parametrize("text", ["group g in vpn", "group g in (vpn, hr)", 'user "a@b" in (vpn)'])
+def test_a_term_is_underlined_to_its_very_end(text: str) -> None:
+    found = one(f"set s = {text}")
+    assert isinstance(found, t.SetDef)
+    assert found.end.span.end - found.end.span.start == len(text)
+
+
 def test_groups() -> None:
     members = t.GroupDef(w("g"), ws("a@b", "c@d", "e@f"), ws("h", "i"), None, HERE)
     assert one('group g { user "a@b", "c@d"; group h; user "e@f"; group i }') == members
