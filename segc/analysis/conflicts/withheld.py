@@ -29,7 +29,7 @@ def withheld(context: Context, deny: Flow) -> Iterator[Withheld]:
     survey, told = context.survey, set[Flow]()
     for clause in survey.by_flow[deny]:
         guard = survey.guards[clause.guard]
-        bare = survey.guard(guard._replace(mfa=False, postures=frozenset()))
+        bare = survey.guards.number(guard._replace(mfa=False, postures=frozenset()))
         region = survey.region(clause)._replace(guard=bare)
         for allow in context.allows.touching(clause) if bare != clause.guard else ():
             if not isinstance(allow.by, Flow) or allow.by in told:

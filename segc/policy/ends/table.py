@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from segc.policy.ends.misread import zones_of
 from segc.policy.ends.names import instead
 from segc.policy.ends.spaces import Spaces
 from segc.policy.ends.text import end_text
@@ -80,7 +81,7 @@ class EndTable:
 
     def _uses_broken(self, node: tree.End) -> bool:
         """Whether anything is missing from an end only because of an error reported elsewhere."""
-        zones = (zone.text for term in node.terms for zone in _places(term))
+        zones = (zone.text for term in node.terms for zone in zones_of(term))
         return not self.broken.isdisjoint((*_sets_in(node), *zones))
 
     def _resolve(self, node: tree.End, text: str) -> End:
@@ -175,10 +176,6 @@ def _without(part: Part, removed: PrefixSet, unless: tuple[tuple[Subject, Prefix
     space = part.space - removed
     relevant = tuple(entry for entry in unless if entry[1].overlaps(space))
     return Part(space, part.subject, tuple(dict.fromkeys((*part.unless, *relevant))))
-
-
-def _places(term: tree.Term) -> tuple[tree.Word, ...]:
-    return term.zones if isinstance(term, tree.GroupTerm | tree.UserTerm) else ()
 
 
 def _sets_in(node: tree.End) -> tuple[str, ...]:

@@ -22,13 +22,14 @@ def term_text(term: tree.Term) -> str:
         case tree.AddressTerm(text):
             return text
         case tree.GroupTerm(name, zones):
-            return f"group {name.text}{_in_zones(zones)}"
+            return f"group {name.text}{where(zones)}"
         case tree.UserTerm(name, zones):
-            return f'user "{name.text}"{_in_zones(zones)}'
+            return f'user "{name.text}"{where(zones)}'
         case tree.GatewayTerm(name):
             return f"gateway {name.text}"
 
 
-def _in_zones(zones: tuple[tree.Word, ...]) -> str:
+def where(zones: tuple[tree.Word, ...]) -> str:
+    """` in vpn`, with a blank before it; nothing for no zones."""
     names = sorted(zone.text for zone in zones)
     return "" if not names else f" in {names[0]}" if len(names) == 1 else f" in ({', '.join(names)})"
