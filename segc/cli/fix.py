@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from segc.analysis.segmentation.edits import Files, apply, deletions, merged
+from segc.analysis.segmentation.absorbing import merged
+from segc.analysis.segmentation.edits import Files, apply, deletions
 from segc.analysis.segmentation.equivalent import same_zones
 from segc.analysis.segmentation.outline import Outline
 from segc.analysis.segmentation.proof import prove

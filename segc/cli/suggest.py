@@ -12,8 +12,9 @@ import click
 from segc import compile
 from segc.analysis.reach.exposure import Exposure
 from segc.analysis.segmentation import suggestions
+from segc.analysis.segmentation.absorbing import merged
 from segc.analysis.segmentation.alike import merge, torn
-from segc.analysis.segmentation.edits import Files, apply, deletions, merged, reread
+from segc.analysis.segmentation.edits import Files, apply, deletions, reread
 from segc.analysis.segmentation.outline import Outline
 from segc.analysis.segmentation.proof import prove
 from segc.analysis.segmentation.wording import certificate, some
