@@ -79,7 +79,7 @@ def _statements(outline: Outline, most: int) -> dict[int, set[int]]:
 
     found: dict[int, set[int]] = {}
     for zone in outline.inner:
-        ends = {end for cell in outline.rests[zone].values() for end in outline.holders[cell]}
+        ends = dict.fromkeys(chain.from_iterable(outline.holders[c] for c in outline.rests[zone].values()))
         if sum(lone[end] for end in ends) <= most:
             found[zone] = set().union(*map(said_of, ends))
     return found
