@@ -70,7 +70,9 @@ fi
 mkdir -p "$state/ended"
 echo "${why-not confirmed in time}" >"$state/ended/$number"
 if [ -n "$former" ]; then
-    ln -sfn "generations/$former" "$state/.current.revert" && mv -fT "$state/.current.revert" "$state/current"
+    # Where that cannot be written, it stays pending, and is undone again.
+    ln -sfn "generations/$former" "$state/.current.revert" || exit 1
+    mv -fT "$state/.current.revert" "$state/current" || exit 1
 else
     rm -f "$state/current"
 fi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -237,6 +238,29 @@ def test_a_full_disk_stops_an_apply_before_it_begins(host: Host, tmp_path: Path)
         assert host.transactions() == before
         assert host.standing() == (1, 1, None)
         (small / "ballast").unlink()
+        stands(host, OLD)
+    finally:
+        run(host.gateway.namespace, ["umount", str(small)])
+
+
+def test_an_undoing_that_a_full_disk_stops_is_done_again(host: Host, tmp_path: Path) -> None:
+    """It said that all was undone, and that the undone generation stands."""
+    small = tmp_path / "small"
+    small.mkdir()
+    run(host.gateway.namespace, ["mount", "-t", "tmpfs", "-o", "size=4m,nr_inodes=500", "tmpfs", str(small)])
+    try:
+        run(host.gateway.namespace, ["cp", "-a", f"{host.state_dir}/.", str(small)])
+        host.state_dir = small
+        host.apply(NEW, "--confirm", "1h")
+        (small / "ballast").mkdir()
+        for number in range(os.statvfs(small).f_ffree):
+            (small / f"ballast/{number}").symlink_to("nowhere")
+        done = host.segc("rollback")
+        assert done.returncode == 1
+        assert "could not be undone" in done.stderr
+        assert host.standing() == (2, 1, 2)
+        shutil.rmtree(small / "ballast")
+        assert "generation 1 stands again" in host.segc("rollback").stdout
         stands(host, OLD)
     finally:
         run(host.gateway.namespace, ["umount", str(small)])
