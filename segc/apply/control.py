@@ -6,7 +6,7 @@ from segc.apply import host, live, timer
 from segc.apply.errors import ApplyError, RolledBackError
 from segc.apply.generation import Generation
 from segc.apply.saga import revert, revert_script, settle
-from segc.apply.state import State
+from segc.apply.state import State, unwritable
 from segc.apply.work import Wanted
 
 
@@ -14,8 +14,15 @@ def recover(state: State) -> str:
     """Finish or undo what an apply left behind that died; what was done in words, empty if there was nothing.
 
     The state must be locked. Afterwards the host is in the old state or in the new one, or waits for a
-    confirmation. ApplyError if undoing fails.
+    confirmation. ApplyError if undoing fails, or it cannot be written.
     """
+    try:
+        return _recovered(state)
+    except OSError as error:
+        raise unwritable(state.root, error, "what an apply left behind that died is still there") from None
+
+
+def _recovered(state: State) -> str:
     number = state.pointer("pending")
     if number is None:
         return ""
@@ -73,7 +80,10 @@ def confirm(state: State) -> Generation:
             raise RolledBackError(told or f"generation {last} does not stand any more: {ended}")
         raise ApplyError("nothing waits to be confirmed")
     _refuse_unless_held(generation)
-    state.point("confirmed", generation.number)
+    try:
+        state.point("confirmed", generation.number)
+    except OSError as error:
+        raise unwritable(state.root, error, "it is not confirmed") from None
     timer.disarm(state)
     state.point("pending", None)
     state.prune()

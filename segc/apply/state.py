@@ -167,6 +167,6 @@ def _numbers(folder: Path) -> list[int]:
         raise ApplyError(f"`{folder}` cannot be read: {system_reason(error)}") from None
 
 
-def unwritable(root: Path, error: OSError) -> ApplyError:
-    reason = system_reason(error)
-    return ApplyError(f"the state directory `{root}` cannot be written: {reason}; nothing was changed")
+def unwritable(root: Path, error: OSError, outcome: str = "nothing was changed") -> ApplyError:
+    """With what came of it."""
+    return ApplyError(f"the state directory `{root}` cannot be written: {system_reason(error)}; {outcome}")

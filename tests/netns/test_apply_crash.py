@@ -255,6 +255,9 @@ def test_an_undoing_that_a_full_disk_stops_is_done_again(host: Host, tmp_path: P
         (small / "ballast").mkdir()
         for number in range(os.statvfs(small).f_ffree):
             (small / f"ballast/{number}").symlink_to("nowhere")
+        done = host.segc("confirm")
+        assert (done.returncode, host.standing()) == (1, (2, 1, 2))
+        assert "cannot be written: no space left on device; it is not confirmed" in done.stderr
         done = host.segc("rollback")
         assert done.returncode == 1
         assert "could not be undone" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from segc.apply import durable
+from segc.apply.control import recover
 from segc.apply.errors import ApplyError
 from segc.apply.generation import Meta
 from segc.apply.state import State
@@ -91,3 +93,19 @@ def test_the_folder_that_a_first_apply_makes_outlives_a_power_cut(
     with State(tmp_path / "a/b").locked():
         pass
     assert not synced
+
+
+def test_what_cannot_be_put_right_on_a_full_disk_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    state = State(tmp_path / "state")
+    with state.locked():
+        state.record(META, {})
+        state.point("pending", 1)
+        monkeypatch.setattr(durable, "write_file", full)
+        with pytest.raises(ApplyError, match="cannot be written: no space left on device; what an apply"):
+            recover(state)
+    assert state.pointer("pending") == 1
