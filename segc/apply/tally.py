@@ -8,6 +8,7 @@ own. It may have made more than it tells, never fewer: then somebody looks once 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from segc.apply import host, live
@@ -24,9 +25,10 @@ class Tally:
         self._file = os.open(root / NAME, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def add(self) -> None:
-        """One more, that the kernel has carried out."""
+        """One more, that the kernel has carried out; on a full disk it is told of with the next."""
         self._made += 1
-        os.pwrite(self._file, f"{_here()} {self._made}\n".encode(), 0)
+        with suppress(OSError):
+            os.pwrite(self._file, f"{_here()} {self._made}\n".encode(), 0)
 
 
 def transactions(state: State) -> int:
