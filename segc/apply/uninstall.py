@@ -27,7 +27,7 @@ from segc.enforcement.layer2 import LinkPlan
 from segc.space.words import system_reason
 
 FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
-NOT_LOADED = 5  # systemctl(1): what is to be stopped was not there
+NOT_LOADED = "not loaded"  # what is to be stopped is not there
 SCRIPT = re.compile(r"^ExecStart=/bin/sh (\S+)/boot\.sh$", re.MULTILINE)
 
 
@@ -133,9 +133,9 @@ def _remove_units(found: Removal) -> Iterator[str]:
     running = timer.SYSTEMD.is_dir()
     if running:
         done = host.run("systemctl", "stop", *boot.STOPPED)
-        lines = done.stderr.strip().splitlines()
-        if done.returncode not in (0, NOT_LOADED) and not all("not loaded" in line for line in lines):
-            raise ApplyError(f"systemctl stop: {lines[0].lower()}; the table stands as it was")
+        failed = [line for line in done.stderr.splitlines() if line.strip() and NOT_LOADED not in line]
+        if done.returncode and failed:
+            raise ApplyError(f"systemctl stop: {failed[0].lower()}; the table stands as it was")
     for path in found.files:
         try:
             path.unlink(missing_ok=True)
