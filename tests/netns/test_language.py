@@ -9,6 +9,7 @@ Every line of a `check` is tried with both families and put to `segc trace` as w
 | names that mean something to nftables | test_zones_may_be_called_anything |
 | both families are equals | every line of every check, test_hosts_of_one_family |
 | services compose; ports, ranges, ICMP types, protocols | test_services_compose |
+| ports of connections that stand | test_a_connection_opens_no_other_port |
 | host, tag, set, nesting, address, prefix, range | test_every_kind_of_end |
 | external: what no other zone claims; without it, nothing | test_unclaimed_addresses |
 | intra | test_intra |
@@ -38,6 +39,7 @@ from itertools import pairwise, permutations
 import pytest
 
 from tests.netns.harness import Outcome, Verdict
+from tests.netns.namespace import run
 from tests.netns.nflog import LogReader, to_group
 from tests.netns.site import GATEWAY, ZONES, Site
 
@@ -608,3 +610,17 @@ def test_spoofed_sources_are_dropped() -> None:
                 probes += [replace(line.probe, src=own)]
         assert len(probes) == 4 * 2 * 7
         assert {outcome.verdict for outcome in site.gateway.probe(probes)} == {Verdict.DROPPED}
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp", "sctp", "udplite"])
+def test_a_connection_opens_no_other_port(protocol: str) -> None:
+    with Site(f"allow a -> b : {protocol}/81  deny a -> b : {protocol}/90") as site:
+        if protocol == "udplite":  # the kernel checks it by the sum of UDP, and finds all of it invalid
+            run(site.gateway.namespace, ["sysctl", "-w", "net.netfilter.nf_conntrack_checksum=0"])
+        site.check(f"""
+            a.5 -> b.5 : {protocol}/81  yes
+            b.5 -> a.5 : {protocol}/81  no
+            b.5 -> a.5 : {protocol}/99  no
+            a.5 -> b.5 : {protocol}/80  no
+            a.5 -> b.5 : {protocol}/90  no
+        """)

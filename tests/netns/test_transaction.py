@@ -30,7 +30,7 @@ STATEMENTS = {
     "a port more": f"{BASE}\nallow as more a -> b : tcp/80",
     "another range": BASE.replace("1000-2000", "1500-2500"),
     "ranges that touch": BASE.replace("1000-2000", "1000-1499, tcp/1501-2000"),
-    "ranges of more protocols": f"{BASE}\nallow as lots a -> b : udp/1-65535, sctp/5-9, dccp/1-9, tcp/7-9999",
+    "ranges of more protocols": f"{BASE}\nallow as lots a -> b : udp/1-65535, sctp/5-9, udplite/1-9, tcp/7-9",
     "ranges within a zone": f"{BASE}\nallow as inside a -> a : udp/5-9",
     "a class more": f"{BASE}\ndeny as shut a.one -> c : tcp/1200",
     "a rate": f"{BASE}\nallow as slow b -> c : udp/7 limit 5/second",

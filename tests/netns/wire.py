@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-ICMP, TCP, UDP, GRE, AH, ICMPV6, SCTP, EXPERIMENTAL = 1, 6, 17, 47, 51, 58, 132, 253
+ICMP, TCP, UDP, DCCP, GRE, AH, ICMPV6, SCTP, UDPLITE, EXPERIMENTAL = 1, 6, 17, 33, 47, 51, 58, 132, 136, 253
 NUMBERS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "gre": GRE, "icmpv6": ICMPV6, "sctp": SCTP}
 ECHO = {ICMP: (8, 0), ICMPV6: (128, 129)}
-PORTED = frozenset({TCP, UDP, SCTP, 136})
+PORTED = frozenset({TCP, UDP, DCCP, SCTP, UDPLITE})
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
@@ -142,6 +142,12 @@ def sctp_init(src: bytes, dst: bytes, sport: int, dport: int, tag: int) -> bytes
     return ip(src, dst, SCTP, struct.pack("!HHI", sport, dport, 0) + struct.pack("<I", crc) + chunk)
 
 
+def dccp_request(src: bytes, dst: bytes, sport: int, dport: int, data: bytes) -> bytes:
+    """A DCCP-Request with sequence number 1 and no service code (RFC 4340, 5.1 and 5.2)."""
+    head = struct.pack("!HHBBHBBHII", sport, dport, 5, 0, 0, 1, 0, 0, 1, 0)
+    return ip(src, dst, DCCP, _summed(src, dst, DCCP, head + data, 6))
+
+
 def icmp(src: bytes, dst: bytes, kind: int, code: int, rest: bytes, data: bytes) -> bytes:
     """An ICMP or ICMPv6 packet; `rest` are the 4 bytes behind the checksum. Hop limit 255, as ND wants."""
     body = struct.pack("!BBH", kind, code, 0) + rest + data
@@ -176,7 +182,9 @@ def build(probe: Probe, ident: int, sport: int) -> bytes:
     tag = TAG + ident.to_bytes(4, "big")
     if number == TCP:
         return tcp(src, dst, sport, probe.value, ident, 0, SYN)
-    if number == UDP or number == 136:
+    if number == DCCP:
+        return dccp_request(src, dst, sport, probe.value, tag)
+    if number in (UDP, UDPLITE):
         return udp(src, dst, sport, probe.value, tag, number)
     if number == (ICMPV6 if len(src) == 16 else ICMP):
         return icmp_probe(src, dst, probe.value, probe.code, sport, ident)
@@ -217,7 +225,9 @@ def identity(data: bytes, protocol: int, at: int) -> int | None:
         return _tagged(data, at + 4)
     if protocol == AH:
         return _tagged(data, at + 16)
-    if protocol == UDP or protocol == 136:
+    if protocol == DCCP:
+        return _tagged(data, at + 20)
+    if protocol in (UDP, UDPLITE):
         return _tagged(data, at + 8)
     if protocol not in ERRORS:
         return _tagged(data, at)

@@ -1,4 +1,5 @@
-"""What nftables cannot be told: names too long for it, and more places than a packet's mark can hold."""
+"""What nftables cannot be told: names too long for it, ports that it does not track, and more places than a
+packet's mark can hold."""
 
 from __future__ import annotations
 
@@ -12,14 +13,18 @@ from segc.enforcement.places import Places
 from segc.policy.model import Gateway, Policy
 from segc.policy.topology import position
 from segc.source import Span
+from segc.space.protocols import PORT_PROTOCOLS
+from segc.space.services import domain
 from segc.space.words import quote
 
 PAIRED_LENGTH = NAME_LENGTH // 4  # of zones, hosts and gateways: chains are called after two of them
+DCCP = PORT_PROTOCOLS["dccp"]
 
 
 def limits(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG501` and `SEG502`."""
+    """`SEG501`, `SEG502` and `SEG503`."""
     yield from long_names(policy)
+    yield from untracked_ports(policy)
     for _, gateway in sorted(policy.gateways.items()):
         yield from narrow_mark(places_of(policy, position(policy, gateway)), gateway)
 
@@ -47,6 +52,24 @@ def _check_length(kind: str, name: str, span: Span | None, limit: int) -> Iterat
             f"{len(name)} characters" + ", with its zone's name" * (kind == "host"),
             help=f"here it can have at most {limit} characters: shorten it",
         )
+
+
+def untracked_ports(policy: Policy) -> Iterator[Diagnostic]:
+    """`SEG503` for each flow that speaks of some ports of DCCP.
+
+    Linux forgot them with the rest of DCCP in 6.16. A connection is any DCCP between two addresses then, so
+    whatever one port let in would stay open to all others, both ways.
+    """
+    for flow in policy.flows if policy.gateways else ():
+        if flow.services.values(DCCP) not in ((), domain(DCCP)):
+            yield finding(
+                "SEG503",
+                "nftables cannot tell the ports of DCCP apart in connections that stand",
+                flow.span,
+                "asks for some ports of DCCP",
+                notes=("Linux 6.16 and newer track none: what one port lets in would be open to all",),
+                help="write `proto/33` for all of DCCP, or leave it out",
+            )
 
 
 def narrow_mark(places: Places, gateway: Gateway) -> Iterator[Diagnostic]:
