@@ -12,6 +12,7 @@ from segc.analysis.masking import check_masking
 from segc.analysis.placement import check_placement
 from segc.analysis.promises import check_nevers, check_workflows
 from segc.analysis.segmentation import check_segmentation
+from segc.analysis.sight import check_sight
 from segc.analysis.topology import check_topology
 from segc.analysis.translation import check_translation
 from segc.diagnostics.model import Diagnostic
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     check_topology,
     check_addresses,
     check_placement,
+    check_sight,
     check_translation,
     check_masking,
     check_conflicts,

@@ -15,7 +15,7 @@ from segc.cli.records import statement
 from segc.diagnostics.measure import printable
 from segc.policy.claims import Claims, Situation
 from segc.policy.model import Flow, Policy, Publish
-from segc.policy.topology import position
+from segc.policy.topology import position, sees
 from segc.source import SourceFile, Span
 from segc.space.addresses import Address
 from segc.space.services import ServiceSet
@@ -202,7 +202,9 @@ def _enforced(policy: Policy, decision: Decision) -> str:
     source, destination = decision.source, decision.destination
     own = [place.gateway for place in (source, destination) if place.gateway is not None]
     if own:
-        return f"enforced by gateway {own[0]} itself"
+        met = all(_meets(policy, own[0], place) for place in (source, destination))
+        nowhere = f"enforced by no gateway: no interface of `{own[0]}` leads there"
+        return f"enforced by gateway {own[0]} itself" if met else nowhere
     if source.zone is None or destination.zone is None:
         return "enforced by no gateway: no zone claims the address"
     if source.zone == destination.zone:
@@ -215,6 +217,14 @@ def _enforced(policy: Policy, decision: Decision) -> str:
     if not names:
         return f"enforced by no gateway: none stands between `{source.zone}` and `{destination.zone}`"
     return f"enforced by gateway{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _meets(policy: Policy, name: str, place: Location) -> bool:
+    """Whether a gateway has a way to a place, which may be itself."""
+    seen = position(policy, policy.gateways[name])
+    if place.gateway is not None:
+        return place.gateway == name or sees(policy, seen, place.gateway)
+    return place.zone is None or place.zone in seen.devices
 
 
 def as_json(question: Question, found: list[Answer], sources: Sources) -> str:

@@ -72,6 +72,12 @@ def beyond(start: str, gateways: Iterable[Gateway], policy: Policy) -> set[str]:
     return seen - {start}
 
 
+def sees(policy: Policy, seen: Position, other: str) -> bool:
+    """Whether a gateway knows a way to another, which may be itself."""
+    own = policy.gateways[other].own
+    return not own or any(policy.zones[zone].space.overlaps(own) for zone in seen.devices)
+
+
 def untagged(policy: Policy, port: Port) -> tuple[str, ...]:
     """The zones whose frames may leave a port untagged: its own, or all that 802.1X may put it into."""
     if port.dot1x:

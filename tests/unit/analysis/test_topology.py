@@ -2,6 +2,7 @@ import pytest
 
 from segc.analysis.addresses import check_addresses
 from segc.analysis.placement import check_placement
+from segc.analysis.sight import check_sight
 from segc.analysis.topology import check_topology
 from tests.unit.backends.helpers import NAMES, policy, sample
 
@@ -25,7 +26,7 @@ def switch(*ports, name="sw"):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("check", [check_topology, check_placement])
+@pytest.mark.parametrize("check", [check_topology, check_placement, check_sight])
 def test_the_samples_are_as_they_should_be(name, check):
     assert list(check(sample(name))) == []
 
@@ -184,6 +185,34 @@ def test_one_zone_of_an_end_may_be_the_one():
     ]
     everywhere = "allow internet -> hr, lab : tcp/443\nallow hr, lab -> internet : tcp/80\n"
     assert found(TWO_SITES % APART + everywhere, check_placement) == []
+
+
+@pytest.mark.parametrize(
+    ("flow", "zone"),
+    [
+        ("allow lab -> gateway east : tcp/22", "lab"),
+        ("deny gateway east -> lab : tcp/22", "lab"),
+        ("allow lab, group staff in lab -> gateway east : tcp/22", "lab"),
+    ],
+)
+def test_a_flow_of_a_gateway_with_a_zone_that_it_never_meets(flow, zone):
+    staff = 'group staff { user "ana@x.example" }\n'
+    assert found(TWO_SITES % JOINED + staff + flow, check_sight) == []
+    told = ("SEG213", f"no interface of gateway `east` leads to zone `{zone}`", flow)
+    assert found(TWO_SITES % APART + staff + flow, check_sight) == [told]
+
+
+@pytest.mark.parametrize("said", ["serve tcp/53 to lab", "manage from lab : tcp/22"])
+def test_what_a_gateway_offers_to_a_zone_that_it_never_meets(said):
+    backbone, _ = APART
+    told = ("SEG213", "no interface of gateway `east` leads to zone `lab`", said)
+    assert found(TWO_SITES % (f"{backbone} {said}", ""), check_sight) == [told]
+    assert found(TWO_SITES % (f"{backbone} {said}", backbone), check_sight) == []
+
+
+def test_a_gateway_that_meets_one_zone_of_an_end():
+    flows = "allow any, gateway west -> gateway east : tcp/22\nallow lab, hr -> gateway east : tcp/23\n"
+    assert found(TWO_SITES % APART + flows, check_sight) == []
 
 
 def test_two_zones_behind_one_device_meet_elsewhere():

@@ -155,6 +155,21 @@ def test_gateways(ask, tell):
     assert "enforced by gateway gw1\n" in tell("hr", "finance", "https").stdout
 
 
+def test_a_gateway_that_never_meets_the_other_end(tmp_path):
+    path = tmp_path / "sites.seg"
+    path.write_text("""
+        zone hr { subnet 10.1.0.0/24 }
+        zone lab { subnet 10.2.0.0/24 }
+        gateway east { interface lan0 { zone hr } address hr 10.1.0.1/24 }
+        gateway west { interface lan0 { zone lab } address lab 10.2.0.1/24 }
+        allow lab, gateway west -> gateway east : tcp/22
+    """)
+    for source in ("lab", "10.2.0.1"):
+        told = segc("trace", path, source, "10.1.0.1", "tcp/22").stdout
+        assert "enforced by no gateway: no interface of `" in told
+    assert "enforced by gateway east itself" in segc("trace", path, "hr", "10.1.0.1", "tcp/22").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
