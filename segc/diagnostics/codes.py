@@ -65,6 +65,7 @@ RULES: dict[str, Rule] = {
     "SEG225": Rule("private-addresses-outside", "note"),
     "SEG226": Rule("vlan-of-another-site", "note"),
     "SEG227": Rule("masked-before-a-gateway", "warning"),
+    "SEG228": Rule("published-elsewhere", "warning"),
     "SEG301": Rule("dead-flow", "error"),
     "SEG302": Rule("never-matches", "error"),
     "SEG303": Rule("test-failed", "error"),

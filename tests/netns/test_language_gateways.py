@@ -208,6 +208,16 @@ def test_hairpin(family: int, lease: bool) -> None:
 
 
 @FAMILIES
+@pytest.mark.parametrize("flow", ["", "allow b -> b.one : tcp/8443"])
+def test_hairpin_into_an_isolated_zone_takes_a_flow(family: int, flow: str) -> None:
+    zones = ZONES.replace("tag core\n", "tag core  intra deny\n", 1)
+    assert zones != ZONES
+    with Site(f"allow b -> c : tcp/80 {flow}", PUBLISHED, zones=zones, gateway_text=STATIC) as site:
+        assert to_published(site, "b.5", family, WAN[family], "tcp", 443).passed == bool(flow)
+        assert to_published(site, "net.7", family, WAN[family], "tcp", 443).passed
+
+
+@FAMILIES
 def test_a_session_bounds_what_is_reached_by_a_published_port(family: int) -> None:
     statements = "allow group staff in a -> b.one : tcp/8443"
     with Site(statements, PUBLISHED, gateway_text=STATIC) as site:
