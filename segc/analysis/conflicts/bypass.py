@@ -51,8 +51,9 @@ class Bypass:
         if not found:
             return
         self.found[flow] = found
-        clauses = self.context.survey.by_flow[flow]
-        if all(self._covered(flow, self.context.survey.region(each)) for each in clauses):
+        survey = self.context.survey
+        clauses = [each for each in survey.by_flow[flow] if survey.matches(each)]
+        if all(self._covered(flow, survey.region(each)) for each in clauses):
             self.wholly.add(flow)
             self.idle[flow] = "for all that this flow grants"
         else:

@@ -219,6 +219,12 @@ def test_a_condition_without_meaning_for_a_zone_or_a_service():
     assert one(flow + "allow vpn -> hr.payroll : tcp/80\n").code == "SEG312"
 
 
+def test_a_part_of_a_flow_that_holds_nobody_has_no_condition_to_lose():
+    everybody = "group everybody { group staff }\nallow it except it.db -> hr : tcp/22\n"
+    flow = "allow group staff in (it, hr) except group everybody in hr -> hr : tcp/22 require mfa\n"
+    assert one(everybody + flow).code == "SEG312"
+
+
 def test_dates_and_hours_are_conditions_too():
     assert one("allow it -> hr : tcp/22 until 2027-01-01\nallow it -> hr : tcp/22\n").code == "SEG308"
     assert (
