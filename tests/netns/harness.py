@@ -92,7 +92,7 @@ def _epochs(probes: Sequence[Probe], numbers: Iterable[int]) -> Iterator[list[in
     groups: list[list[int]] = [[], [], []]
     for i in numbers:
         probe = probes[i]
-        if probe.source_port is None and (probe.number in wire.PORTED or probe.number in wire.ERRORS):
+        if probe.source_port is None and (probe.number in wire.TRACKED or probe.number in wire.ERRORS):
             groups[0].append(i)
         else:
             groups[1 if wire.packed(probe.src) < wire.packed(probe.dst) else 2].append(i)

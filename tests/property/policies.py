@@ -21,6 +21,9 @@ SERVICES = {
     "tcp/1-65535": (6, 1, 65535), "tcp": (6, 0, 65535), "udp/53": (17, 53, 53), "udp/50-60": (17, 50, 60),
     "icmp/echo-request": (1, 8, 8), "icmpv6/echo-request": (58, 128, 128), "icmp/timestamp": (1, 13, 13),
     "icmpv6": (58, 0, 255), "gre": (47, 0, 0), "proto/200": (200, 0, 0), "sctp/80-81": (132, 80, 81),
+    "icmp": (1, 0, 255), "icmp/13": (1, 13, 13), "tcp/65535": (6, 65535, 65535), "tcp/1": (6, 1, 1),
+    "proto/50": (50, 0, 0), "sctp": (132, 0, 65535), "udplite/80": (136, 80, 80), "proto/33": (33, 0, 65535),
+    "proto/132": (132, 0, 65535), "proto/6": (6, 0, 65535), "proto/0": (0, 0, 0), "proto/255": (255, 0, 0),
 }  # fmt: skip
 USERS = {"u1": "u1@x.example", "u2": "u2@x.example"}
 GROUPS = {"g1": {"u1"}, "g2": {"u1", "u2"}}  # g2 holds g1
@@ -28,20 +31,53 @@ SPANS = {
     "mon-fri 08:00-18:00": ((0, 1, 2, 3, 4), 480, 1080),
     "sat,sun 22:00-06:00": ((5, 6), 1320, 360),
     "daily 00:00-12:00": (tuple(range(7)), 0, 720),
+    "sat-mon": ((5, 6, 0), 0, 1440),
+    "sat 23:45-02:15": ((5,), 1425, 135),
+    "daily 12:00-11:59": (tuple(range(7)), 720, 719),
 }
+DATES = {
+    "": ("", ""), "from 2026-07-15": ("2026-07-15", ""), "until 2026-07-18": ("", "2026-07-18"),
+    "from 2026-10-31 until 2026-10-31": ("2026-10-31", "2026-10-31"), "until 2026-01-13": ("", "2026-01-13"),
+}  # fmt: skip
+TIMEZONES = (TIMEZONE, "Asia/Kolkata", "Australia/Lord_Howe", "America/Havana", "Pacific/Chatham")
+LOCAL = (
+    "2026-01-14 09:30", "2026-01-13 23:59", "2026-01-14 00:00", "2026-07-19 03:00", "2026-07-19 01:50",
+    "2026-07-15 13:00", "2026-07-15 00:00", "2026-11-01 01:30", "2026-10-31 23:50", "2026-11-01 00:10",
+    "2026-10-04 02:10", "2026-04-05 01:45", "2026-09-27 03:10",
+)  # fmt: skip
 MOMENTS = tuple(
-    int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(TIMEZONE)).timestamp())
-    for text in ("2026-01-14 09:30", "2026-07-19 03:00", "2026-07-15 13:00", "2026-11-01 01:30")
+    dict.fromkeys(
+        int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp())
+        for text in LOCAL
+        for zone in TIMEZONES
+        for fold in (0, 1)
+    )
 )
+PIECES = {  # of subnets
+    "10.1.0.4/30": "10.1.0.0/28", "10.2.0.3-10.2.0.9": "10.2.0.0/28", "10.1.0.0/28": "10.1.0.0/28",
+    "2001:db8:1::8/126": "2001:db8:1::/124",
+}  # fmt: skip
+PUBLISHED = (("tcp/443", "tcp/80"), ("udp/1050-1060", "udp/50-60"), ("tcp/80-90", "tcp/80-90"))
+SIDES: dict[str, dict[str, str]] = {  # which zones each gateway has an interface to
+    "none": {},
+    "one": {"gw1": "abcdn"},
+    "one short": {"gw1": "abcn"},
+    "joined by one": {"gw1": "abn", "gw2": "bcd"},
+    "two uplinks": {"gw1": "abn", "gw2": "bcdn"},
+    "joined by two": {"gw1": "abcn", "gw2": "bcd"},
+    "joined outside": {"gw1": "abn", "gw2": "cdn"},
+    "a chain": {"gw1": "ab", "gw2": "bc", "gw3": "cdn"},
+}
 
 
 @dataclass(frozen=True)
 class ZoneSpec:
     name: str
     subnets: tuple[str, ...]  # none: the external zone
-    hosts: tuple[tuple[str, str, bool], ...] = ()  # name, address, whether tagged `h`
+    hosts: tuple[tuple[str, str, bool], ...] = ()  # name, addresses, whether tagged `h`
     tagged: bool = False  # with `z`
     intra: bool = True
+    tagged_h: bool = False  # with the tag of hosts
 
 
 @dataclass(frozen=True)
@@ -60,6 +96,8 @@ class FlowSpec:
     mfa: bool = False
     when: str = ""
     options: str = ""
+    fit: bool = False  # asks for the posture
+    dates: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,11 +105,14 @@ class Spec:
     zones: tuple[ZoneSpec, ...]
     sets: tuple[tuple[str, EndSpec], ...]
     flows: tuple[FlowSpec, ...]
-    gateways: int
+    sides: str = "none"
+    timezone: str = TIMEZONE
+    outside: bool = False  # whether gateways have an address of their own outside, and masquerade
+    implied: tuple[tuple[str, str, FlowSpec], ...] = ()  # a gateway, what it says, what that means
 
     def statements(self) -> list[str]:
         """The policy, one text a statement."""
-        found = [f'timezone "{TIMEZONE}"']
+        found = [f'timezone "{self.timezone}"', "posture fit { edr = true }"]
         found += [_zone_text(zone, number) for number, zone in enumerate(self.zones, 1)]
         found += ['group g1 { user "u1@x.example" }', 'group g2 { user "u2@x.example"  group g1 }']
         found += [f"set {name} = {_end_text(end)}" for name, end in self.sets]
@@ -79,27 +120,34 @@ class Spec:
         return found + [self._gateway_text(name) for name in self.gateway_names()]
 
     def gateway_names(self) -> tuple[str, ...]:
-        return ("gw1", "gw2")[: self.gateways]
+        return tuple(SIDES[self.sides])
 
     def zones_of(self, gateway: str) -> tuple[ZoneSpec, ...]:
-        """With two gateways zone `b` joins them, and each has what is on its side."""
-        if self.gateways < 2:
-            return self.zones
-        sides = {"gw1": ("a", "b", "net"), "gw2": ("b", "c", "d")}
-        return tuple(zone for zone in self.zones if zone.name in sides[gateway])
+        return tuple(zone for zone in self.zones if zone.name[0] in SIDES[self.sides][gateway])
 
     def _gateway_text(self, name: str) -> str:
         lines = []
         for zone in self.zones_of(name):
-            lines.append(f"interface {name}-{zone.name} {{ zone {zone.name} }}")
-            own = [f"{address}/{network(zone.subnets[0]).prefixlen}" for address in self.own(name, zone)]
-            lines += [f"address {zone.name} {', '.join(own)}"] if own else []
+            own = ", ".join(self.own(name, zone))
+            inside = f"zone {zone.name}"
+            if zone.subnets:
+                lines += [f"address {zone.name} {own}"]
+            elif own:
+                inside += f" address {own} masquerade"
+            lines.append(f"interface {name}-{zone.name} {{ {inside} }}")
+        lines += [text for gateway, text, _ in self.implied if gateway == name]
         return f"gateway {name} {{ {'  '.join(lines)} }}"
 
     def own(self, gateway: str, zone: ZoneSpec) -> list[str]:
-        return (
-            [str(network(zone.subnets[0])[1 + self.gateway_names().index(gateway)])] if zone.subnets else []
-        )
+        """A gateway's own addresses in a zone, each with its prefix length."""
+        number = 1 + self.gateway_names().index(gateway)
+        if zone.subnets:
+            return [
+                f"{network(subnet)[number]}/{network(subnet).prefixlen}"
+                for subnet in zone.subnets
+                if "-" not in subnet
+            ]
+        return [f"203.0.113.{number}/24", f"2001:db8:bad::{number}/64"] if self.outside else []
 
     # -- the naive reading -------------------------------------------------------------------------
 
@@ -111,7 +159,9 @@ class Spec:
 
     def gateway_of(self, address: Address) -> str | None:
         for name in self.gateway_names():
-            if any(str(address) in self.own(name, zone) for zone in self.zones_of(name)):
+            if str(address) in {
+                a.split("/")[0] for zone in self.zones_of(name) for a in self.own(name, zone)
+            }:
                 return name
         return None
 
@@ -135,9 +185,13 @@ class Spec:
             case "zone":
                 return zone.name == words[0]
             case "host":
-                return zone.name == words[0] and (words[1], str(address)) in {h[:2] for h in zone.hosts}
+                named = [h for h in zone.hosts if h[0] == words[1]]
+                return zone.name == words[0] and any(str(address) in h[1].split(", ") for h in named)
             case "tag":
-                return zone.tagged if words[0] == "z" else str(address) in {h[1] for h in zone.hosts if h[2]}
+                marked = [h for h in zone.hosts if h[2]]
+                if words[0] == "z":
+                    return zone.tagged
+                return zone.tagged_h or any(str(address) in h[1].split(", ") for h in marked)
             case "address":
                 return _within(address, words[0])
             case "group":
@@ -147,18 +201,19 @@ class Spec:
 
     def verdict(
         self, src: Address, dst: Address, protocol: int, value: int, user: str | None, peer: str | None,
-        mfa: bool, at: int,
+        mfa: bool, at: int, fit: bool = True,
     ) -> bool:  # fmt: skip
         """Whether the policy allows a packet; `user` sits at the source, `peer` at the destination."""
         verbs = {
             flow.verb
-            for flow in self.flows
+            for flow in (*self.flows, *(means for _, _, means in self.implied))
             if not flow.staged
             and _serves(flow, protocol, value)
             and self.holds(flow.source, src, user)
             and self.holds(flow.destination, dst, peer)
             and (mfa or not flow.mfa)
-            and _on_time(flow.when, at)
+            and (fit or not flow.fit)
+            and _on_time(flow, self.timezone, at)
         }
         if verbs:
             return "deny" not in verbs
@@ -183,11 +238,14 @@ def _serves(flow: FlowSpec, protocol: int, value: int) -> bool:
     return not ranges or any(p == protocol and a <= value <= b for p, a, b in ranges)
 
 
-def _on_time(when: str, at: int) -> bool:
-    if not when:
+def _on_time(flow: FlowSpec, timezone: str, at: int) -> bool:
+    local = datetime.fromtimestamp(at, ZoneInfo(timezone))
+    first, last = DATES[flow.dates]
+    if (first and f"{local:%Y-%m-%d}" < first) or (last and f"{local:%Y-%m-%d}" > last):
+        return False
+    if not flow.when:
         return True
-    days, start, end = SPANS[when]
-    local = datetime.fromtimestamp(at, ZoneInfo(TIMEZONE))
+    days, start, end = SPANS[flow.when]
     minute = local.hour * 60 + local.minute
     if start < end:
         return local.weekday() in days and start <= minute < end
@@ -199,7 +257,8 @@ def _zone_text(zone: ZoneSpec, vlan: int) -> str:
     lines = [f"vlan {vlan}"]
     lines += [f"subnet {', '.join(zone.subnets)}"] if zone.subnets else ["external"]
     lines += [f"host {name} = {address} {'{ tag h }' if tag else ''}" for name, address, tag in zone.hosts]
-    lines += ["tag z"] if zone.tagged else []
+    tags = ["z"] * zone.tagged + ["h"] * zone.tagged_h
+    lines += [f"tag {', '.join(tags)}"] if tags else []
     lines.append(f"intra {'allow' if zone.intra else 'deny'}")
     return f"zone {zone.name} {{ {'  '.join(lines)} }}"
 
@@ -223,8 +282,10 @@ def _flow_text(flow: FlowSpec) -> str:
     words = ["staged"] if flow.staged else []
     words += [flow.verb, _end_text(flow.source), "->", _end_text(flow.destination), ":"]
     words.append(", ".join(flow.services) or "any")
-    words += ["require mfa"] if flow.mfa else []
+    required = ["mfa"] * flow.mfa + ["posture fit"] * flow.fit
+    words += [f"require {', '.join(required)}"] if required else []
     words += [f"when {flow.when}"] if flow.when else []
+    words.append(flow.dates)
     return " ".join([*words, flow.options])
 
 
@@ -235,31 +296,64 @@ def _flow_text(flow: FlowSpec) -> str:
 def specs(draw: st.DrawFn) -> Spec:
     zones = tuple(draw(_zone(name, number)) for number, name in enumerate("abcd", 1))
     if draw(st.booleans()):
-        zones += (ZoneSpec("net", (), tagged=draw(st.booleans()), intra=draw(st.booleans())),)
-    gateways = draw(st.sampled_from([0, 1, 1, 2]))
-    terms = _terms(zones, ("gw1", "gw2")[:gateways] or ("gateway",))
+        tagged, intra, tagged_h, marked = (draw(st.booleans()) for _ in range(4))
+        host = ("h1", "198.51.100.9, 2001:db8:ffff::9", marked)
+        hosts = (host,) if draw(st.booleans()) else ()
+        zones += (ZoneSpec("net", (), hosts, tagged, intra, tagged_h),)
+    sides = draw(st.sampled_from(sorted(SIDES)))
+    terms = _terms(zones, tuple(SIDES[sides]) or ("gateway",))
     sets = [("s1", EndSpec(tuple(draw(st.lists(terms, min_size=1, max_size=3)))))]
     ends = _ends(st.one_of(terms, st.just(("set", "s1"))))
     sets.append(("s2", draw(ends)))
     ends = _ends(st.one_of(terms, terms, st.sampled_from([("set", "s1"), ("set", "s2")])))
     flows = draw(st.lists(_flow(ends), min_size=1, max_size=9))
     flows += [draw(_sibling(flow)) for flow in flows[: draw(st.sampled_from([0, 0, 1, 2]))]]
-    return Spec(zones, tuple(sets), tuple(flows), gateways)
+    spec = Spec(
+        zones, tuple(sets), tuple(flows), sides, draw(st.sampled_from(TIMEZONES)), draw(st.booleans())
+    )
+    said = [draw(_implied(spec, name, ends)) for name in SIDES[sides] for _ in range(draw(st.integers(0, 2)))]
+    return replace(spec, implied=tuple(filter(None, said)))
+
+
+@st.composite
+def _implied(
+    draw: st.DrawFn, spec: Spec, gateway: str, ends: st.SearchStrategy[EndSpec]
+) -> tuple[str, str, FlowSpec] | None:
+    """Something that a gateway serves, is managed by, or publishes."""
+    kind = draw(st.sampled_from(["serve", "manage", "publish"]))
+    itself, service = EndSpec((("gateway", gateway),)), draw(st.sampled_from(sorted(SERVICES)))
+    if kind != "publish":
+        end = draw(ends)
+        text = f"serve {service} to {_end_text(end)}"
+        if kind == "manage":
+            text = f"manage from {_end_text(end)} : {service}"
+        return gateway, text, FlowSpec("allow", False, end, itself, (service,))
+    inside = draw(st.sampled_from([zone.name for zone in spec.zones_of(gateway)]))
+    hosts = [("host", zone.name, host[0]) for zone in spec.zones if zone.subnets for host in zone.hosts]
+    if not hosts:
+        return None
+    outer, inner = draw(st.sampled_from(PUBLISHED))
+    target = draw(st.sampled_from(hosts))
+    text = f"publish {outer} on {gateway}-{inside} -> {_term_text(target)} : {inner}"
+    return gateway, text, FlowSpec("allow", False, EndSpec((("zone", inside),)), EndSpec((target,)), (inner,))
 
 
 @st.composite
 def _zone(draw: st.DrawFn, name: str, number: int) -> ZoneSpec:
-    subnets = [f"10.{number}.0.0/28"]
-    if draw(st.booleans()):
-        subnets.append(f"2001:db8:{number}::/124")
+    families = draw(st.sampled_from(["4", "4", "46", "46", "46", "6"]))
+    subnets = [f"10.{number}.0.0/28"] if "4" in families else []
+    subnets += [f"2001:db8:{number}::/124"] if "6" in families else []
     if draw(st.booleans()):
         subnets.append(f"10.{number}.1.3-10.{number}.1.{draw(st.integers(4, 12))}")
     hosts = []
     for host in ("h1", "rest"):
         if draw(st.booleans()):
-            address = f"10.{number}.0.{draw(st.integers(4, 6)) + (5 if host == 'rest' else 0)}"
-            hosts.append((host, address, draw(st.booleans())))
-    return ZoneSpec(name, tuple(subnets), tuple(hosts), draw(st.booleans()), draw(st.booleans()))
+            last = draw(st.integers(4, 6)) + (5 if host == "rest" else 0)
+            addresses = {"4": f"10.{number}.0.{last}", "6": f"2001:db8:{number}::{last:x}"}
+            chosen = draw(st.sampled_from([families, families, families[0], families[-1]]))
+            hosts.append((host, ", ".join(addresses[family] for family in chosen), draw(st.booleans())))
+    tagged, intra, tagged_h = (draw(st.booleans()) for _ in range(3))
+    return ZoneSpec(name, tuple(subnets), tuple(hosts), tagged, intra, tagged_h)
 
 
 def _terms(zones: tuple[ZoneSpec, ...], gateways: tuple[str, ...]) -> st.SearchStrategy[Term]:
@@ -271,10 +365,10 @@ def _terms(zones: tuple[ZoneSpec, ...], gateways: tuple[str, ...]) -> st.SearchS
     ]
     fixed += [("host", zone.name, host[0]) for zone in zones for host in zone.hosts]
     fixed += [("tag", "z")] if any(zone.tagged for zone in zones) else []
-    fixed += [("tag", "h")] if any(host[2] for zone in zones for host in zone.hosts) else []
-    fixed += [("address", "10.1.0.4/30"), ("address", "10.2.0.3-10.2.0.9"), ("address", "10.1.0.0/28")]
-    if any(len(zone.subnets) > 1 and ":" in zone.subnets[1] and zone.name == "a" for zone in zones):
-        fixed.append(("address", "2001:db8:1::8/126"))
+    if any(zone.tagged_h or any(host[2] for host in zone.hosts) for zone in zones):
+        fixed.append(("tag", "h"))
+    claimed = {subnet for zone in zones for subnet in zone.subnets}
+    fixed += [("address", text) for text, subnet in PIECES.items() if subnet in claimed]
     if "net" in names:
         fixed += [
             ("address", "198.51.100.0/25"),
@@ -309,8 +403,10 @@ def _flow(draw: st.DrawFn, ends: st.SearchStrategy[EndSpec]) -> FlowSpec:
         destination=destination,
         services=tuple(services),
         mfa=people and draw(st.booleans()),
-        when=draw(st.sampled_from(["", "", *SPANS])),
+        when=draw(st.sampled_from(["", "", "", "", *SPANS])),
         options=draw(st.sampled_from(["", "", "log", *limits])),
+        fit=people and draw(st.sampled_from([False, False, True])),
+        dates=draw(st.sampled_from(["", "", "", "", *DATES])),
     )
 
 

@@ -68,7 +68,7 @@ def worlds(draw: st.DrawFn, merging: bool) -> Spec:
     flows = draw(st.lists(_flow(ends), min_size=2, max_size=6))
     if merging and draw(st.booleans()):  # twins, as they are in real policies
         flows += [_swapped(flow) for flow in flows[: draw(st.integers(1, 6))]]
-    return Spec(tuple(zones), (), tuple(flows), 0)
+    return Spec(tuple(zones), (), tuple(flows))
 
 
 @st.composite
