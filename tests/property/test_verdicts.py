@@ -45,6 +45,7 @@ THOROUGH = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 PACKETS = 60
+STRANGERS = ("192.0.2.1", "2001:db8:dead::1", "10.1.0.7", "10.4.0.7", "2001:db8:4::7", "10.3.0.7")
 OTHERS = ((6, 9), (47, 0), (201, 0), (1, 8), (58, 128))
 
 
@@ -141,6 +142,9 @@ def test_reading_trace_and_text_agree(spec: Spec, seed: int, at: int) -> None:
                 for stray in elsewhere(program, spec, probe):
                     verdict, _ = ruleset.run(seen(program, stray, at), elements)
                     assert verdict != "accept", f"{name} takes it from anywhere: {stray}"
+        for probe in strangers(program, spec, rng):
+            verdict, _ = ruleset.run(seen(program, probe, at), elements)
+            assert verdict != "accept", f"{name} knows no such place: {probe}"
 
 
 def elsewhere(program: Program, spec: Spec, probe: Probe) -> Iterator[Probe]:
@@ -150,6 +154,21 @@ def elsewhere(program: Program, spec: Spec, probe: Probe) -> Iterator[Probe]:
         every = {attachment.device for attachment in program.position.gateway.attachments}
         for device in sorted(every - program.position.devices[zone.name]):
             yield replace(probe, interface=device)
+
+
+def strangers(program: Program, spec: Spec, rng: random.Random) -> Iterator[Probe]:
+    """Packets to and from addresses of no zone, or of one that this gateway never meets."""
+    every = [ip_address(text) for text in STRANGERS]
+    unseen = [
+        address
+        for address in every
+        if (zone := spec.zone_of(address)) is None or zone.name not in program.position.devices
+    ]
+    ends = [each for each in endpoints(program, rng) if each.device is not None]
+    for stranger, end in product(unseen, rng.sample(ends, min(4, len(ends)))):
+        if stranger.version == end.address.version:
+            yield Probe(end.device, str(end.address), str(stranger), "tcp", 80)
+            yield Probe(end.device, str(stranger), str(end.address), "tcp", 80)
 
 
 def zones_of(spec: Spec, *addresses: Address) -> list[str | None]:
