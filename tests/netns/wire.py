@@ -16,7 +16,7 @@ ICMP, TCP, UDP, DCCP, GRE, AH, ICMPV6, SCTP, UDPLITE, EXPERIMENTAL = 1, 6, 17, 3
 NUMBERS = {"icmp": ICMP, "tcp": TCP, "udp": UDP, "gre": GRE, "icmpv6": ICMPV6, "sctp": SCTP}
 ECHO = {ICMP: (8, 0), ICMPV6: (128, 129)}
 PORTED = frozenset({TCP, UDP, DCCP, SCTP, UDPLITE})
-TRACKED = PORTED - {DCCP}  # by their ports: of DCCP, Linux tracks none since 6.16
+TRACKED = PORTED - {DCCP}  # by their ports: of DCCP, newer kernels track none
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 

@@ -57,7 +57,7 @@ def _check_length(kind: str, name: str, span: Span | None, limit: int) -> Iterat
 def untracked_ports(policy: Policy) -> Iterator[Diagnostic]:
     """`SEG503` for each flow that speaks of some ports of DCCP.
 
-    Linux forgot them with the rest of DCCP in 6.16. A connection is any DCCP between two addresses then, so
+    Newer kernels, 6.18 among them, track none. A connection is any DCCP between two addresses there, so
     whatever one port let in would stay open to all others, both ways.
     """
     for flow in policy.flows if policy.gateways else ():
@@ -67,7 +67,7 @@ def untracked_ports(policy: Policy) -> Iterator[Diagnostic]:
                 "nftables cannot tell the ports of DCCP apart in connections that stand",
                 flow.span,
                 "asks for some ports of DCCP",
-                notes=("Linux 6.16 and newer track none: what one port lets in would be open to all",),
+                notes=("kernels such as 6.18 track none: what one port lets in would be open to all",),
                 help="write `proto/33` for all of DCCP, or leave it out",
             )
 
