@@ -146,7 +146,7 @@ def sctp_init(src: bytes, dst: bytes, sport: int, dport: int, tag: int) -> bytes
 def dccp_request(src: bytes, dst: bytes, sport: int, dport: int, data: bytes) -> bytes:
     """A DCCP-Request with sequence number 1 and no service code (RFC 4340, 5.1 and 5.2)."""
     head = struct.pack("!HHBBHBBHII", sport, dport, 5, 0, 0, 1, 0, 0, 1, 0)
-    return ip(src, dst, DCCP, _summed(src, dst, DCCP, head + data, 6))
+    return ip(src, dst, DCCP, summed(src, dst, DCCP, head + data, 6))
 
 
 def icmp(src: bytes, dst: bytes, kind: int, code: int, rest: bytes, data: bytes) -> bytes:
