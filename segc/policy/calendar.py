@@ -55,7 +55,7 @@ def parse_hours(text: str) -> tuple[int, int]:
     """`08:00-18:00` as minutes of the day. The end may be 24:00, and may lie before the start (midnight)."""
     match = re.fullmatch(r"(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)", text)
     if match is None:
-        raise ValueError(f"`{text}` is not a time span: write it as `08:00-18:00`")
+        raise ValueError(f"`{text}` is not a time span: write it as `{_spelt_out(text)}`")
     hour1, minute1, hour2, minute2 = map(int, match.groups())
     start, end = hour1 * 60 + minute1, hour2 * 60 + minute2
     if minute1 > 59 or minute2 > 59 or start >= MINUTES_PER_DAY or end > MINUTES_PER_DAY:
@@ -63,6 +63,14 @@ def parse_hours(text: str) -> tuple[int, int]:
     if start == end:
         raise ValueError(f"`{text}` is empty: for the whole day write `00:00-24:00`")
     return start, end
+
+
+def _spelt_out(text: str) -> str:
+    match = re.fullmatch(r"(\d{1,2})(?:[:.](\d\d))?-(\d{1,2})(?:[:.](\d\d))?", text)
+    if match is None:
+        return "08:00-18:00"
+    hour1, minute1, hour2, minute2 = match.groups("00")
+    return f"{hour1:0>2}:{minute1}-{hour2:0>2}:{minute2}"
 
 
 def parse_date(text: str) -> date:

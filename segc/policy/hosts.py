@@ -39,7 +39,13 @@ def _host(node: tree.ZoneDef, written: tree.Host, findings: Findings) -> Host:
         findings.repeated("`mac`", again, written.mac[0].span)
     mac = written.mac[0] if written.mac else None
     if mac and not re.fullmatch(r"(?i)[0-9a-f]{2}(:[0-9a-f]{2}){5}", mac.text):
-        findings.add("SEG104", f"`{mac.text}` is not a MAC address", mac.span, "six pairs of hex digits")
+        findings.add(
+            "SEG104",
+            f"`{mac.text}` is not a MAC address",
+            mac.span,
+            "not six pairs of hex digits with colons",
+            help=_mac_help(mac.text),
+        )
     return Host(
         name=written.name.text,
         zone=node.name.text,
@@ -87,3 +93,9 @@ def _check_shared(hosts: Iterable[Host], findings: Findings) -> None:
             also=(Label(first.span, "and this one"),),
             help="give each its own address",
         )
+
+
+def _mac_help(text: str) -> str:
+    digits = re.sub(r"[-.:]", "", text).lower()
+    whole = digits if re.fullmatch(r"[0-9a-f]{12}", digits) else "02000000001e"
+    return f"write it as `{':'.join(re.findall('..', whole))}`"

@@ -17,6 +17,10 @@ from segc.syntax import tree
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST = 366 * 86400
+_BOOLEANS = {
+    **dict.fromkeys(("yes", "on", "true", "enabled"), "true"),
+    **dict.fromkeys(("no", "off", "false", "disabled"), "false"),
+}
 VERSION = re.compile(r"\d{1,18}(?:\.\d{1,18})*", re.ASCII)
 
 
@@ -137,12 +141,13 @@ def _fact(fact: tree.Fact, findings: Findings) -> PostureFact:
     if is_decimal(text) and len(text) < 19 and not fact.quoted:
         return PostureFact(name, operator, int(text), "integer")
     if not fact.quoted and text not in ("true", "false"):
+        boolean = _BOOLEANS.get(text.lower())
         findings.add(
             "SEG104",
             f"`{text}` is not a value of a fact",
             fact.value.span,
             "neither true, false, a number nor a string",
-            help=f'put it in quotes: `"{text}"`',
+            help=f"write `{boolean}`" if boolean else f'put it in quotes: `"{text}"`',
         )
     elif operator not in ("=", "!="):
         help = 'write `=`, or a version made of numbers, such as `"14.2"`' if fact.quoted else "write `=`"

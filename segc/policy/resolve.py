@@ -121,6 +121,9 @@ def _timezone(statements: Sequence[tree.Timezone], findings: Findings) -> str:
         return "UTC"
     name = statements[0].name
     if name.text not in calendar.timezone_names():
-        findings.unknown("time zone", name, calendar.timezone_names(), "write an IANA name: `Europe/Berlin`")
+        known = calendar.timezone_names()
+        city = next((each for each in known if each.lower().endswith(f"/{name.text.lower()}")), None)
+        help = f"did you mean `{city}`?" if city else "write an IANA name: `Europe/Berlin`"
+        findings.unknown("time zone", name, () if city else known, help)
         return "UTC"
     return name.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from segc.space.protocols import PROTOCOLS, WHOLE_PROTOCOLS
 from segc.space.services import ANY_SERVICE, ServiceSet, parse_service, union
 from segc.syntax import tree
 
+_EVERYTHING = frozenset({"all", "everything", "ip"})
+_JOINED = re.compile(r"(tcp|udp)(\d{1,5})")
 WELL_KNOWN = {
     "amqp": "tcp/5672",
     "amqps": "tcp/5671",
@@ -140,12 +143,9 @@ class ServiceTable:
 
     def _unknown(self, word: tree.Word) -> None:
         """A name that the world knows is no slip for one that is near, unless only the case differs."""
-        name = word.text.lower()
-        known = WELL_KNOWN.get(name)
-        filling = "" if known else ", with its protocol and port for PORT"
-        help = f"define it: `service {word.text} = {known or 'tcp/PORT'}`{filling}"
+        known, name = _is_known(word.text), word.text.lower()
         near = [each for each in self.definitions if not known or each.lower() == name]
-        self.findings.unknown("service", word, near, help)
+        self.findings.unknown("service", word, near, _definition(word.text))
 
     def _reference(self, service: tree.ServiceName) -> ServiceSet:
         path = self._nesting.cycles.get((self._within, service.name))
@@ -167,6 +167,21 @@ class ServiceTable:
         except ValueError as error:
             self.findings.add("SEG104", str(error), service.span, "not a service")
             return ServiceSet()
+
+
+def _is_known(name: str) -> bool:
+    """Whether it means something everywhere, however near it is to what a policy calls its own services."""
+    return name.lower() in WELL_KNOWN or name in _EVERYTHING or _JOINED.fullmatch(name) is not None
+
+
+def _definition(name: str) -> str:
+    if name in _EVERYTHING:
+        return "write `any`"
+    if match := _JOINED.fullmatch(name):
+        return f"write `{match[1]}/{match[2]}`"
+    known = WELL_KNOWN.get(name.lower())
+    filling = "" if known else ", with its protocol and port for PORT"
+    return f"define it: `service {name} = {known or 'tcp/PORT'}`{filling}"
 
 
 def _key(service: tree.Service) -> object:

@@ -153,5 +153,13 @@ def _check_overlaps(zones: Mapping[str, Zone], findings: Findings) -> None:
             second.span,
             f"claims {common}",
             also=(Label(first.span, "which is claimed here, too"),),
-            help="an address lies in one zone only: give each its own subnet",
+            help=_overlap_help(first, second),
         )
+
+
+def _overlap_help(*zones: Zone) -> str:
+    for zone in zones:
+        if {EVERYTHING.v4, EVERYTHING.v6} & {zone.space.v4, zone.space.v6}:
+            claims = "`external` is every address that no other zone claims"
+            return f"{claims}: write it for the subnet in `{zone.name}`"
+    return "an address lies in one zone only: give each its own subnet"

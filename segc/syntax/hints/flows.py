@@ -1,4 +1,4 @@
-"""Mistakes in flows: their verbs, arrows, ends, services, conditions and hours."""
+"""Mistakes in flows: their verbs, services, conditions and hours."""
 
 from __future__ import annotations
 
@@ -20,35 +20,11 @@ _SPAN = re.compile(
     r"(?P<h1>\d{1,2})(?::(?P<m1>\d\d))?[ \t]*(?P<half1>[AaPp][Mm])?[ \t]*(?:-|–|to)[ \t]*"
     r"(?P<h2>\d{1,2})(?::(?P<m2>\d\d))?[ \t]*(?P<half2>[AaPp][Mm])?(?!\w)"
 )
-_ARROWS = frozenset({"=>", "=", "-->", "--", "==>", ">", "-", "to"})
 
 
 def other_verb(problem: Problem) -> Advice | None:
     verb = _VERBS.get(problem.found.lower())
     return Advice(f"write `{verb}`") if verb and "ALLOW" in problem.accepted and problem.starts_line else None
-
-
-def arrow(problem: Problem) -> Advice | None:
-    if "ARROW" in problem.accepted and problem.found in _ARROWS:
-        return Advice("write `->` between the two ends of a flow")
-    return None
-
-
-def other_end(problem: Problem) -> Advice | None:
-    """A group without its word, a name of the DNS, and `*`, as ends."""
-    if problem.found == "*" and "ZONE_OR_HOST" in problem.accepted:
-        return Advice("write `any`")
-    match = re.compile(r"([A-Za-z_][\w-]*)[\w.-]*").match(problem.source.text, problem.word_before)
-    if match is None or not problem.accepted & {"ARROW", "COLON"}:
-        return None
-    if problem.found == "in":
-        help = f'write `group {match[0]} in …`, or `user "…" in …`'
-        return Advice(help, "only groups and users are `in` a zone")
-    if problem.found != "." or match.end() <= problem.at:
-        return None
-    span = problem.source.span(match.start(), match.end())
-    help = f"write the addresses that it has, as in `set {match[1]} = 192.0.2.10`"
-    return Advice(help, "an end is no name of the DNS", span)
 
 
 def missing_service(problem: Problem) -> Advice | None:
@@ -106,6 +82,34 @@ def condition(problem: Problem) -> Advice | None:
 
 def _is(value: Any, *types: str) -> bool:
     return isinstance(value, Token) and value.type in types
+
+
+def second_factor(problem: Problem) -> Advice | None:
+    """`require 2fa` and the like for `require mfa`."""
+    if "MFA" in problem.accepted and problem.found.lower() in {"2fa", "otp", "totp"}:
+        return Advice("write `mfa`")
+    return None
+
+
+def all_ports(problem: Problem) -> Advice | None:
+    """`tcp/*` for `tcp`, and `*` for `any`."""
+    if problem.found == "*" and "LITERAL" in problem.accepted:
+        return Advice("write `any`")
+    match = re.compile(r"([a-z]+)/\*").match(problem.source.text, problem.word_before)
+    if match is None or match[1] not in WHOLE_PROTOCOLS:
+        return None
+    span = problem.source.span(match.start(), match.end())
+    return Advice(f"write `{match[1]}`", "a whole protocol is written as its name", span)
+
+
+def hours_behind_comma(problem: Problem) -> Advice | None:
+    """`mon-fri, 09:00-17:00`, and a second span behind the first."""
+    if _is(problem.last, "HOURS") and problem.found == ",":
+        return Advice("a flow has one span of hours: write another flow for the next")
+    hours = "NAME" in problem.accepted and "LITERAL" not in problem.accepted and ":" in problem.found
+    if _is(problem.last, "COMMA") and hours and _SPAN.match(problem.found):
+        return Advice("delete the comma before the hours")
+    return None
 
 
 def hours_alone(problem: Problem) -> Advice | None:

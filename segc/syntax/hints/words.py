@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 from lark import Token
@@ -9,6 +10,7 @@ from lark import Token
 from segc.syntax.hints.problem import Advice, Problem
 
 RESERVED = frozenset({"any", "group", "user", "tag", "gateway", "as", "in"})
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d?:\d\d(?!\w)")
 _NO_KEYWORDS = frozenset(
     {
         *("NAME", "ZONE_NAME", "ZONE_OR_HOST", "STRING", "ADDRESS", "ADDRESS_KEY", "MAC_ADDRESS", "LITERAL"),
@@ -50,6 +52,15 @@ def misspelt(problem: Problem) -> Advice | None:
     keywords += ["address"] if "ADDRESS_KEY" in problem.accepted else []
     close = get_close_matches(problem.found.lower(), sorted(set(keywords)), 1, 0.65)
     return Advice(f"did you mean `{close[0]}`?") if close else None
+
+
+def date_and_time(problem: Problem) -> Advice | None:
+    """`at 2026-11-24 09:30` for `at "2026-11-24 09:30"`."""
+    match = _MOMENT.match(problem.source.text, problem.at)
+    if match is None or "STRING" not in problem.accepted or "VALUE" in problem.accepted:
+        return None
+    span = problem.source.span(problem.at, match.end())
+    return Advice(f'put it in double quotes: `"{match[0]}"`', span=span)
 
 
 def quotes(problem: Problem) -> Advice | None:

@@ -20,7 +20,8 @@ PUBLISH = "publish tcp/443 on wan0 -> head.web"
 def found(east: str, west: str) -> list[str]:
     gateways = f"""
     gateway east {{ {OUTSIDE.replace(".3/", ".2/")}
-                   interface lan0 {{ zone shop }}  interface wg0 {{ zone link }}  address shop 10.1.0.1/24  {east} }}
+                   interface lan0 {{ zone shop }}  interface wg0 {{ zone link }}
+                   address shop 10.1.0.1/24  {east} }}
     gateway west {{ interface lan0 {{ zone head }}  interface wg0 {{ zone link }}
                    address head 10.5.0.1/24  {west} }}
     """
