@@ -35,6 +35,6 @@ def check_conflicts(policy: Policy) -> Iterator[Diagnostic]:
     yield from check_bypass(context, bypass)
     yield from check_redundant(context, losses, bypass)
     yield from check_staged(context, losses)
-    yield from check_unseen(context, losses)
+    yield from check_unseen(policy, context, losses)
     yield from check_evaded(context, losses)
     yield from check_withheld(context, losses)

@@ -1,13 +1,15 @@
 """Verdicts between hosts of one VLAN that nothing on the way can give (`SEG310`).
 
 Frames within a VLAN pass switches and bridges, never a gateway's ruleset. A deny among its hosts holds only
-where no port forwards to another: where every port of the zone that the policy describes is isolated. A zone
+where no port forwards to another: where every port of the zone that the policy describes is isolated. There
+an allow among them opens nothing. A zone
 without a VLAN may be tunnels that all end at the gateway; that it is a link shows where hosts have MAC
 addresses or lease their own.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Set
 
@@ -16,13 +18,15 @@ from segc.analysis.conflicts.cover import Gap
 from segc.analysis.conflicts.dead import Losses
 from segc.analysis.conflicts.survey import Clause, Region
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import Flow, Policy, Port, Zone
+from segc.policy.model import End, Flow, Policy, Port, Zone
 from segc.policy.topology import apart, untagged
 
 
-def check_unseen(context: Context, losses: Losses) -> Iterator[Diagnostic]:
-    """Nothing where no gateway is described: what lies between hosts is then not known."""
-    policy = context.policy
+def check_unseen(policy: Policy, context: Context, losses: Losses) -> Iterator[Diagnostic]:
+    """Nothing where no gateway is described: what lies between hosts is then not known.
+
+    `policy` has all flows, the context those that meet others.
+    """
     if all(gateway.implicit for gateway in policy.gateways.values()):
         return
     closed = apart(policy)
@@ -31,10 +35,14 @@ def check_unseen(context: Context, losses: Losses) -> Iterator[Diagnostic]:
     links = _links(policy)
     for name, link in links.items():
         zone = policy.zones[name]
-        shut = name in closed or (zone.isolated and zone.vlan is None)
-        if shut and name in attached and not ports.get(name):
+        if zone.isolated and name in attached and not ports.get(name):
             yield _nobody(zone, link)
-    yield from _across(policy, links.keys() & closed)
+    mute = [
+        zone for zone in policy.zones.values() if zone.isolated and _all_isolated(ports.get(zone.name, []))
+    ]
+    yield from _across(policy, links.keys() & {*closed, *(zone.name for zone in mute)})
+    for zone in mute:
+        yield from _undelivered(policy, zone, ports[zone.name])
     shared = {
         context.survey.zones[zone.name]: zone
         for zone in map(policy.zones.__getitem__, links)
@@ -87,6 +95,27 @@ def _nobody(zone: Zone, link: str) -> Diagnostic:
         f"`intra deny`, but no switch or bridge is described that carries {link}",
         help="describe the switch that its hosts are plugged into, or set up isolated ports on it yourself",
     )
+
+
+def _undelivered(policy: Policy, zone: Zone, ports: list[Port]) -> Iterator[Diagnostic]:
+    """Enforced allows that name hosts of a zone at both ends, and no port of it forwards to another."""
+    for flow in policy.flows:
+        within = all(_names(end, zone) for end in flow.ends)
+        if flow.action == "allow" and not flow.staged and within:
+            yield finding(
+                "SEG310",
+                f"hosts of zone `{zone.name}` cannot use this among themselves: all their ports are isolated",
+                flow.span,
+                "no frame gets from one to another",
+                also=(Label(next(port for port in ports if port.isolated).span, "isolated"),),
+                help="take `isolated` from the port of the host that all talk to, or give it its own zone",
+            )
+
+
+def _names(end: End, zone: Zone) -> bool:
+    """Whether an end holds hosts of the zone, and not just because it holds hosts of every zone."""
+    words = {word.partition(".")[0] for word in re.findall(r"[\w.-]+", end.text)}
+    return zone.name in words and bool(end.space & zone.space)
 
 
 def _across(policy: Policy, closed: Set[str]) -> Iterator[Diagnostic]:

@@ -355,6 +355,27 @@ def test_intra_deny_needs_something_that_keeps_apart():
     assert found("switch sw { platform openwrt  port p1-4 zone lab  port p9 trunk lab, it }\n", closed) == []
 
 
+def test_intra_deny_with_an_exception_needs_something_that_keeps_apart_as_well():
+    closed = LAB.replace("host press", "intra deny  host press")
+    for flow in ("allow lab -> lab.press : tcp/22\n", "allow lab, it -> lab.press : tcp/22\n"):
+        assert (
+            one(flow, closed).message == "nothing that the policy describes keeps hosts of zone `lab` apart"
+        )
+
+
+def test_an_allow_among_isolated_ports_only_is_told():
+    closed = LAB.replace("host press", "intra deny  host press")
+    flow = "allow lab, it -> lab.press : tcp/22\n"
+    ports = "switch sw { platform openwrt  port p1-4 zone lab isolated  port p9 trunk lab, it }\n"
+    told = one(ports + flow, closed)
+    assert (
+        told.message == "hosts of zone `lab` cannot use this among themselves: all their ports are isolated"
+    )
+    assert found(ports + "allow it -> lab.press : tcp/22\n", closed) == []
+    assert found(ports + "staged " + flow, closed) == []
+    assert found(ports.replace("p9", "p5 zone lab  port p9") + flow, closed) == []
+
+
 @pytest.mark.parametrize(
     ("core", "codes"),
     [
