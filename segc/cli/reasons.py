@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from segc.policy import calendar
-from segc.policy.claims import Claims, Situation, held_space, met
+from segc.policy.claims import NOBODY, Claims, Situation, held_space, met
 from segc.policy.model import Conditions, End, Flow, Policy
 from segc.space.addresses import Address
 from segc.trace import Decision, Location, Packet, trace
@@ -48,14 +48,19 @@ def _session(end: End, place: Location, claims: Claims, where: str, policy: Poli
 
 
 def remedy(policy: Policy, packet: Packet, situation: Situation, unmet: tuple[Flow, ...]) -> str:
-    """The fewest options under which a denied packet would be allowed; empty if there are none."""
+    """The fewest options under which a denied packet would be allowed; empty if there are none.
+
+    Those under which the source is who it is come first.
+    """
     tried = []
+    known = situation.source
     for flow in unmet:
         if flow.action == "allow":
             options, there = _granted(flow, packet, situation, policy)
             if options and trace(policy, packet, there).verdict == "allow":
-                tried.append((len(options), " ".join(options)))
-    return min(tried)[1] if tried else ""
+                other = there.source.user != known.user or there.source.groups != known.groups
+                tried.append((other and known != NOBODY, len(options), " ".join(options)))
+    return min(tried)[2] if tried else ""
 
 
 def _granted(flow: Flow, packet: Packet, situation: Situation, policy: Policy) -> tuple[list[str], Situation]:

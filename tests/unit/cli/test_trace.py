@@ -110,6 +110,18 @@ def test_the_help_leads_to_an_allow(tell, ask):
     assert ask("vpn", "finance", "https", *shlex.split(options))["verdict"] == "allow"
 
 
+def test_the_help_leaves_people_who_they_are(tmp_path):
+    """It told a contractor to join the administrators, as that took fewer options than signing in at noon."""
+    flows = (
+        'group it { user "kim@acme.example" }\n'
+        "allow group it in vpn -> finance : tcp/22 require mfa when sat,sun 08:00-18:00\n"
+        "allow group staff in vpn -> finance : tcp/22 require mfa\n"
+    )
+    path = policy(tmp_path, CLEAN + flows)
+    told = segc("trace", path, "--user", "kim@acme.example", *WORKDAY, "vpn", "finance", "tcp/22").stdout
+    assert 'help: with `--mfa --at "2026-11-28 08:00"` this would be allowed' in told
+
+
 def test_no_help_where_a_deny_decides(tell):
     assert "help:" not in tell("hr.printer", "finance", "https").stdout
 
