@@ -9,6 +9,7 @@ from segc.analysis.conflicts import check_conflicts
 from segc.analysis.expectations import check_tests
 from segc.analysis.identity import check_identity
 from segc.analysis.masking import check_masking
+from segc.analysis.multicast import check_multicast
 from segc.analysis.onward import check_onward
 from segc.analysis.placement import check_placement
 from segc.analysis.promises import check_nevers, check_workflows
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     check_translation,
     check_masking,
     check_onward,
+    check_multicast,
     check_conflicts,
     check_tests,
     check_nevers,

@@ -66,6 +66,7 @@ RULES: dict[str, Rule] = {
     "SEG226": Rule("vlan-of-another-site", "note"),
     "SEG227": Rule("masked-before-a-gateway", "warning"),
     "SEG228": Rule("published-elsewhere", "warning"),
+    "SEG229": Rule("multicast-stays-on-link", "warning"),
     "SEG301": Rule("dead-flow", "error"),
     "SEG302": Rule("never-matches", "error"),
     "SEG303": Rule("test-failed", "error"),

@@ -1,0 +1,50 @@
+"""Flows that ask for multicast or broadcast of a link, which no gateway sends on (`SEG229`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segc.diagnostics.model import Diagnostic, finding
+from segc.policy.model import End, Flow, Policy
+from segc.space.prefixes import PrefixSet, parse_prefixes, union
+
+ON_LINK = union(map(parse_prefixes, ("224.0.0.0/24", "255.255.255.255", "ff02::/16")))  # RFC 5771, 919, 4291
+UDP = 17
+DISCOVERY = {1900: "SSDP", 5353: "mDNS", 5355: "LLMNR"}  # UPnP Device Architecture, RFC 6762, RFC 4795
+
+
+def check_multicast(policy: Policy) -> Iterator[Diagnostic]:
+    """Allows between zones to a group of hosts, and those for services that look for hosts by such groups."""
+    zones = [zone.space for zone in policy.zones.values() if not zone.external]
+    for flow in policy.flows:
+        if flow.action != "allow" or _local(flow, zones):
+            continue
+        if any(part.space and part.space <= ON_LINK for part in flow.destination.parts):
+            yield _told(flow, "multicast and broadcast end where their link does", "no gateway sends this on")
+        elif name := _discovery(flow):
+            told = f"{name} asks by multicast, and that ends where its link does"
+            yield _told(flow, told, "opens no more than questions to single addresses")
+
+
+def _discovery(flow: Flow) -> str:
+    """A protocol that a flow allows by its own port, not with a whole range of others; else empty."""
+    ports = {first for first, last in flow.services.values(UDP) if first == last}
+    return next((name for port, name in DISCOVERY.items() if port in ports), "")
+
+
+def _local(flow: Flow, zones: list[PrefixSet]) -> bool:
+    """Whether it stays on a link: within a zone, or with a gateway itself at one end."""
+    if not (flow.source.parts and flow.destination.parts):
+        return True
+    return any(_within(flow.source, space) and _within(flow.destination, space) for space in zones)
+
+
+def _within(end: End, space: PrefixSet) -> bool:
+    return all(part.space <= space for part in end.parts)
+
+
+def _told(flow: Flow, message: str, label: str) -> Diagnostic:
+    help = (
+        "name what is looked for by its address, or run a reflector on the gateway: see `segc explain SEG229`"
+    )
+    return finding("SEG229", message, flow.span, label, help=help)
