@@ -59,7 +59,7 @@ def _kept(policy: Policy, mask: Mask) -> Iterator[Diagnostic]:
     asked = {(id(f.source), id(f.destination), f.services): f for f in reversed(allows) if f.kind != "manage"}
     for flow in reversed(asked.values()):
         for zone in mask.destinations:
-            for family in (4, 6):
+            for family in mask.interface.masquerade:
                 if _crosses(policy, mask, flow, zone, family) and _refused(
                     policy, mask, allows, flow, zone, family
                 ):

@@ -20,24 +20,28 @@ def check_translation(policy: Policy) -> Iterator[Diagnostic]:
     if outside is None:
         return
     positions = [position(policy, gateway) for gateway in gateways]
-    translating = [seen for seen in positions if any(each.masquerade for each in seen.gateway.interfaces)]
     private = {
         zone.name: space
         for zone in policy.zones.values()
-        if not any(seen.stands_between(zone.name, outside.name) for seen in translating)
-        and (space := _private(zone))
+        if (space := _private(zone, _translated(zone, outside, positions)))
     }
     flows = _leaving(policy, private, outside.space - PRIVATE) if private else {}
     for seen in positions:
         yield from _kept(policy, seen, outside, flows)
 
 
-def _private(zone: Zone) -> PrefixSet:
+def _translated(zone: Zone, outside: Zone, positions: Sequence[Position]) -> frozenset[int]:
+    """The families that some gateway between the two translates."""
+    between = (seen.gateway for seen in positions if seen.stands_between(zone.name, outside.name))
+    return frozenset(v for gateway in between for each in gateway.interfaces for v in each.masquerade)
+
+
+def _private(zone: Zone, translated: frozenset[int]) -> PrefixSet:
     """Those addresses of a zone that have nothing but private ones of their family beside them."""
     if zone.external:
         return PrefixSet()
     public = zone.space - PRIVATE
-    return union(zone.space.only(v) for v in (4, 6) if not public.ranges(v))
+    return union(zone.space.only(v) for v in {4, 6} - translated if not public.ranges(v))
 
 
 def _leaving(

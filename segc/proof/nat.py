@@ -96,6 +96,6 @@ def _postrouting(policy: Policy, gateway: Gateway, walker: Walker) -> Iterator[R
                 to = {"family": ((family, family),), f"daddr{family}": publish.target.ranges(family)}
                 yield {**turned, **to, "protocol": ((publish.protocol,) * 2,), "dport": ports}, masked
     for interface in gateway.interfaces:
-        if interface.masquerade:
-            names = [each.device for each in gateway.attachments if each.interface == interface.name]
-            yield {"oifname": devices(names)}, masked
+        names = [each.device for each in gateway.attachments if each.interface == interface.name]
+        for family in interface.masquerade:
+            yield {"oifname": devices(names), "family": ((family, family),)}, masked

@@ -104,6 +104,18 @@ def test_masquerade_hides_what_leaves_by_its_interface() -> None:
             assert talk.to_client()
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_masquerade_of_one_family_leaves_the_other_as_it_is(family: int) -> None:
+    """Who has a /56 of public addresses hides the private ones only."""
+    text = STATIC.replace("masquerade", f"masquerade ipv{family}", 1)
+    with Site("allow a -> net : udp/53", gateway_text=text) as site:
+        outcomes = site.check("a.5 -> net.7 : udp/53 yes")
+        hidden = {family: WAN[family]}
+        assert [outcome.seen.src for outcome in outcomes] == [
+            hidden.get(each, site.address("a.5", each)) for each in (4, 6)
+        ]
+
+
 def test_masquerade_on_a_trunk() -> None:
     gateway = """gateway gw { interface lan0 { trunk a, b, c masquerade } interface wan0 { zone net }
         address a 10.1.0.1/24, 2001:db8:1::1/64  address b 10.2.0.1/24, 2001:db8:2::1/64

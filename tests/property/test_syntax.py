@@ -298,7 +298,17 @@ def interfaces(draw: Draw) -> Written:
     device = draw(st.sampled_from(["wan0", "eth0.5", "br-lan", "zone", "0p1"]))
     carried, trunk = draw(st.just(([], ())) | several(words["zone"]))
     own, addresses_ = draw(st.just(([], ())) | several(words["address"]))
-    bridge, masquerade, isolated = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    bridge, isolated = draw(st.booleans()), draw(st.booleans())
+    masked, masquerade = draw(
+        st.sampled_from(
+            [
+                ([], ()),
+                (["masquerade"], (4, 6)),
+                (["masquerade", "ipv4"], (4,)),
+                (["masquerade", "ipv6"], (6,)),
+            ]
+        )
+    )
     zone = draw(zone_names)
     ports = [
         (
@@ -308,7 +318,7 @@ def interfaces(draw: Draw) -> Written:
     ]
     ports *= bridge
     items = [(["bridge"] * bridge, None), (["trunk", *carried] if carried else [], None), *ports]
-    items += [(["address", *own] if own else [], None), (["masquerade"] * masquerade, None)]
+    items += [(["address", *own] if own else [], None), (masked, None)]
     tree = t.Interface(
         word(device), (), trunk, bridge, tuple(p for _, p in ports), addresses_, masquerade, HERE
     )

@@ -61,9 +61,11 @@ def _translations(address: str, family: int, publish: Publish) -> Iterator[tuple
 
 
 def _masquerade(gateway: Gateway, interface: Interface, place: Callable[[Span], str]) -> Iterator[str]:
-    if interface.masquerade:
-        devices = [a.device for a in gateway.attachments if a.interface == interface.name]
-        yield from (f'oifname "{device}" masquerade{comment(place(interface.span))}' for device in devices)
+    if not interface.masquerade:
+        return
+    only = "" if len(interface.masquerade) == 2 else f"meta nfproto ipv{interface.masquerade[0]} "
+    for device in (a.device for a in gateway.attachments if a.interface == interface.name):
+        yield f'{only}oifname "{device}" masquerade{comment(place(interface.span))}'
 
 
 def _hairpin(

@@ -40,7 +40,7 @@ class Interface:
     ports: tuple[Port, ...]
     dhcp: bool
     addresses: tuple[InterfaceAddress, ...]
-    masquerade: bool
+    masquerade: tuple[int, ...]  # the families that leave by its own address
     span: Span = field(compare=False, repr=False)
 
 

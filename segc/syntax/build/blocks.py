@@ -27,6 +27,12 @@ def has(items: list[Any], key: str) -> bool:
     return any(item.key.text == key for item in of(t.Setting, items))
 
 
+def families(items: list[Any], key: str) -> tuple[int, ...]:
+    """The address families that a setting names; both where it stands without one."""
+    found = [[word.text for word in item.values] for item in of(t.Setting, items) if item.key.text == key]
+    return tuple(n for n in (4, 6) if any(not words or f"ipv{n}" in words for words in found))
+
+
 def block(children: list[Any]) -> list[Any]:
     """The items of a production that ends in `{ … }`; none where the braces are empty."""
     items = children[-2]

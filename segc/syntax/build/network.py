@@ -7,7 +7,7 @@ from typing import Any
 from lark import Token
 
 from segc.syntax import tree as t
-from segc.syntax.build.blocks import Blocks, block, has, of, values
+from segc.syntax.build.blocks import Blocks, block, families, has, of, values
 
 
 class Network(Blocks):
@@ -33,7 +33,7 @@ class Network(Blocks):
             has(items, "bridge"),
             of(t.Port, items),
             values(items, "address"),
-            has(items, "masquerade"),
+            families(items, "masquerade"),
             self.around(c),
         )
 

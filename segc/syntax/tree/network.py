@@ -32,7 +32,7 @@ class Interface:
     bridge: bool
     ports: tuple[Port, ...]
     addresses: tuple[Word, ...]  # `dhcp` among them
-    masquerade: bool
+    masquerade: tuple[int, ...]  # the families that it translates
     span: Span = field(compare=False, repr=False)
 
 

@@ -46,6 +46,14 @@ def test_private_addresses_that_leave(flow: str, zones: list[str]) -> None:
     assert found(flow) == []  # by address alone: nobody knows where they leave
 
 
+def test_masquerade_of_one_family_leaves_private_addresses_of_the_other():
+    lab = "allow lab -> 2600::/16 : tcp/443"
+    assert found(ONE % "masquerade ipv4" + OUT) == found(ONE % "masquerade ipv6" + lab) == []
+    assert found(ONE % "masquerade ipv6" + OUT) == leave("hr")
+    assert found(ONE % "masquerade ipv4" + lab) == leave("lab")
+    assert found(ONE % "masquerade ipv4  masquerade ipv6" + OUT + lab) == []
+
+
 @pytest.mark.parametrize(
     "flow",
     [

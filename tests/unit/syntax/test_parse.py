@@ -279,7 +279,7 @@ def test_gateway() -> None:
     text = """
     gateway gw1 {
       interface wan0 { zone internet  address dhcp, 10.0.0.1/24  masquerade }
-      interface eth0.5 { trunk hr, finance }
+      interface eth0.5 { masquerade ipv4 trunk hr, finance }
       interface "br lan" { bridge
         port p1 zone hr
         port enp3s0f1np1 trunk hr, finance isolated
@@ -300,9 +300,9 @@ def test_gateway() -> None:
     assert one(text) == t.GatewayDef(
         w("gw1"),
         (
-            t.Interface(w("wan0"), ws("internet"), (), False, (), ws("dhcp", "10.0.0.1/24"), True, HERE),
-            t.Interface(w("eth0.5"), (), ws("hr", "finance"), False, (), (), False, HERE),
-            t.Interface(w("br lan"), ws("mgmt"), (), True, ports, (), False, HERE),
+            t.Interface(w("wan0"), ws("internet"), (), False, (), ws("dhcp", "10.0.0.1/24"), (4, 6), HERE),
+            t.Interface(w("eth0.5"), (), ws("hr", "finance"), False, (), (), (4,), HERE),
+            t.Interface(w("br lan"), ws("mgmt"), (), True, ports, (), (), HERE),
         ),
         (t.GatewayAddress(w("hr"), ws("10.10.10.1/24", "2001:db8:10::1/64"), HERE),),
         (
