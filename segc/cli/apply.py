@@ -35,7 +35,7 @@ REMOTE = 60  # seconds to confirm in, where somebody types from afar
 
 @click.command("apply")
 @options.paths
-@click.option("--node", metavar="NAME", help="Which gateway of the policy this host is.")
+@click.option("--node", "--gateway", metavar="NAME", help="Which gateway of the policy this host is.")
 @click.option(
     "--confirm",
     "window",

@@ -29,7 +29,9 @@ Nodes = dict[str, dict[str, str]]  # text by file name by node
 @click.command("compile")
 @options.paths
 @click.option("-o", "--output", metavar="DIR", help="Where to write (required); - prints one node's ruleset.")
-@click.option("--node", metavar="NAME", help="With `-o -`: the gateway whose ruleset is printed.")
+@click.option(
+    "--node", "--gateway", metavar="NAME", help="With `-o -`: the gateway whose ruleset is printed."
+)
 @click.option(
     "--prove/--no-prove",
     default=None,

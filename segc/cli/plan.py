@@ -54,7 +54,9 @@ class Forbidden(click.ParamType[Condition]):
 @click.command("plan")
 @options.paths
 @click.option("--against", metavar="WHAT", help="A build's folder, or a Git revision. Default: this host.")
-@click.option("--node", metavar="NAME", help="Against a host: which gateway of the policy it is.")
+@click.option(
+    "--node", "--gateway", metavar="NAME", help="Against a host: which gateway of the policy it is."
+)
 @click.option("--out", metavar="FILE", help="Save the plan, for `segc apply`.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 3 where anything changes.")
 @click.option(

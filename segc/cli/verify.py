@@ -18,7 +18,11 @@ from segc.cli.standing import on_host
     "--file", "file", metavar="FILE", help="Compare this ruleset with the policy; - is standard input."
 )
 @click.option(
-    "--gateway", metavar="NAME", help="With `--file`: whose ruleset it is, where there are several."
+    "--gateway",
+    "--node",
+    "gateway",
+    metavar="NAME",
+    help="With `--file`: whose ruleset it is, where there are several.",
 )
 @click.option("--heal", is_flag=True, help="Put right what differs.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")

@@ -102,6 +102,15 @@ def test_interfaces_that_the_policy_names(host: Host) -> None:
     assert "`a0`" in link["advice"]
 
 
+def test_vlans_of_an_interface_that_is_not_there_are_no_further_ones(host: Host) -> None:
+    path = Path(host.write(POLICY))
+    trunk = path.read_text().replace("interface a0", "interface gone0 { trunk t, u }\n  interface a0", 1)
+    zones = "zone t { vlan 7  subnet 10.77.0.0/24 }\nzone u { vlan 8  subnet 10.78.0.0/24 }\n"
+    path.write_text(trunk + zones)
+    (link,) = doctor(host, str(path), code=1)["links"]
+    assert link["what"] == "there is no interface `gone0`"
+
+
 def test_settings_of_the_kernel(host: Host) -> None:
     host.inside(lambda: sysctl(ipv4__conf__all__rp_filter=0, ipv4__conf__a0__rp_filter=1))
     host.inside(lambda: sysctl(netfilter__nf_conntrack_tcp_loose=0))

@@ -93,7 +93,8 @@ def check_broad(outline: Outline) -> Iterator[Diagnostic]:
                     *reasons[1:],
                     "it saves asking what is used, and costs that whatever is caught may use all of it",
                 ),
-                help="name the services and ends that are needed; `staged deny` counts what else is used",
+                help="name the services and ends that are needed (`staged deny` counts what else is used), "
+                "or accept a range that a product needs, as for media",
             )
     yield from _serves_everybody(outline)
 

@@ -88,7 +88,7 @@ def loose(_: Host) -> Iterator[Finding]:
 
 
 def links(host: Host) -> Iterator[Finding]:
-    """Interfaces and ports that the policy names and `segc apply` cannot make."""
+    """Interfaces and ports that the policy names and `segc apply` cannot make, without the VLANs of such."""
     if host.wanted is None:
         return
     try:
@@ -103,7 +103,8 @@ def links(host: Host) -> Iterator[Finding]:
         advice = "rename it, or delete it with `ip link delete`"
         yield Finding("links", "lacking", str(error), why, advice)
         return
-    for name in absent:
+    parents = {device.name: device.parent for device in host.wanted.devices}
+    for name in (each for each in absent if parents.get(each) not in absent):
         why = f"the policy gives gateway `{host.node}` such an interface, and nothing can be set up on it"
         advice = did_you_mean(name, seen.links) or f"there is {listed(sorted(seen.links))}: see `ip link`"
         yield Finding("links", "lacking", f"there is no interface `{name}`", why, advice)
