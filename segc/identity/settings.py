@@ -58,7 +58,8 @@ def read_settings(path: Path, kinds: Mapping[str, Keys]) -> tuple[Settings, ...]
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise DirectoryError(f"there is no `{path}`: it says where the directories are") from None
+        why = "it says where the directories are, which only groups `from directory` need"
+        raise DirectoryError(f"there is no `{path}`: {why}") from None
     except OSError as error:
         reason = system_reason(error)
         raise DirectoryError(f"`{path}` cannot be read: {reason}") from None

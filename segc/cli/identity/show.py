@@ -22,7 +22,8 @@ def command(names: tuple[str, ...], path: str, format_: str) -> None:
     policy = drawn(path)
     if policy.snapshot is None:
         problem = "is damaged" if policy.damaged else "is not there"
-        raise click.ClickException(f"`{lock_of(path)}` {problem}: `segc identity sync` writes it")
+        need = "only groups `from directory` need it"
+        raise click.ClickException(f"`{lock_of(path)}` {problem}: `segc identity sync` writes it, and {need}")
     if format_ == "json":
         emit(snapshot_text(policy.snapshot))
     elif not names:

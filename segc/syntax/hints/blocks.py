@@ -48,7 +48,7 @@ def setting_with_sign(problem: Problem) -> Advice | None:
     last = problem.last
     if problem.found not in {"=", ":"} or not isinstance(last, Token) or not problem.accepted & _TAKES:
         return None
-    if problem.opened is None or not last.value.isalpha():
+    if not last.value.isalpha():
         return None
     return Advice(f"write `{last.value}` and its value with nothing between them")
 
