@@ -74,8 +74,8 @@ def _subnet_ends(zone: Zone) -> dict[int, str]:
     return ends
 
 
-def _no_host(message: str, span: Span, why: str) -> Diagnostic:
-    return finding("SEG217", f"{message}: no host can use it", span, why, help="correct the address")
+def _no_host(message: str, span: Span, why: str, help: str = "correct the address") -> Diagnostic:
+    return finding("SEG217", f"{message}: no host can use it", span, why, help=help)
 
 
 def _own(gateway: Gateway, policy: Policy, inner: ZoneIndex) -> Iterator[Diagnostic]:
@@ -85,7 +85,10 @@ def _own(gateway: Gateway, policy: Policy, inner: ZoneIndex) -> Iterator[Diagnos
         if span is None:
             continue
         if parse_prefixes(str(each.ip)) <= NOWHERE or _is_end(each):
-            yield _no_host(f"gateway `{gateway.name}` has `{each}`", span, "not the address of one machine")
+            first = f"{each.network[1]}/{each.network.prefixlen}" if _is_end(each) else ""
+            help = f"write the gateway's own, such as `{first}`" if first else "correct the address"
+            why = "not the address of one machine"
+            yield _no_host(f"gateway `{gateway.name}` has `{each}`", span, why, help)
             continue
         network = parse_prefixes(str(each.network))
         met = set(inner.zones(network)) - {zone}

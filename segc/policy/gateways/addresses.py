@@ -68,7 +68,8 @@ class AddressReader:
             parsed = ip_interface(word.text)
         if parsed and is_decimal(length):
             return parsed
-        example = f"`{parsed}`" if parsed and length else "`10.10.10.1/24` or `2001:db8:10::1/64`"
+        usual = f"`{parsed.ip}/{64 if parsed.version == 6 else 24}`" if parsed else ""
+        example = f"`{parsed}`" if parsed and length else usual or "`10.10.10.1/24` or `2001:db8:10::1/64`"
         self.findings.add(
             "SEG104",
             f"`{word.text}` is not an address with its prefix length",
