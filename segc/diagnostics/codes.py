@@ -67,6 +67,7 @@ RULES: dict[str, Rule] = {
     "SEG227": Rule("masked-before-a-gateway", "warning"),
     "SEG228": Rule("published-elsewhere", "warning"),
     "SEG229": Rule("multicast-stays-on-link", "warning"),
+    "SEG230": Rule("tunnel-without-way-in", "warning"),
     "SEG301": Rule("dead-flow", "error"),
     "SEG302": Rule("never-matches", "error"),
     "SEG303": Rule("test-failed", "error"),

@@ -39,6 +39,41 @@ def codes(text: str) -> list[str]:
 # -- who vouches
 
 
+TUNNELS = """
+zone net { external }
+source s wireguard { zone vpn }
+gateway gw { interface wan0 { zone net }  interface lan0 { zone erp }  interface tun0 { zone vpn } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", ["SEG228"]),
+        ("wireguard", "openvpn", ["SEG228"]),
+        ("wireguard", "radius", []),
+        ("{ zone vpn }\n", "{ zone lab }\n", []),  # ends somewhere else
+        ("{ zone net }", "{ zone lab }", []),  # at a gateway inside, where nobody comes from outside
+    ],
+)
+def test_a_vpn_needs_a_way_in(old, new, expected):
+    assert codes(TUNNELS.replace(old, new, 1)) == expected
+
+
+@pytest.mark.parametrize(
+    ("flow", "expected"),
+    [
+        ("allow net -> gateway gw : udp/1194", []),
+        ("allow 192.0.2.0/24 -> gateway gw : tcp/443", []),
+        ("allow lab -> gateway gw : udp/1194", ["SEG228"]),
+        ("allow net -> gateway gw : icmp/echo-request", ["SEG228"]),
+        ("staged allow net -> gateway gw : udp/1194", ["SEG228"]),
+    ],
+)
+def test_what_lets_a_vpn_in(flow, expected):
+    assert codes(TUNNELS + flow) == expected
+
+
 @pytest.mark.parametrize(
     ("sources", "flow", "expected"),
     [
