@@ -30,6 +30,15 @@ def stray_setting(problem: Problem) -> Advice | None:
     )
 
 
+def of_interface(problem: Problem) -> Advice | None:
+    """What belongs to an interface beside it, and other names for `masquerade` in it."""
+    if problem.found in {"masquerade", "trunk", "bridge", "zone"} and "INTERFACE" in problem.accepted:
+        return Advice(f"`{problem.found}` belongs inside the braces of an `interface`")
+    if problem.found.lower() in {"nat", "snat", "masq"} and "MASQUERADE" in problem.accepted:
+        return Advice("write `masquerade`")
+    return None
+
+
 def netmask(problem: Problem) -> Advice | None:
     """`10.1.0.0 255.255.255.0` for `10.1.0.0/24`."""
     match = _MASK.match(problem.source.text, problem.word_before)
