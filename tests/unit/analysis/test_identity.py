@@ -49,8 +49,8 @@ gateway gw { interface wan0 { zone net }  interface lan0 { zone erp }  interface
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("", "", ["SEG228"]),
-        ("wireguard", "openvpn", ["SEG228"]),
+        ("", "", ["SEG230"]),
+        ("wireguard", "openvpn", ["SEG230"]),
         ("wireguard", "radius", []),
         ("{ zone vpn }\n", "{ zone lab }\n", []),  # ends somewhere else
         ("{ zone net }", "{ zone lab }", []),  # at a gateway inside, where nobody comes from outside
@@ -65,9 +65,9 @@ def test_a_vpn_needs_a_way_in(old, new, expected):
     [
         ("allow net -> gateway gw : udp/1194", []),
         ("allow 192.0.2.0/24 -> gateway gw : tcp/443", []),
-        ("allow lab -> gateway gw : udp/1194", ["SEG228"]),
-        ("allow net -> gateway gw : icmp/echo-request", ["SEG228"]),
-        ("staged allow net -> gateway gw : udp/1194", ["SEG228"]),
+        ("allow lab -> gateway gw : udp/1194", ["SEG230"]),
+        ("allow net -> gateway gw : icmp/echo-request", ["SEG230"]),
+        ("staged allow net -> gateway gw : udp/1194", ["SEG230"]),
     ],
 )
 def test_what_lets_a_vpn_in(flow, expected):
