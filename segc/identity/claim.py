@@ -49,7 +49,8 @@ class ClaimError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Claim:
     """`id` is the source's own name for the session, `at` when it verified it (Unix seconds), `ttl` for how
-    many seconds it vouches; without one, for as long as its kind is believed."""
+    many seconds it vouches; without one, for as long as its kind is believed. `delegated` is what somebody
+    else than root said by hand."""
 
     user: str
     addresses: tuple[Address, ...]
@@ -63,6 +64,7 @@ class Claim:
     postures: frozenset[str] = frozenset()
     facts: Facts = field(default_factory=lambda: NO_FACTS)
     ttl: int | None = None
+    delegated: bool = False
 
     @property
     def key(self) -> tuple[str, str]:
@@ -228,6 +230,7 @@ def packed(claim: Claim) -> list[Any]:
     addresses = [str(each) for each in claim.addresses]
     found = [claim.user, addresses, claim.source, claim.kind, claim.id, claim.at]
     more = [claim.mac, claim.device, claim.mfa, sorted(claim.postures), dict(claim.facts), claim.ttl]
+    more += [True] if claim.delegated else []
     return found + more if any(more) else found
 
 
@@ -237,9 +240,10 @@ def unpacked(values: list[Any]) -> Claim:
     places = tuple(map(_address, addresses))
     if not more:
         return Claim(user, places, source, kind, id_, at)
-    mac, device, mfa, postures, facts, ttl = more
+    mac, device, mfa, postures, facts, ttl, *delegated = more
     known = frozenset(postures) if postures else _NONE
-    return Claim(user, places, source, kind, id_, at, mac, device, mfa, known, facts or NO_FACTS, ttl)
+    facts = facts or NO_FACTS
+    return Claim(user, places, source, kind, id_, at, mac, device, mfa, known, facts, ttl, bool(delegated))
 
 
 _NONE: frozenset[str] = frozenset()

@@ -99,7 +99,13 @@ class Agent:
         return session
 
     def renew(
-        self, key: Key, ttl: int | None, at: float, where: tuple[Address, ...] = (), active: bool = True
+        self,
+        key: Key,
+        ttl: int | None,
+        at: float,
+        where: tuple[Address, ...] = (),
+        active: bool = True,
+        delegated: bool = False,
     ) -> Session | None:
         """The source sees it still, and with `where`, at these addresses. None if something newer is known;
         RefusedError if there is no such. Not `active`, it says nothing of whether anybody is at work."""
@@ -114,7 +120,7 @@ class Agent:
         places = newer_at(claim, at, self.registry, self.situation.book)
         if not places:
             return None
-        claim = replace(claim, addresses=places)
+        claim = replace(claim, addresses=places, delegated=old.delegated or delegated)
         worked = now.boot if active else session.active
         renewed = replace(session, claim=claim, renewed=now.on_boot_clock(at), active=worked, last=at)
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from segc.diagnostics.suggest import did_you_mean
-from segc.identity.claim import Claim, Facts
+from segc.identity.claim import MANUAL, Claim, Facts
 from segc.identity.kinds import KINDS, Assurance
 from segc.sessions.book import NOTHING, UNBOUNDED, Book, Membership
 from segc.sessions.clock import Moment
@@ -53,6 +53,8 @@ def judge(session: Session, situation: Situation, now: Moment) -> Verdict:
 
 def check_source(claim: Claim, book: Book) -> None:
     """RefusedError unless the source may speak of these addresses."""
+    if claim.delegated:
+        check_hand(book)
     if book.open_to(claim.source):
         return
     if stranger := unnamed(claim.source, claim.kind, book):
@@ -64,6 +66,14 @@ def check_source(claim: Claim, book: Book) -> None:
             raise RefusedError(
                 f"{address} is in no zone that `{claim.source}` vouches for: {zones or 'it has none'}"
             )
+
+
+def check_hand(book: Book) -> None:
+    """RefusedError where the policy leaves to root alone what is said by hand."""
+    if book.sources and MANUAL not in book.sources:
+        raise RefusedError(
+            f"the policy names sources, and `{MANUAL}` is none: only root may bind or vouch by hand"
+        )
 
 
 def unnamed(name: str, kind: str, book: Book) -> str:

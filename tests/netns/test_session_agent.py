@@ -447,6 +447,28 @@ def test_a_server_speaks_for_sources_and_never_by_hand(host: AgentHost) -> None:
     here.stop()
 
 
+def test_what_a_server_said_by_hand_counts_only_while_the_policy_names_no_source(host: AgentHost) -> None:
+    here = Here(host)
+    said = {"source": "manual", "kind": "manual", "device": "laptop"}
+    for peer, name in ((SERVER, "a.5"), (ROOT, "a.6")):
+        claim = {**said, "id": name, "addresses": [host.address(name, 4)]}
+        assert here.ask("bind", peer, user="cy@x.example", **claim, ttl=3600)["ok"]
+    taken = {**said, "id": "a.7", "addresses": [host.address("a.7", 4)]}
+    assert here.ask("bind", user="cy@x.example", **taken, at=time.time() - 5)["ok"]
+    assert here.ask("renew", SERVER, source="manual", id="a.7", ttl=3600)["ok"]
+    here.ask("facts", SERVER, device="laptop", source="manual", facts={"disk_encrypted": True})
+    assert any(sets for name, sets in host.members().items() if "chiefs" in name)
+    here.stop()
+    host.apply_here(
+        host.wanted(f"{STAFF}\nsource vpn openvpn {{ zone a }}\nsource fleet posture {{ posture managed }}")
+    )
+    here = Here(host)  # with what the journal has
+    assert [each["id"] for each in here.ask("sessions")["sessions"]] == ["a.6"]
+    assert host.bound() == {host.address("a.6", 4)}
+    assert not any(sets for name, sets in host.members().items() if "chiefs" in name)
+    here.stop()
+
+
 VPN_1 = {"segc.source": "vpn", "segc.session": "1"}
 REFUSALS: list[tuple[str, Peer, dict[str, Any], dict[str, Any]]] = [
     ("renew", SERVER, {"source": "vpn", "id": "2"}, {"segc.source": "vpn", "segc.session": "2"}),
