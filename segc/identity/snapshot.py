@@ -143,6 +143,8 @@ def read_snapshot(source: SourceFile) -> tuple[Snapshot | None, tuple[Diagnostic
     except _WrongError as error:
         span = source.span(*locate(source.text, error.path))
         message = f"`{source.path}` is damaged: {error.message}"
+    except ValueError:  # which Python does not read, lest it take for ever
+        span, message = whole, f"`{source.path}` is damaged: it holds a number of thousands of digits"
     except RecursionError:
         span, message = whole, f"`{source.path}` is damaged: it nests too deeply"
     return None, (finding("SEG112", message, span, f"line {span.line}", help=AGAIN),)

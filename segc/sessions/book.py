@@ -101,7 +101,7 @@ def read_book(text: str) -> Book:
         )
     except BookError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BookError("`sessions.json` cannot be read: apply the policy again") from error
 
 

@@ -60,6 +60,7 @@ def test_order_means_nothing_and_people_have_lines_of_their_own() -> None:
         ('"members": []', '"members": {}', "a list of users is expected here"),
         ('"groups": {\n        "admins"', '"groups": [], "x": {\n        "admins"', "`x` is unknown"),
         ('"bo@acme.example"\n          ]', '"eve"\n          ]', "`eve` is not among the users"),
+        ('"format": 1', f'"format": {"1" * 5000}', "a number of thousands of digits"),
         ("}\n", "", "is no JSON"),
         ('"cloud": {', '<<<<<<< HEAD\n"cloud": {', "is no JSON"),
     ],

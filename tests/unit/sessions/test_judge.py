@@ -330,7 +330,9 @@ def test_claims_are_read_as_written() -> None:
     assert claim(addresses=["::ffff:10.8.0.6", "10.8.0.6"]).addresses == claim().addresses
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "sets": 3}', "null"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "sets": 3}', "null", "[" * 100_000]
+)
 def test_books_of_another_format_are_refused(text: str) -> None:
     with pytest.raises(BookError):
         read_book(text)
