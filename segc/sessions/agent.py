@@ -239,8 +239,10 @@ class Agent:
         """What changed is so, in the journal and in the kernel: have it known here, and tell."""
         hands = self.leftover.hand_over(changes, now.boot)
         if hands:
-            with suppress(OSError):  # where nothing tracks connections, there are none
+            try:
                 end_connections(hands)
+            except OSError:  # once more, at the next look: where nothing tracks connections, in vain again
+                self.leftover.again(hands, now.boot)
         self.registry.apply(changes)
         for change in changes:
             if change.after is None:

@@ -30,6 +30,10 @@ class Leftover:
         self._until |= dict.fromkeys(former.keys() - current.keys(), now + LINGER)
         return hands
 
+    def again(self, addresses: Iterable[Address], now: float) -> None:
+        """Have theirs go at the next look."""
+        self._until |= dict.fromkeys(addresses, now)
+
     def due(self, now: float) -> set[Address]:
         """Take out those whose connections must go."""
         due = {address for address, until in self._until.items() if until <= now}

@@ -793,6 +793,23 @@ def test_a_full_disk_neither_stops_an_agent_nor_keeps_one_from_starting(
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def test_connections_that_could_not_be_ended_at_once_end_with_the_next_look(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(addresses: object) -> int:
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    ended: list[set[str]] = []
+    here.claim("a.5", "ana@x.example", id="1")
+    monkeypatch.setattr("segc.sessions.agent.end_connections", fails)
+    here.claim("a.5", "bo@x.example", id="2")
+    monkeypatch.setattr("segc.sessions.upkeep.end_connections", lambda some: ended.append({*map(str, some)}))
+    monkeypatch.setattr(os, "fork", lambda: fails(()))
+    here.tick()
+    here.tick()
+    assert ended == [{"10.1.0.5"}]
+
+
 CARELESS = """
 import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # which is handed down (signal(7))
