@@ -32,7 +32,7 @@ def test_a_tunnel_that_is_up_is_nobody_at_work(firm: Firm) -> None:
         said = str(firm.ask("renew", source="hq-vpn", id="1", active=False))
         time.sleep(0.1)
     assert firm.bindings() == {}
-    assert "'ok': True" in said or "no session" in said
+    assert any(words in said for words in ("'ok': True", "no session", "nothing was heard of it"))
     assert 1.5 < time.monotonic() - began < 10
 
 
