@@ -70,10 +70,19 @@ def _locked(folder: Path) -> Iterator[None]:
 def _check_here(path: str, target: Path) -> None:
     if not path:
         raise RefusedError("the name of the folder is empty: name one, as in `-o build`")
-    if target == Path.cwd():
+    here = _here()
+    if target == here:
         raise RefusedError(f"`{path}` is the folder that you are in: name another, as in `-o build`")
-    if target in Path.cwd().parents or target == target.parent:
+    if (here and target in here.parents) or target == target.parent:
         raise RefusedError(f"`{path}` holds the folder that you are in: name another, as in `-o build`")
+
+
+def _here() -> Path | None:
+    """The folder that we are in; None where it is gone."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def _check(path: str, target: Path) -> None:

@@ -77,7 +77,8 @@ class Table:
 
     def chain(self, name: str, rules: Iterable[str], hook: str = "", comment: str = "") -> str:
         made = NftChain(name, tuple(rules), hook, comment)
-        assert self.chains.setdefault(name, made) == made, f"two chains are called {name}"
+        known = self.chains.setdefault(name, made)
+        assert known == made, f"two chains are called {name}"
         return name
 
     def set(self, name: str, type: str, elements: Iterable[str] = (), **more: Any) -> str:

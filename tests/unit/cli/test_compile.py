@@ -44,6 +44,12 @@ def test_what_is_written(tmp_path):
     assert set(contents(out / "gw1")) == {*manifest["files"], "manifest.json"}
 
 
+def test_python_without_assertions_writes_the_same(tmp_path):
+    path = policy(tmp_path)
+    done = segc("compile", path, "--prove", "-o", "-", PYTHONOPTIMIZE="1", SEGC_CACHE="0")
+    assert (done.returncode, done.stdout) == (0, segc("compile", path, "-o", "-").stdout)
+
+
 def test_a_policy_that_imports_from_above_where_one_stands(tmp_path):
     """The same, to the byte, as from the folder that holds all of it."""
     net = tmp_path / "net"
@@ -308,3 +314,15 @@ def test_what_was_compiled_before_is_proved_on_demand(tmp_path, monkeypatch):
             segc("compile", path, "-o", out, *more).stdout for more in ((), (), ("--prove",), ("--no-prove",))
         ]
         assert ["not proved again" in each for each in said] == [False, skipped, False, False]
+
+
+def test_from_a_folder_that_is_gone(tmp_path):
+    path, out, gone = policy(tmp_path), tmp_path / "build", tmp_path / "gone"
+    gone.mkdir()
+    script = 'rmdir "$PWD"; exec "$0" -m segc compile "$1" -o "$2"'
+    for where, code in ((out, 0), ("build", 1), ("..", 1)):
+        gone.mkdir(exist_ok=True)
+        words = ["sh", "-c", script, sys.executable, path, where]
+        done = subprocess.run(words, cwd=gone, capture_output=True, text=True, check=False)
+        assert (done.returncode, "bug" in done.stderr) == (code, False), done.stderr
+    assert (out / "gw1" / "ruleset.nft").exists()
