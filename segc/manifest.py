@@ -12,11 +12,17 @@ POLICY = "policy/"  # the folder of a node's files that holds the policy's own t
 
 def listed(text: str) -> frozenset[str]:
     """The names of a node's files, the manifest's among them; none where the text is no manifest of segc."""
+    found = digests(text)
+    return frozenset() if found is None else frozenset((FILE, *found))
+
+
+def digests(text: str) -> dict[str, str] | None:
+    """The SHA-256 of each of a node's files, in hexadecimal, by name; None where the text is no manifest."""
     try:
         content = json.loads(text)
-        return frozenset((FILE, *map(str, content["files"]))) if content["segc"] else frozenset()
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return frozenset()
+        return {name: str(digest) for name, digest in content["files"].items()} if content["segc"] else None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def copies(paths: Iterable[str], read: Callable[[str], str]) -> frozenset[str]:

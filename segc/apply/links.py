@@ -40,10 +40,18 @@ class Changes:
 
 
 def read_plan(text: str) -> LinkPlan:
-    """The plan of a `links.json`; ValueError where it is of another version."""
-    data = json.loads(text)
-    if data["version"] != 1:
-        raise ValueError(f"links.json has version {data['version']}, and this segc reads version 1")
+    """The plan of a `links.json`; ApplyError where it is of another version, or damaged."""
+    try:
+        data = json.loads(text)
+        if data["version"] == 1:
+            return _plan(data)
+        words = f"has version {data['version']}, and this segc reads version 1"
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        words = "is damaged"
+    raise ApplyError(f"`links.json` {words}: `segc apply` the policy again, or `segc rollback N`")
+
+
+def _plan(data: Mapping[str, Any]) -> LinkPlan:
     bridges = tuple(
         Bridge(each["name"], each["pvid"], tuple(each["tagged"]), tuple(map(_port, each["ports"])))
         for each in data["bridges"]

@@ -124,7 +124,7 @@ def text_of(path: Path) -> str:
     """OSError, or ValueError, where it is no file of text; a pipe is not waited for."""
     if not path.is_file():
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    return path.read_text("utf-8")
+    return path.read_bytes().decode("utf-8")  # with the ends of lines that it has
 
 
 def _write(folder: Path, contents: Contents, former: Path) -> None:

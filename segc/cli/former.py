@@ -82,10 +82,11 @@ def _names(path: Path) -> frozenset[str]:
 
 
 def _listed(path: Path) -> dict[str, str]:
-    names = _names(path)
     with suppress(OSError, ValueError):
-        if names:
-            return {name: text_of(inside(path.parent, name)) for name in sorted(names)}
+        digests = manifest.digests(text_of(path)) or {}
+        found = {name: text_of(inside(path.parent, name)) for name in sorted(digests)}
+        if found and digests == {name: sha256(text.encode()).hexdigest() for name, text in found.items()}:
+            return found
     raise click.ClickException(f"`{path.parent}` is not as `segc compile` wrote it")
 
 

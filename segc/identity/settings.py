@@ -68,6 +68,8 @@ def read_settings(path: Path, kinds: Mapping[str, Keys]) -> tuple[Settings, ...]
     except tomllib.TOMLDecodeError as error:
         words = str(error)
         raise DirectoryError(f"`{path}` is no TOML: {words[:1].lower()}{words[1:]}") from None
+    except (ValueError, RecursionError):  # of int() and of the parser, which check neither
+        raise DirectoryError(f"`{path}` nests too deeply, or holds a number of thousands of digits") from None
     if not tables:
         raise DirectoryError(f"`{path}` names no directory: give each a table, such as `[corp]`")
     return tuple(_settings(path, name, tables[name], kinds) for name in sorted(tables))

@@ -236,10 +236,13 @@ def test_against_a_build(tmp_path):
     policy(tmp_path, OPENED)
     found = planned(path, "--against", build, "--detailed-exitcode", cwd=tmp_path, code=3)
     assert [each["kind"] for each in found["access"]] == ["opens"]
-    (build / "gw1" / "ruleset.nft").unlink()
-    done = segc("plan", path, "--against", build, cwd=tmp_path)
-    assert done.returncode == 1
-    assert "is not as `segc compile` wrote it" in done.stderr
+    links = build / "gw1" / "links.json"
+    links.write_text(links.read_text().replace('"vlan"', '"wlan"'))
+    for damaged in (links, build / "gw1" / "ruleset.nft"):
+        done = segc("plan", path, "--against", build, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "is not as `segc compile` wrote it" in done.stderr, done.stderr
+        damaged.unlink()
     manifest = build / "gw1" / "manifest.json"
     (build / "secret").write_text("beside what was compiled")
     for files in ('{"../secret": ""}', "[1]", "{}"):

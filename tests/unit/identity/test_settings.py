@@ -30,6 +30,13 @@ def test_the_sample_s_settings_are_where_its_snapshot_is_from() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "1" * 5000, "a = \xff", "a"])
+def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "identity.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DirectoryError, match=r"identity\.toml` (is no|nests|is not)"):
+        read_settings(tmp_path / "identity.toml", KINDS)
+
+
 def test_the_page_s_settings_are_settings(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "identity.md").read_text()
     (text, *_) = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)

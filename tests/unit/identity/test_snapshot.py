@@ -80,7 +80,9 @@ def test_what_is_wrong_is_told_with_its_line(old: str, new: str, words: str) -> 
 
 
 def test_depth_and_rubbish_are_findings() -> None:
-    for text in ("[" * 100_000, "", "\0", "nul", "[]", '{"format": {}, "directories": {}}', "{}" * 2):
+    endless = "1" * 5000, f'{{"format": {"1" * 5000}, "directories": {{}}}}'  # int() takes 4300 digits
+    others = "[" * 100_000, "", "\0", "nul", "[]", '{"format": {}, "directories": {}}', "{}" * 2
+    for text in (*endless, *others):
         found, wrong = read_snapshot(SourceFile(FILE, text))
         assert found is None
         assert [each.code for each in wrong] == ["SEG112"]
