@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 import click
 
 from segc import __version__
 from segc.cli.terminal import ClosedError, abandon
+from segc.space.words import system_reason
 
 COMMANDS = (
     "init",
@@ -40,6 +45,7 @@ COMMANDS = (
     "source",
 )
 INTERRUPTED, CLOSED = 128 + 2, 128 + 13  # as a shell reports SIGINT and SIGPIPE
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
 class Commands(click.Group):
@@ -73,18 +79,44 @@ class Commands(click.Group):
         try:
             return super().main(*args, **extra) or 0
         except click.ClickException as error:
-            error.show()
+            _tell(error.show)
             return error.exit_code
         except (click.Abort, KeyboardInterrupt):
             return INTERRUPTED
         except ClosedError as error:
-            abandon()
-            if error.reason:
-                click.echo(f"Error: the output cannot be written: {error.reason}", err=True)
-            return 1 if error.reason else CLOSED
+            return _unwritten(error)
         except Exception as error:
-            _report_bug(error)
+            if isinstance(error, OSError) and _by_click(error):
+                return _unwritten(ClosedError(error))
+            if isinstance(error, MemoryError) or getattr(error, "errno", None) in EXHAUSTED:
+                reason = system_reason(error) if isinstance(error, OSError) else "there is no memory left"
+                _tell(partial(click.echo, f"Error: segc cannot go on: {reason}", err=True))
+            else:
+                _tell(partial(_report_bug, error))
             return 1
+
+
+def _tell(show: Callable[[], Any]) -> None:
+    """Where nobody can be told, the exit code tells all the same."""
+    with suppress(OSError):
+        show()
+    abandon()
+
+
+def _by_click(error: OSError) -> bool:
+    """Whether click could not write its own words, such as those of `--help`."""
+    step = error.__traceback__
+    while step and step.tb_next:
+        step = step.tb_next
+    return step is not None and step.tb_frame.f_globals.get("__name__") == "click.utils"
+
+
+def _unwritten(error: ClosedError) -> int:
+    abandon()
+    if not error.reason:
+        return CLOSED
+    _tell(partial(click.echo, f"Error: the output cannot be written: {error.reason}", err=True))
+    return 1
 
 
 def _report_bug(error: Exception) -> None:

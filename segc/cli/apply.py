@@ -14,6 +14,7 @@ import click
 from segc.cli import options
 from segc.cli.findings import brief, failed, show
 from segc.cli.former import by_node
+from segc.cli.given import given
 from segc.cli.outcome import carry_out, print_outcome
 from segc.cli.progress import progress
 from segc.cli.reading import Reading, read
@@ -22,7 +23,6 @@ from segc.compile import Build, build, digest, relative
 from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.plan.make import Told
 from segc.policy.model import Policy
-from segc.space.words import system_reason
 from segc.workspace.paths import is_folder, shown
 
 if TYPE_CHECKING:
@@ -91,12 +91,11 @@ def _saved(paths: tuple[str, ...]) -> Plan | None:
         return None
     from segc.plan.saved import read_plan
 
+    text = given(paths[0])
     try:
-        return read_plan(Path(paths[0]).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        reason: object = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
-        reason = system_reason(error) if isinstance(error, OSError) else reason
-        raise click.ClickException(f"`{paths[0]}` cannot be applied: {reason}") from None
+        return read_plan(text)
+    except ValueError as error:
+        raise click.ClickException(f"`{paths[0]}` cannot be applied: {error}") from None
 
 
 def _keep_apart(paths: tuple[str, ...], state_dir: str) -> None:

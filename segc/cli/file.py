@@ -15,10 +15,9 @@ def replace_file(path: str, before: str, after: str) -> None:
     A link is followed. OSError, with the file as it was, if that fails or it holds another text by now.
     """
     target = Path(path).resolve(strict=True)
-    if target.read_bytes() != before.encode("utf-8"):
-        raise OSError(errno.ESTALE, "it changed meanwhile")
-    if not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, "permission denied")
+    with target.open("r+b") as file:  # who may not write to it must not put another in its place
+        if file.read() != before.encode("utf-8"):
+            raise OSError(errno.ESTALE, "it changed meanwhile")
     found = target.stat()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

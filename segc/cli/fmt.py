@@ -13,6 +13,7 @@ from segc import workspace
 from segc.cli import options
 from segc.cli.file import replace_file
 from segc.cli.findings import counted, show
+from segc.cli.given import given
 from segc.cli.progress import progress
 from segc.cli.terminal import colored, emit, say
 from segc.diagnostics.measure import printable
@@ -22,6 +23,7 @@ from segc.space.words import system_reason
 from segc.syntax.format import format_source
 from segc.syntax.parse import parse
 from segc.workspace import Workspace
+from segc.workspace.paths import MAX_BYTES
 
 UNREADABLE = ("SEG001", "SEG002", "SEG006")
 STYLES = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
@@ -59,11 +61,7 @@ def command(paths: tuple[str, ...], check: bool, diff: bool, color: str) -> None
 
 def _filter(check: bool, diff: bool, color: str) -> None:
     """From standard input to standard output."""
-    data = sys.stdin.buffer.read()
-    try:
-        source = SourceFile("<stdin>", data.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise click.ClickException("standard input is not UTF-8") from None
+    source = SourceFile("<stdin>", given("-", MAX_BYTES))
     _, problems = parse(source)
     show(Report(problems, (source,)).sorted(), color)
     if problems:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import click
 
 from segc.cli.findings import counted, show
+from segc.cli.given import given
 from segc.cli.progress import progress
 from segc.cli.reading import read
 from segc.cli.terminal import emit, say
 from segc.diagnostics.json_format import scalars
-from segc.space.words import system_reason
 
 if TYPE_CHECKING:
     from segc.policy.model import Gateway, Policy
@@ -37,7 +35,7 @@ def verify_file(paths: Sequence[str], file: str, name: str | None, format_: str,
             show(reading.report, color)
             return 1
         gateway = _gateway(reading.policy, name)
-        text = _text(file)
+        text = given(file)
         tell("comparing")
         found = differences(reading.policy, gateway, text)
     shown = "standard input" if file == "-" else file
@@ -57,17 +55,6 @@ def _gateway(policy: Policy, name: str | None) -> Gateway:
     if name not in policy.gateways:
         raise click.UsageError(f"no gateway is called `{name}`: there is {listed}")
     return policy.gateways[name]
-
-
-def _text(file: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise click.ClickException(f"`{file}` is not a text in UTF-8") from None
-    except OSError as error:
-        reason = system_reason(error)
-        raise click.ClickException(f"`{file}` cannot be read: {reason}") from None
 
 
 def _words(gateway: Gateway, file: str, found: list[Problem], text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TextIO
 
 from segc.space.words import system_reason
@@ -82,16 +81,22 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 def open_missing() -> None:
-    """Whoever starts us may have closed our output; what nobody reads is written all the same."""
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    """Whoever starts us may have closed our streams, and the next file that is opened would get their place.
+
+    What nobody reads is written all the same; reading what is not there fails.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_WRONLY)  # the lowest that is free: that of the stream
+            setattr(sys, name, open(handle, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def abandon() -> None:
     """Point output that fails nowhere, or Python would complain of it as it ends."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)

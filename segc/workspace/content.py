@@ -26,12 +26,13 @@ def content(path: str, importer: Span | None, named: bool) -> bytes | Diagnostic
     if importer and not path.endswith(".seg"):
         return _no_policy(f"{name} is no policy", importer)
     try:
-        if wrong := _wrong_kind(name, Path(path).stat().st_mode, importer, piped):
+        mode = Path(path).stat().st_mode
+        if wrong := _wrong_kind(name, mode, importer, piped):
             return wrong
         if not named and not _may_be_shown(path):
             return _no_policy(f"{name} leads to a file that is no policy", importer)
         limit = limit_of(path)
-        data = _bytes(path, limit, waiting=piped)
+        data = _bytes(path, limit, waiting=stat.S_ISFIFO(mode))
     except OSError as error:
         return unread(f"{name} cannot be read: {system_reason(error)}", importer, remedy(error, importer))
     if len(data) > limit:

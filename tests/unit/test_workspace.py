@@ -215,6 +215,7 @@ def test_nothing_but_what_was_named_is_waited_for(write: Write, tmp_path: Path) 
     targets = ["/dev/zero", "/dev/null", "loop.seg", "/proc/kmsg", "p"]
     for name, target in zip(names, targets, strict=True):
         (tmp_path / f"{name}.seg").symlink_to(target)
+    assert [each[:28] for each in messages(load(["/proc/kmsg"]))] == ["`/proc/kmsg` cannot be read:"]
     pipe, zero, null, loop, kmsg, folder = messages(load(["p"]))
     assert pipe == "`p/pipe.seg` is neither a file nor a folder"
     assert zero == "`zero.seg` is neither a file nor a folder"

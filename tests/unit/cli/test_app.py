@@ -86,6 +86,50 @@ def test_a_full_disk_behind_standard_output(tmp_path):
     assert b"no space left" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "closing", "code"),
+    [
+        ("--help", ">/dev/full", 1),
+        ("--version", ">/dev/full", 1),
+        ("--help", ">/dev/full 2>/dev/full", 1),
+        ("check --nonsense", "2>/dev/full", 2),
+        ("check --nonsense", "2>&-", 2),
+        ("check missing", "<&- >&- 2>&-", 1),
+        ("fmt -", "<&-", 1),
+        ("fmt -", "<&- >&- 2>&-", 1),
+        ("fmt -", "0>/dev/null", 1),
+        ("fmt -", "</dev/zero", 1),
+        ("fmt -", "</proc/self/mem", 1),
+        ("verify --file - .", "<&-", 1),
+        ("verify --file /dev/zero .", "", 1),
+        ("apply /proc/self/mem.json", "<&-", 1),
+        ("apply .", "<&-", 1),
+    ],
+)
+def test_streams_that_are_closed_or_full(tmp_path, words, closing, code):
+    policy(tmp_path, CLEAN.replace("https, ping", "nonsense") if words == "apply ." else CLEAN)
+    script = f'"$0" -m segc {words} {closing}'
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done
+    assert "bug" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("2>" in closing) == (not done.stdout + done.stderr)
+
+
+def test_a_process_without_descriptors_or_memory(monkeypatch, tmp_path):
+    for error, words in ((OSError(24, "Too many open files"), "too many open files"),
+                         (MemoryError(), "there is no memory left")):  # fmt: skip
+
+        def planted(*arguments, error=error):
+            raise error
+
+        monkeypatch.setattr(check, "read", planted)
+        result = CliRunner().invoke(command, ["check", str(policy(tmp_path))])
+        assert (result.exit_code, result.stderr) == (1, f"Error: segc cannot go on: {words}\n")
+
+
 def once_it_is_read(fifo):
     """Its other end, open."""
     for _ in range(600):
