@@ -41,6 +41,9 @@ class Comment(NamedTuple):
     text: str
 
 
+Below = dict[str, dict[int, int]]  # the line that the comment of a line speaks of, by path
+
+
 def apply_acceptances(report: Report) -> Report:
     """The report without what was accepted; `SEG004` tells of idle acceptances, `SEG005` of malformed ones.
 
@@ -50,8 +53,9 @@ def apply_acceptances(report: Report) -> Report:
     accepted: dict[tuple[str, int, str], Acceptance] = {}
     malformed: list[Diagnostic] = []
     guesses = Guesses()
+    below: Below = {source.path: {} for source in report.sources}
     for source in report.sources:
-        for result in _acceptances(source, guesses):
+        for result in _acceptances(source, guesses, below[source.path]):
             if isinstance(result, Diagnostic):
                 malformed.append(result)
             else:
@@ -59,7 +63,7 @@ def apply_acceptances(report: Report) -> Report:
     if not accepted and not malformed:
         return report
     sources = {source.path: source for source in report.sources}
-    keys = {id(diagnostic): _key(diagnostic, sources) for diagnostic in report.diagnostics}
+    keys = {id(diagnostic): _key(diagnostic, sources, below) for diagnostic in report.diagnostics}
     kept = [diagnostic for diagnostic in report.diagnostics if keys[id(diagnostic)] not in accepted]
     used = set(keys.values())
     stopped = any(RULES[d.code].severity == "error" and not _acceptable(d.code) for d in kept)
@@ -67,7 +71,9 @@ def apply_acceptances(report: Report) -> Report:
     return replace(report, diagnostics=(*kept, *malformed, *idle)).sorted()
 
 
-def _key(diagnostic: Diagnostic, sources: Mapping[str, SourceFile]) -> tuple[str, int, str] | None:
+def _key(
+    diagnostic: Diagnostic, sources: Mapping[str, SourceFile], below: Below
+) -> tuple[str, int, str] | None:
     """What accepts it; one in a comment of its own counts as one of the line below, as acceptances do."""
     if diagnostic.primary is None:
         return None
@@ -76,7 +82,7 @@ def _key(diagnostic: Diagnostic, sources: Mapping[str, SourceFile]) -> tuple[str
         text, column = sources[path].line_text(line), sources[path].position(start)[1]
         if MARK in text[: column - 1]:
             return None  # an acceptance does not speak for itself
-        line = _below(sources[path], line) if text.lstrip().startswith("#") else line
+        line = _below(sources[path], line, below[path]) if text.lstrip().startswith("#") else line
     return path, line, diagnostic.code
 
 
@@ -84,13 +90,15 @@ def _acceptable(code: str) -> bool:
     return code[3] in "34" or (code != "SEG004" and RULES[code].severity != "error")
 
 
-def _acceptances(source: SourceFile, guesses: Guesses) -> Iterator[Acceptance | Diagnostic]:
+def _acceptances(
+    source: SourceFile, guesses: Guesses, below: dict[int, int]
+) -> Iterator[Acceptance | Diagnostic]:
     for comment in _comments(source):
         form = FORM.fullmatch(comment.text.strip())
         if form is None:
             yield _malformed(source, comment)
             continue
-        line = _below(source, comment.line) if comment.alone else comment.line
+        line = _below(source, comment.line, below) if comment.alone else comment.line
         lead = comment.start + len(comment.text) - len(comment.text.lstrip()) + form.start("codes")
         for code in re.finditer(r"[^\s,]+", form["codes"]):
             span = source.span(lead + code.start(), lead + code.end())
@@ -110,12 +118,15 @@ def _comments(source: SourceFile) -> Iterator[Comment]:
         at = source.text.find(MARK, start + len(line))
 
 
-def _below(source: SourceFile, line: int) -> int:
-    """The next line that is not a comment of its own: acceptances may be stacked."""
-    line += 1
-    while line <= len(source.line_starts) and source.line_text(line).lstrip().startswith("#"):
+def _below(source: SourceFile, comment: int, known: dict[int, int]) -> int:
+    """The next line that is not a comment of its own: acceptances may be stacked. Asked of one of them, it
+    is `known` of those between."""
+    line, last = comment + 1, len(source.line_starts)
+    while line not in known and line <= last and source.line_text(line).lstrip().startswith("#"):
         line += 1
-    return line
+    found = known.get(line, line)
+    known.update(dict.fromkeys(range(comment, line), found))
+    return found
 
 
 def _malformed(source: SourceFile, comment: Comment) -> Diagnostic:

@@ -117,6 +117,16 @@ def test_a_file_without_acceptances_costs_next_to_nothing():
     assert time.process_time() - started < 0.05
 
 
+def test_many_comments_above_one_line_are_looked_at_once():
+    text = "# segc: accept SEG301 -- for now\n# \u202e\n" * 20_000 + "allow hr -> it : ssh\n"
+    source = SourceFile("a.seg", text)
+    found = (finding("SEG301", "m", source.span(len(text) - 21, len(text))), *check_hidden(source))
+    before = time.process_time()
+    report = apply_acceptances(Report(found, (source,)))
+    assert {each.code for each in report.diagnostics} == {"SEG007"}
+    assert time.process_time() - before < 5
+
+
 def test_many_marks_on_one_line_cost_one_look():
     text = "# segc: " + "segc: accept " * 500_000
     started = time.process_time()
