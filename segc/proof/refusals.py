@@ -20,6 +20,7 @@ ANSWER_RATE = Effect("over", "1000/second burst 1000")
 REJECT = "reject icmpx type admin-prohibited"
 RESET = "reject tcp reset"
 PREFIX = 120  # characters of a log prefix
+NOBODY = ""  # the name of addresses that no zone claims, where none is external
 TCP = (6, 0, 65535)
 
 
@@ -110,7 +111,7 @@ class Refusals:
     def _lines(self, source: int, destination: int) -> list[tuple[Effect, ...]]:
         """What may be logged: both zones, or where there are very many the first."""
         sources, destinations = self._named(source), self._named(destination)
-        if len(sources) != 1:
+        if len(sources) != 1 or NOBODY in sources | destinations:
             return []
         ends = self._called(destinations.pop()) if len(destinations) == 1 else []
         texts = [f"segc deny {a}>{b}" for a in self._called(sources.pop()) for b in ("", *ends)]
@@ -124,7 +125,9 @@ class Refusals:
 
     def _named(self, bits: int) -> set[str]:
         own = {"gateway"} if bits & self.meaning.atoms.own else set()
-        return own | {self.meaning.names[atom] for atom in members(bits & ~self.meaning.atoms.own)}
+        return own | {
+            self.meaning.names.get(atom, NOBODY) for atom in members(bits & ~self.meaning.atoms.own)
+        }
 
     def _speaks(self, source: int, destination: int) -> bool:
         """Whether packets can go between the places: another gateway does not write to itself through us."""

@@ -1,11 +1,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.unit.cli.policies import BROKEN, CLEAN, policy, segc
 from tests.unit.cli.test_check import schema
+
+OFFICE = Path(__file__).parents[3] / "samples" / "office"
 
 
 @pytest.fixture
@@ -65,6 +68,16 @@ def test_any_other_text_is_different(tmp_path, text):
     ruleset.write_text(text)
     done = segc("verify", policy(tmp_path, CLEAN), "--file", str(ruleset))
     assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_the_ruleset_of_another_policy_is_different(tmp_path):
+    """Also where that one logs what comes from addresses that this one has no name for."""
+    ruleset = tmp_path / "ruleset.nft"
+    ruleset.write_text(segc("compile", OFFICE, "-o", "-").stdout)
+    text = "zone a { subnet 10.0.0.0/24 } zone b { subnet 10.0.1.0/24 } allow a -> b : tcp/443\n"
+    done = segc("verify", policy(tmp_path, text), "--file", ruleset)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "1 difference from the policy" in done.stdout
 
 
 def test_what_cannot_be_compared(tmp_path):
