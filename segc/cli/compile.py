@@ -19,6 +19,7 @@ from segc.cli.reading import read
 from segc.cli.terminal import emit, say
 from segc.compile import build
 from segc.diagnostics.json_format import render_json, scalars
+from segc.diagnostics.measure import printable
 from segc.diagnostics.model import Report
 from segc.space.words import system_reason
 
@@ -108,17 +109,15 @@ def _write(output: str, artifacts: tuple[Artifact, ...]) -> None:
     try:
         replace_folder(output, _by_node(artifacts))
     except RefusedError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(printable(str(error))) from None
     except OSError as error:
-        reason = system_reason(error)
-        raise click.ClickException(
-            f"`{output}` cannot be written: {reason}; nothing there has changed"
-        ) from None
+        words = f"`{output}` cannot be written: {system_reason(error)}; nothing there has changed"
+        raise click.ClickException(printable(words)) from None
 
 
 def _table(output: str, nodes: Nodes) -> str:
     """A line a node: its name, where its files are, and which; those of a folder as their number."""
-    rows = [(name, str(Path(output) / name), _summed(files)) for name, files in nodes.items()]
+    rows = [(name, printable(str(Path(output) / name)), _summed(files)) for name, files in nodes.items()]
     pads = [max((len(row[n]) for row in rows), default=0) for n in (0, 1)]
     return "".join(f"{name:<{pads[0]}}  {where:<{pads[1]}}  {files}\n" for name, where, files in rows)
 

@@ -316,6 +316,15 @@ def test_what_was_compiled_before_is_proved_on_demand(tmp_path, monkeypatch):
         assert ["not proved again" in each for each in said] == [False, skipped, False, False]
 
 
+def test_names_of_others_do_not_steer_the_terminal(tmp_path):
+    out = tmp_path / "a\x1b[31m\nb"
+    done = segc("compile", policy(tmp_path), "-o", out)
+    assert (done.returncode, "\x1b" in done.stdout) == (0, False)
+    (out / "\x1b[2J\nError").touch()
+    done = segc("compile", policy(tmp_path), "-o", out)
+    assert (done.returncode, "\x1b" in done.stderr, done.stderr.count("\n")) == (1, False, 1), done.stderr
+
+
 def test_from_a_folder_that_is_gone(tmp_path):
     path, out, gone = policy(tmp_path), tmp_path / "build", tmp_path / "gone"
     gone.mkdir()
