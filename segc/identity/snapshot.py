@@ -147,8 +147,6 @@ def read_snapshot(source: SourceFile) -> tuple[Snapshot | None, tuple[Diagnostic
         span, message = whole, f"`{source.path}` is damaged: it holds a number of thousands of digits"
     except RecursionError:
         span, message = whole, f"`{source.path}` is damaged: it nests too deeply"
-    except ValueError:
-        span, message = whole, f"`{source.path}` is damaged: it holds a number of thousands of digits"
     return None, (finding("SEG112", message, span, f"line {span.line}", help=AGAIN),)
 
 
