@@ -9,7 +9,7 @@ from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.survey import Survey
 from segc.analysis.reach.grants import Box, asked, gap_of, question
 from segc.analysis.reach.hops import Hop, Hops
-from segc.analysis.reach.questions import Question, chains, one_hop, question_of
+from segc.analysis.reach.questions import Question, begins, chains, one_hop, question_of
 from segc.analysis.witness import witness
 from segc.diagnostics.model import Diagnostic, Label, finding
 from segc.policy.model import Flow, Never, Policy, Step, Workflow, Zone
@@ -17,7 +17,8 @@ from segc.space import traffic
 
 
 def check_nevers(policy: Policy) -> Iterator[Diagnostic]:
-    """`SEG304`: what somebody could do at some time although it was promised that nobody ever can."""
+    """`SEG304`: what somebody could do at some time although it was promised that nobody ever can; `SEG324`
+    for a promise that is none."""
     questions = [question(each.source, each.destination, each.services, each.span) for each in policy.nevers]
     if not questions:
         return
@@ -25,7 +26,9 @@ def check_nevers(policy: Policy) -> Iterator[Diagnostic]:
     hops = Hops(context)
     for never, flow in zip(policy.nevers, questions, strict=True):
         promised = question_of(context, flow)
-        if never.transitive:
+        if never.transitive and not begins(promised):
+            yield _empty(never)
+        elif never.transitive:
             reached = next(chains(context, promised, hops), None)
             if reached is not None:
                 yield _chain(never, reached.chain, context)
@@ -59,6 +62,16 @@ def _broken(never: Never, label: Label, packet: str) -> Diagnostic:
         also=(label,),
         notes=(f"for instance: {packet} is allowed",),
         help="narrow the flow, add a `deny`, or take the promise back",
+    )
+
+
+def _empty(never: Never) -> Diagnostic:
+    return finding(
+        "SEG324",
+        "this promise holds whatever the policy says",
+        never.span,
+        "no chain begins in the end that it must not reach",
+        help="write `->` for every packet between the two, or leave the destination out of the source",
     )
 
 

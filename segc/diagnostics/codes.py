@@ -91,6 +91,7 @@ RULES: dict[str, Rule] = {
     "SEG321": Rule("evaded-denial", "warning"),
     "SEG322": Rule("session-bound-denial", "note"),
     "SEG323": Rule("withheld-proof", "warning"),
+    "SEG324": Rule("promise-of-nothing", "warning"),
     "SEG401": Rule("equivalent-zones", "warning"),
     "SEG402": Rule("nearly-equivalent-zones", "note"),
     "SEG403": Rule("zone-for-one-host", "note"),

@@ -80,6 +80,12 @@ class Reached(NamedTuple):
     chain: list[Hop]
 
 
+def begins(question: Question) -> bool:
+    """Whether any chain does, outside of the end that it leads to."""
+    goal = _union(box.destination for box in question.boxes)
+    return any(box.source & ~goal for box in question.boxes)
+
+
 def chains(context: Context, question: Question, hops: Hops | None = None) -> Iterator[Reached]:
     """A shortest chain of hops for every class that the question's far end has, the nearest first.
 
