@@ -17,13 +17,19 @@ def check_multicast(policy: Policy) -> Iterator[Diagnostic]:
     """Allows between zones to a group of hosts, and those for services that look for hosts by such groups."""
     zones = [zone.space for zone in policy.zones.values() if not zone.external]
     for flow in policy.flows:
-        if flow.action != "allow" or _local(flow, zones):
-            continue
-        if any(part.space and part.space <= ON_LINK for part in flow.destination.parts):
-            yield _told(flow, "multicast and broadcast end where their link does", "no gateway sends this on")
-        elif name := _discovery(flow):
-            told = f"{name} asks by multicast, and that ends where its link does"
-            yield _told(flow, told, "opens no more than questions to single addresses")
+        told = _asked(flow) if flow.action == "allow" else None
+        if told and not _local(flow, zones):
+            yield _told(flow, *told)
+
+
+def _asked(flow: Flow) -> tuple[str, str] | None:
+    """What is to be said of a flow that asks for it, wherever its ends are."""
+    if any(part.space and part.space <= ON_LINK for part in flow.destination.parts):
+        return "multicast and broadcast end where their link does", "no gateway sends this on"
+    if name := _discovery(flow):
+        told = f"{name} asks by multicast, and that ends where its link does"
+        return told, "opens no more than questions to single addresses"
+    return None
 
 
 def _discovery(flow: Flow) -> str:

@@ -179,3 +179,18 @@ def test_drift_of_links_is_found_and_healed(hosts: dict[str, Namespace]) -> None
     assert hosts["hr"].reaches("10.2.0.5")
     sh("systemd-analyze verify /etc/systemd/system/segc*.service /etc/systemd/system/segc-verify.timer")
     sh("systemctl start segc-heal.service segc-verify.service")
+
+
+def test_what_is_uninstalled_does_not_come_back(hosts: dict[str, Namespace]) -> None:
+    segc("apply", "--no-confirm", policy=WIDE)
+    sh(f"{sys.executable} -m segc install")
+    assert hosts["new"].cut_off_from("10.1.0.5")
+    segc("uninstall", "--yes")
+    for verb in ("start", "reload", "restart", "stop"):
+        sh(f"systemctl {verb} nftables.service")
+        assert "segc" not in sh("nft list tables"), verb
+    assert not sh("systemctl list-units --no-legend 'segc*'").strip()
+    assert not list(Path("/etc/systemd/system").glob("**/*segc*"))
+    assert hosts["new"].reaches("10.1.0.5")
+    assert "nothing is enforced" in segc("status")
+    assert "nothing to take away" in segc("uninstall", "--yes")
