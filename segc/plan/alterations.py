@@ -1,4 +1,4 @@
-"""Changes that no set of packets shows: rates, postures, sessions, who vouches, who is let in, DNAT."""
+"""Changes that no set of packets shows: rates, postures, sessions, who vouches, who is let in, NAT."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from segc.plan.model import Alteration, Statement
 from segc.policy.model import Flow, Limit, Policy, Posture, SessionRule, Source, Zone
 from segc.source import Span
 
-COMES_AND_GOES = ("session", "source", "dot1x", "publish")
+COMES_AND_GOES = ("session", "source", "dot1x", "publish", "masquerade")
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 T = TypeVar("T")
 State = Callable[[Span, str], Statement]
@@ -43,6 +43,7 @@ def _alterations(
     yield from _named("source", before.sources, after.sources, _says, believed)
     yield from _named("dot1x", _taken_in(before), _taken_in(after), ", ".join, _lets_in)
     yield from _named("publish", _published(before), _published(after), str, lambda was, now: now is not None)
+    yield from _named("masquerade", _hidden(before), _hidden(after), str, lambda was, now: False)
     yield from _named("refuse", before.zones, after.zones, _refusal, lambda was, now: False)
 
 
@@ -178,6 +179,16 @@ def _published(policy: Policy) -> dict[str, str]:
         for each in gateway.publishes:
             found.setdefault(each.where(gateway.name), []).append(f"{each.target} {each.inner}")
     return {name: ", ".join(sorted(texts)) for name, texts in found.items()}
+
+
+def _hidden(policy: Policy) -> dict[str, str]:
+    """The families whose addresses are translated by interface."""
+    return {
+        each.where(gateway.name): " and ".join(f"IPv{family}" for family in each.masquerade)
+        for gateway in policy.gateways.values()
+        for each in gateway.interfaces
+        if each.masquerade
+    }
 
 
 def _refusal(zone: Zone) -> str:

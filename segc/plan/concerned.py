@@ -51,6 +51,8 @@ def _ends(each: Alteration, policy: Policy) -> Iterator[Ends]:
             yield from ((zone.space, flow.destination.space) for flow in flows)
     elif each.kind == "publish":
         yield from _published(each.name, policy)
+    elif each.kind == "masquerade":
+        yield from _hidden(each.name, policy)
     else:
         flows = (flow for flow in policy.flows if not flow.staged and _rests(flow, each))
         yield from ((flow.source.space, flow.destination.space) for flow in flows)
@@ -71,3 +73,14 @@ def _published(name: str, policy: Policy) -> Iterator[Ends]:
                 interface = gateway.interface(publish.interface)
                 assert interface.zone is not None, "the resolver refuses it otherwise"
                 yield policy.zones[interface.zone].space, publish.target
+
+
+def _hidden(name: str, policy: Policy) -> Iterator[Ends]:
+    """What leaves by an interface, as far as its own zones are meant."""
+    for gateway in policy.gateways.values():
+        zones = {
+            a.zone for a in gateway.attachments if gateway.interface(a.interface).where(gateway.name) == name
+        }
+        for space in (policy.zones[zone].space for zone in sorted(zones)):
+            flows = (flow for flow in policy.flows if flow.destination.space.overlaps(space))
+            yield from ((flow.source.space, space) for flow in flows)

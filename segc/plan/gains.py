@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from segc.plan.model import GAINS, LOSSES, Access, Alteration, Plan
 
 WHAT = ("gains", "losses", "changes")
+NEITHER = ("refuse", "masquerade")  # nobody comes further, or less far, by it
 WHERE: dict[str, Callable[[Access | Alteration], tuple[str, ...]]] = {
     "from": lambda each: each.from_zones,
     "to": lambda each: each.to_zones,
@@ -61,4 +62,4 @@ def _is(what: str, each: Access | Alteration) -> bool:
         return True
     if isinstance(each, Access):
         return each.kind in (GAINS if what == "gains" else LOSSES)
-    return each.looser == (what == "gains") and each.kind != "refuse"
+    return each.looser == (what == "gains") and each.kind not in NEITHER

@@ -109,9 +109,9 @@ class Access:
 
 class Alteration(NamedTuple):
     """A change beside the sets: a `limit`, what a `posture` proves, how long a `session` is trusted, for
-    what a `source` vouches, whom `dot1x` puts into a zone, where what is published leads (`publish`), what
-    becomes of refused packets (`refuse`). `looser` says whether anybody may gain by it. Zones and tags are
-    those of everything that rests on it, in either policy."""
+    what a `source` vouches, whom `dot1x` puts into a zone, where what is published leads (`publish`), whose
+    addresses are hidden (`masquerade`), what becomes of refused packets (`refuse`). `looser` says whether
+    anybody may gain by it. Zones and tags are those of everything that rests on it, in either policy."""
 
     kind: str
     name: str

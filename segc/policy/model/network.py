@@ -43,6 +43,10 @@ class Interface:
     masquerade: tuple[int, ...]  # the families that leave by its own address
     span: Span = field(compare=False, repr=False)
 
+    def where(self, gateway: str) -> str:
+        """`wan0 of gw1`."""
+        return f"{self.name} of {gateway}"
+
 
 class Attachment(NamedTuple):
     """A zone on a layer-3 device of a gateway; `vlan` is set where the device is a sub-interface."""

@@ -323,6 +323,21 @@ def test_where_a_published_port_leads_is_an_alteration(
     assert not stops(parse_condition("gains:to=internet"), found)
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [("", "masquerade", ("", "IPv4 and IPv6")), ("masquerade", "masquerade ipv4", ("IPv4 and IPv6", "IPv4"))],
+)
+def test_whose_addresses_are_hidden_is_an_alteration(was: str, now: str, told: tuple[str, str]) -> None:
+    """It is neither a gain nor a loss."""
+    site = SITE.replace("PUBLISH", "").replace("allow internet -> dmz", "allow dmz -> internet")
+    found = plan("", "", tuple(site.replace("dhcp }", f"dhcp {each} }}") for each in (was, now)))
+    (altered,) = found.alterations
+    assert (altered.kind, altered.name, altered.before, altered.after) == ("masquerade", "wan0 of gw", *told)
+    assert (altered.from_zones, altered.to_zones) == (("dmz",), ("internet",))
+    assert stops(parse_condition("changes:from-tag=core"), found)
+    assert not any(stops(parse_condition(each), found) for each in ("gains", "losses"))
+
+
 def test_a_condition_on_a_place_stops_what_no_set_shows() -> None:
     """Whoever takes the edge off a posture gives access to all that asks for it."""
     flows = "allow group staff in vpn -> finance : tcp/443 require posture managed"
