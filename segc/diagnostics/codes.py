@@ -38,6 +38,7 @@ RULES: dict[str, Rule] = {
     "SEG111": Rule("unknown-directory-group", "error"),
     "SEG112": Rule("damaged-snapshot", "error"),
     "SEG113": Rule("in-of-an-exception", "warning"),
+    "SEG114": Rule("place-behind-people", "warning"),
     "SEG201": Rule("overlapping-zones", "error"),
     "SEG202": Rule("host-outside-zone", "error"),
     "SEG203": Rule("several-external-zones", "error"),
