@@ -213,7 +213,7 @@ class Spec:
             and self.holds(flow.destination, dst, peer)
             and (mfa or not flow.mfa)
             and (fit or not flow.fit)
-            and _on_time(flow, self.timezone, at)
+            and _on_time(flow.when, flow.dates, self.timezone, at)
         }
         if verbs:
             return "deny" not in verbs
@@ -238,14 +238,15 @@ def _serves(flow: FlowSpec, protocol: int, value: int) -> bool:
     return not ranges or any(p == protocol and a <= value <= b for p, a, b in ranges)
 
 
-def _on_time(flow: FlowSpec, timezone: str, at: int) -> bool:
+@cache
+def _on_time(when: str, dates: str, timezone: str, at: int) -> bool:
     local = datetime.fromtimestamp(at, ZoneInfo(timezone))
-    first, last = DATES[flow.dates]
+    first, last = DATES[dates]
     if (first and f"{local:%Y-%m-%d}" < first) or (last and f"{local:%Y-%m-%d}" > last):
         return False
-    if not flow.when:
+    if not when:
         return True
-    days, start, end = SPANS[flow.when]
+    days, start, end = SPANS[when]
     minute = local.hour * 60 + local.minute
     if start < end:
         return local.weekday() in days and start <= minute < end

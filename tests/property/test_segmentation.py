@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from itertools import combinations, product
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ from segc.source import SourceFile
 from segc.syntax.parse import parse
 from segc.trace import trace
 from tests.property.policies import (
-    MOMENTS,
+    TIMEZONE,
     Address,
     EndSpec,
     FlowSpec,
@@ -40,7 +42,9 @@ EXAMPLES = int(os.environ.get("SEGC_EXAMPLES", "40"))
 CHECKED = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 OFFERED = ("tcp/80", "tcp/80-90", "udp/53", "icmp/echo-request", "icmpv6/echo-request", "tcp")
 ATOMS = ((6, 0), (6, 80), (6, 85), (17, 53), (1, 8), (58, 128), (47, 0))
-SITUATIONS = tuple(product((None, "u1", "u2"), (None, "u1", "u2"), (False, True), MOMENTS[1:3]))
+MORNING, AFTERNOON = (datetime(2026, 7, 15, hour, tzinfo=ZoneInfo(TIMEZONE)).timestamp() for hour in (3, 13))
+TIMES = int(MORNING), int(AFTERNOON)  # in and out of the one span that is drawn
+SITUATIONS = tuple(product((None, "u1", "u2"), (None, "u1", "u2"), (False, True), TIMES))
 Packet = tuple[Address, Address, tuple[int, int]]
 
 

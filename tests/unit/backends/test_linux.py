@@ -5,6 +5,7 @@ import jsonschema
 import pytest
 
 import segc
+from segc.apply.errors import ApplyError
 from segc.apply.links import read_plan
 from segc.backends import linux
 from segc.enforcement.layer2 import link_plan
@@ -100,7 +101,7 @@ def test_the_executor_reads_back_the_plan(name):
 
 
 def test_another_version_is_refused():
-    with pytest.raises(ValueError, match="version 2"):
+    with pytest.raises(ApplyError, match="has version 2, and this segc reads version 1"):
         read_plan('{"version": 2}')
 
 
