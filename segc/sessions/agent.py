@@ -121,7 +121,7 @@ class Agent:
         if not places:
             return None
         claim = replace(claim, addresses=places, delegated=old.delegated or delegated)
-        worked = now.boot if active else session.active
+        worked = now.boot if active else self._active(session, now).active
         renewed = replace(session, claim=claim, renewed=now.on_boot_clock(at), active=worked, last=at)
         try:
             after = renewed.judged(judge(renewed, self.situation, now))
@@ -183,7 +183,7 @@ class Agent:
     def rejudge(self, sessions: Iterable[Session], why: str) -> int:
         """Have the policy look at them again; how many that changed."""
         now = self.clock()
-        changes = list(self.judged(sessions, now, why))
+        changes = list(self.judged([self._active(each, now) for each in sessions], now, why))
         self.carry_out(changes, now)
         return len(changes)
 

@@ -133,7 +133,7 @@ class Upkeep:
     def refresh(self) -> None:
         """Judge all sessions by the policy that stands now, and fill the kernel's sets with them."""
         agent, now = self.agent, self.agent.clock()
-        with suppress(OSError):
+        with suppress(RefusedByKernelError, OSError):
             agent.take_stock(agent.kernel.layout().names().intersection(agent.situation.book.sets), now)
         agent.situation = replace(agent.situation, book=self._book())
         self._forget_barred()

@@ -492,3 +492,15 @@ def test_filling_sets_anew_forgets_no_packet_that_came_before(host: AgentHost) -
         host.ask("reload")
         assert host.ask("sessions")["sessions"]
         time.sleep(0.3)
+
+
+def test_a_renewal_forgets_no_packet_that_came_before(host: AgentHost) -> None:
+    """Who is at work stays, also where the source speaks of them between their packets and the next look."""
+    host.apply(f"session staff {{ max 1h idle 3s }}\n{STAFF}")
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", source="vpn", kind="openvpn", id="7", ttl=7200)
+    busy, deadline = begin(host, 4), time.monotonic() + 6
+    while time.monotonic() < deadline:
+        assert flows(busy)
+        assert host.ask("renew", source="vpn", id="7", active=False).get("session"), "at work"
+        time.sleep(0.4)
