@@ -78,7 +78,7 @@ def read_generation(folder: Path) -> Generation:
         broken = [name for name, size in meta.sizes.items() if (folder / name).stat().st_size != size]
     except PermissionError:
         raise ApplyError(f"generation {number} in `{root}` cannot be read without root") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         if isinstance(error, FileNotFoundError) and not folder.is_dir():
             raise ApplyError(f"there is no generation {number}: see `segc history`") from None
         broken = ["meta.json"]
@@ -104,7 +104,7 @@ def write_generation(
 
 
 def _meta(text: str, number: int) -> Meta:
-    """ValueError or TypeError where it is not what `record` wrote for this number."""
+    """ValueError, TypeError, RecursionError where it is not what `write_generation` wrote for this number."""
     meta = Meta(**json.loads(text))
     if not isinstance(meta.sizes, dict):
         raise TypeError(number)
@@ -123,7 +123,7 @@ def _made_for(folder: Path, meta: Meta) -> bool:
         return (built["node"], built["policy"]) == (meta.node, meta.policy)
     except FileNotFoundError:
         return True
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return False
 
 

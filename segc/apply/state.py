@@ -100,7 +100,7 @@ class State:
         """A small JSON file of the folder; empty where there is none."""
         try:
             found = json.loads((self.root / name).read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

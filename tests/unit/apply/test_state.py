@@ -80,6 +80,22 @@ def test_what_a_generation_says_of_itself_is_told_as_damage(tmp_path: Path, size
         state.generation(1)
 
 
+@pytest.mark.parametrize("name", ["meta.json", "build/manifest.json"])
+def test_what_nests_without_end_is_told_as_damage(tmp_path: Path, name: str) -> None:
+    state = State(tmp_path / "state")
+    with state.locked():
+        folder = state.record(META, {"build/manifest.json": "[" * 100_000}).folder
+    if name == "meta.json":
+        (folder / name).write_text("[" * 100_000)
+    with pytest.raises(ApplyError, match=r"generation 1 in .* is damaged, see `meta.json`"):
+        state.generation(1)
+
+
+def test_a_small_file_that_nests_without_end_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "window.json").write_text("[" * 100_000)
+    assert State(tmp_path).read("window.json") == {}
+
+
 def test_the_folder_that_a_first_apply_makes_outlives_a_power_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
