@@ -239,10 +239,7 @@ class Agent:
         """What changed is so, in the journal and in the kernel: have it known here, and tell."""
         hands = self.leftover.hand_over(changes, now.boot)
         if hands:
-            try:
-                end_connections(hands)
-            except OSError:  # once more, at the next look: where nothing tracks connections, in vain again
-                self.leftover.again(hands, now.boot)
+            self.forget(hands, now)
         self.registry.apply(changes)
         for change in changes:
             if change.after is None:
@@ -252,6 +249,13 @@ class Agent:
                     self._packets[change.after.key] = self._met(change.after)  # its elements may be the same
                 self.watch(change.after, now)
                 self.teller.change(change)
+
+    def forget(self, addresses: Collection[Address], now: Moment) -> None:
+        """End what former people have open at addresses that are somebody else's by now."""
+        try:
+            end_connections(addresses)
+        except OSError:  # once more, at the next look: where nothing tracks connections, in vain again
+            self.leftover.again(addresses, now.boot)
 
     def ended(self, change: Change, now: Moment) -> None:
         session = change.session

@@ -65,8 +65,7 @@ class Upkeep:
         kept.sessions.clear()
         self._fill(now)
         if handed := kept.handover.unsettled:
-            with suppress(OSError):  # where nothing tracks connections, there are none
-                end_connections(handed)
+            agent.forget(handed, now)
         agent.ledger.put_down([records.run(boot), *records.of_changes(over, now)])
         for change in over:
             agent.ended(change, now)

@@ -810,6 +810,32 @@ def test_connections_that_could_not_be_ended_at_once_end_with_the_next_look(
     assert ended == [{"10.1.0.5"}]
 
 
+def test_nor_at_a_start_are_those_forgotten_that_could_not_be_ended_at_once(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(step: str) -> None:
+        if step == "answer":
+            raise KeyboardInterrupt
+
+    def fails(addresses: object) -> int:
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    ended: list[set[str]] = []
+    here.claim("a.5", "ana@x.example", id="1")
+    monkeypatch.setattr(here.agent, "_before", dies)
+    with pytest.raises(KeyboardInterrupt):
+        here.claim("a.5", "bo@x.example", id="2")
+    here.stop()
+    with monkeypatch.context() as broken:
+        broken.setattr("segc.sessions.agent.end_connections", fails)
+        broken.setattr("segc.sessions.upkeep.end_connections", fails)
+        here.start()
+    monkeypatch.setattr("segc.sessions.upkeep.end_connections", lambda some: ended.append({*map(str, some)}))
+    monkeypatch.setattr(os, "fork", lambda: fails(()))
+    here.tick()
+    assert ended == [{"10.1.0.5"}]
+
+
 CARELESS = """
 import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # which is handed down (signal(7))
