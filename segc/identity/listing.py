@@ -66,12 +66,13 @@ class Wanted:
 def chosen(directory: str, groups: Iterable[Group], wanted: Wanted) -> dict[str, Group]:
     """The groups to keep, by name. DirectoryError where two have one name: one may be a forgery."""
     found: dict[str, Group] = {}
+    firsts: dict[str, Group] = {}  # by key
     known = {id for each, id in wanted.known if each == directory}
     for group in sorted(groups, key=lambda each: each.id not in known):
         name = wanted.name_of(directory, group.name, group.id)
         if name is None or not readable(name):
             continue
-        first = next((other for each, other in found.items() if key(each) == key(name)), group)
+        first = firsts.setdefault(key(name), group)
         if first.id != group.id and first.id in known and group.id not in known:
             continue
         if first.id != group.id:
