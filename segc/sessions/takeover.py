@@ -14,13 +14,13 @@ from segc.space.addresses import Address
 
 
 def newer_at(claim: Claim, at: float, registry: Registry, book: Book) -> tuple[Address, ...]:
-    """Its addresses but those of which a claim as strong says something newer than it did then."""
+    """Its addresses but those at which a session as strong was seen since."""
     return tuple(each for each in claim.addresses if not _outdated(each, claim, at, registry, book))
 
 
 def _outdated(address: Address, claim: Claim, at: float, registry: Registry, book: Book) -> bool:
     holder = registry.holder(address)
-    if holder is None or holder.key == claim.key or holder.claim.at <= at:
+    if holder is None or holder.key == claim.key or holder.last <= at:
         return False
     return assurance(holder.claim, book) == assurance(claim, book)
 

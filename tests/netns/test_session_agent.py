@@ -372,6 +372,17 @@ def test_who_came_first_has_no_address_of_who_came_later(running: AgentHost, ord
     assert running.ask("bind", user="cy@x.example", **{**late, "at": now - 30})["session"], "of one second"
 
 
+def test_who_was_seen_at_an_address_since_keeps_it(running: AgentHost) -> None:
+    """Ana came there by a renewal, after bo had left: that he had come, too, is heard last."""
+    now = time.time()
+    running.claimed("a.6", "ana@x.example", **NAC, id="1", at=now - 60)
+    there = [running.address("a.5", family) for family in (4, 6)]
+    assert running.ask("renew", source="nac", id="1", addresses=there, at=now - 20)["session"]
+    late = running.claim("a.5", "bo@x.example", **NAC, id="2", at=now - 40)
+    assert late == {"ok": True, "stale": True}
+    assert [each["user"] for each in running.ask("sessions")["sessions"]] == ["ana@x.example"]
+
+
 def test_a_stronger_proof_that_comes_late_still_outweighs(running: AgentHost) -> None:
     now = time.time()
     running.claimed("a.5", "ana@x.example", **NAC, id="1", at=now - 30)
@@ -621,6 +632,19 @@ def test_a_clock_that_is_set_neither_ends_nor_prolongs(here: Here, wall: float) 
     here.tick()
     assert here.users() == ["bo@x.example"]
     assert here.host.bound() == {"10.1.0.6"}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_who_comes_after_the_clock_was_set_back_has_the_address(here: Here, again: bool) -> None:
+    here.claim("a.5", "ana@x.example", id="1")
+    here.wall = -1000
+    if again:
+        here.stop()
+        here.start()
+    else:
+        here.tick()
+    assert here.claim("a.5", "bo@x.example", id="2").get("session")
+    assert here.users() == ["bo@x.example"]
 
 
 @pytest.mark.parametrize("again", [False, True])
