@@ -310,6 +310,14 @@ class Agent:
         for session in watched:
             self._heard(session, sum(counts.get(place, 0) for place, _ in session.elements()), now)
 
+    def write_activity(self) -> None:
+        """Who was at work until now, for the agent that takes these sessions up. Not of those from before a
+        reboot, whose moments are still by a clock that may be put right."""
+        now = self.clock()
+        watched = [each for each in self.registry if each.verdict.idle is not None]
+        heard = [self._active(each, now) for each in watched if each.key not in self.kept.carried]
+        self.ledger.put_down([records.begins(each, now) for each in heard])
+
     def count_anew(self) -> None:
         """All sets have been filled."""
         self._packets.clear()

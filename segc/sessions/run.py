@@ -50,6 +50,7 @@ def run(
     notify("READY=1")
     server.run()
     notify("STOPPING=1")
+    upkeep.agent.write_activity()
     upkeep.finish()
 
 

@@ -494,6 +494,21 @@ def test_filling_sets_anew_forgets_no_packet_that_came_before(host: AgentHost) -
         time.sleep(0.3)
 
 
+def test_a_restart_forgets_nobody_who_was_at_work(host: AgentHost) -> None:
+    host.apply(f"session staff {{ max 1h idle 3s }}\n{STAFF}")
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", ttl=7200)
+    busy, deadline = begin(host, 4), time.monotonic() + 4
+    while time.monotonic() < deadline:
+        assert flows(busy)
+        time.sleep(0.2)
+    host.kill_agent()
+    host.start_agent()
+    assert host.ask("sessions")["sessions"]
+    assert flows(busy)
+    host.wait(lambda: not host.ask("sessions")["sessions"], 10)
+
+
 def test_a_renewal_forgets_no_packet_that_came_before(host: AgentHost) -> None:
     """Who is at work stays, also where the source speaks of them between their packets and the next look."""
     host.apply(f"session staff {{ max 1h idle 3s }}\n{STAFF}")
