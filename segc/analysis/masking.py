@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import Flow, Gateway, Interface, Policy
-from segc.policy.topology import Position, beyond, position
-from segc.space.prefixes import PrefixSet
+from segc.policy.model import End, Flow, Gateway, Interface, Policy
+from segc.policy.topology import Position, ZoneIndex, beyond, position
+from segc.space.prefixes import PrefixSet, union
+from segc.space.services import ServiceSet
+from segc.space.services import union as all_services
 
 
 class Mask(NamedTuple):
@@ -53,44 +56,56 @@ def _only_way(policy: Policy, gateway: Gateway, source: str, destinations: Seque
     return beyond(source, others, policy).isdisjoint(destinations)
 
 
-def _kept(policy: Policy, mask: Mask) -> Iterator[Diagnostic]:
-    allows = [each for each in policy.flows if each.action == "allow" and not each.staged]
-    # The same ends come again and again: each pair of them is looked at once for the same services.
-    asked = {(id(f.source), id(f.destination), f.services): f for f in reversed(allows) if f.kind != "manage"}
-    for flow in reversed(asked.values()):
-        for zone in mask.destinations:
-            for family in mask.interface.masquerade:
-                if _crosses(policy, mask, flow, zone, family) and _refused(
-                    policy, mask, allows, flow, zone, family
-                ):
-                    yield _told(mask, flow, zone)
-                    return
+class Way:
+    """The way by a mask: what takes it, and what the next gateway lets in from the one that masquerades."""
+
+    def __init__(self, policy: Policy, mask: Mask, allows: Sequence[Flow]) -> None:
+        destinations = [policy.zones[name] for name in mask.destinations]
+        self.sources = union(policy.zones[name].space for name in mask.sources)
+        self.zones = {zone.name: zone.space for zone in destinations}
+        self.index = ZoneIndex(destinations)
+        self.let_in = {f: _let_in(policy, mask, allows, f) for f in mask.interface.masquerade}
+        self.families, self.ends = cache(self._families), cache(self._ends)
+
+    def _families(self, source: End) -> frozenset[int]:
+        """Those in which something of an end may take it."""
+        return (source.space & self.sources).families
+
+    def _ends(self, destination: End) -> list[tuple[str, int, ServiceSet]]:
+        """Where it leads to of an end, by zone and family, with the services that are let in there."""
+        space, found = destination.space, []
+        for zone in self.index.zones(space):
+            for family, let_in in self.let_in.items():
+                reached = space & self.zones[zone].only(family)
+                if reached:
+                    held = [services for to, services in let_in if reached <= to]
+                    found.append((zone, family, all_services(held)))
+        return found
 
 
-def _crosses(policy: Policy, mask: Mask, flow: Flow, zone: str, family: int) -> bool:
-    sources = (policy.zones[name].space.only(family) for name in mask.sources)
-    reached = flow.destination.space & policy.zones[zone].space.only(family)
-    return bool(reached) and any(flow.source.space & each for each in sources)
-
-
-def _refused(policy: Policy, mask: Mask, allows: Sequence[Flow], flow: Flow, zone: str, family: int) -> bool:
-    """Whether something of the flow's services is not let in from the gateway's own address."""
-    links = [policy.zones[name].space.only(family) for name in mask.links]
+def _let_in(
+    policy: Policy, mask: Mask, allows: Sequence[Flow], family: int
+) -> list[tuple[PrefixSet, ServiceSet]]:
+    """What may be reached from the gateway's own address: any one of its links where none is stated."""
+    links = union(policy.zones[name].space.only(family) for name in mask.links)
     own = [each for name in mask.links for each in mask.gateway.addresses.get(name, ())]
     known = any(each.version == family for each in (*own, *mask.interface.addresses))
-    reached = flow.destination.space & policy.zones[zone].space.only(family)
-    rest = flow.services
+    found: dict[End, list[ServiceSet]] = {}
     for allow in allows:
-        named = mask.gateway.name in allow.source.gateways
-        if (named or (not known and _holds(allow.source.space, links))) and _holds(
-            allow.destination.space, [reached]
-        ):
-            rest = rest - allow.services
-    return bool(rest)
+        if mask.gateway.name in allow.source.gateways or (not known and links <= allow.source.space):
+            found.setdefault(allow.destination, []).append(allow.services)
+    return [(end.space, all_services(services)) for end, services in found.items()]
 
 
-def _holds(space: PrefixSet, parts: Sequence[PrefixSet]) -> bool:
-    return not any(part - space for part in parts)
+def _kept(policy: Policy, mask: Mask) -> Iterator[Diagnostic]:
+    allows = [each for each in policy.flows if each.action == "allow" and not each.staged]
+    way = Way(policy, mask, allows)
+    for flow in allows:
+        families = way.families(flow.source) if flow.kind != "manage" else ()
+        for zone, family, let_in in way.ends(flow.destination) if families else ():
+            if family in families and flow.services - let_in:
+                yield _told(mask, flow, zone)
+                return
 
 
 def _told(mask: Mask, flow: Flow, zone: str) -> Diagnostic:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from segc.analysis.masking import check_masking
@@ -101,3 +103,20 @@ def test_gateways_further_on() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_samples_are_as_they_should_be(name: str) -> None:
     assert list(check_masking(sample(name))) == []
+
+
+def test_many_flows_that_cross_cost_one_look_each():
+    zones = range(40)
+    near, far = (", ".join(f"{site}{n}" for n in zones) for site in "ab")
+    text = "zone link { subnet 10.200.0.0/24 }\n" + "".join(
+        f"zone {site}{n} {{ vlan {number * 100 + n} subnet 10.{number}.{n}.0/24 }}\n"
+        for number, site in enumerate("ab", start=1)
+        for n in zones
+    )
+    text += f"gateway gw1 {{ interface lan0 {{ trunk {near} }} interface up0 {{ zone link masquerade }} }}\n"
+    text += f"gateway gw2 {{ interface lan0 {{ trunk {far} }} interface up0 {{ zone link }} }}\n"
+    text += "".join(f"allow a{n % 40} -> b{n % 39} : tcp/{n + 1}\n" for n in range(2000))
+    crossing = policy(text + "allow link -> any : any\n")
+    before = time.process_time()
+    assert list(check_masking(crossing)) == []
+    assert time.process_time() - before < 1
