@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from segc.diagnostics.model import Label
 from segc.policy.conditions import ConditionReader
-from segc.policy.ends.misread import check_misread
 from segc.policy.ends.table import EndTable
 from segc.policy.making import make_flow
 from segc.policy.model import NO_CONDITIONS, End, Flow
@@ -35,8 +34,6 @@ class FlowReader:
 
     def flow(self, node: tree.Flow) -> Flow:
         source, destination = self.ends.end(node.source), self.ends.end(node.destination)
-        check_misread(node.source, self.findings)
-        check_misread(node.destination, self.findings)
         options = node.options
         plain = options == NO_OPTIONS
         conditions = NO_CONDITIONS if plain else self.conditions.read(options, source)

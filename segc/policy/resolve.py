@@ -10,7 +10,6 @@ from segc.diagnostics.model import Diagnostic, Label, Severity
 from segc.policy import calendar
 from segc.policy.admissions import resolve_admissions
 from segc.policy.conditions import ConditionReader
-from segc.policy.ends.misread import check_misread
 from segc.policy.ends.table import EndTable
 from segc.policy.flows import FlowReader, check_names
 from segc.policy.gateways.implied import ImpliedFlows
@@ -50,8 +49,6 @@ def resolve(files: Sequence[AnyFile], memo: Memo = FORGETFUL) -> tuple[Policy, t
     unread = {name for name, node in scope.zones.items() if subnets(node) and not zones[name].space}
     ends = EndTable(zones, scope.sets, groups, tuple(scope.gateways) or (IMPLICIT,), findings, unread)
     sets = ends.resolve_all()
-    for node in scope.sets.values():
-        check_misread(node.end, findings)
     ports = PortReader(zones, findings)
     implied = ImpliedFlows(zones, ends, services, findings)
     gateways, implied_flows = GatewayReader(zones, ports, implied, findings).gateways(scope.gateways)

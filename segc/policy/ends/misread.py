@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,12 +11,13 @@ from segc.policy.scope import Findings
 from segc.syntax import tree
 
 
-def check_misread(end: tree.End, findings: Findings) -> None:
-    """`SEG113` and `SEG114`."""
+def check_misread(end: tree.End, zones: Collection[str], findings: Findings) -> None:
+    """`SEG113` and `SEG114`. Who writes brackets behind `in` knows what a comma does."""
     _check_in(end, findings)
     for people, place in pairwise(end.terms):
-        if zones_of(people) and isinstance(place, tree.NameTerm) and place.host is None:
-            _whoever_is_there(people, place, findings)
+        match place:
+            case tree.NameTerm(name, None) if name.text in zones and len(zones_of(people)) == 1:
+                _whoever_is_there(people, place, findings)
 
 
 def _whoever_is_there(people: tree.Term, place: tree.NameTerm, findings: Findings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from segc.policy.ends.misread import zones_of
+from segc.policy.ends.misread import check_misread, zones_of
 from segc.policy.ends.names import instead
 from segc.policy.ends.spaces import Spaces
 from segc.policy.ends.text import end_text
@@ -52,13 +52,19 @@ class EndTable:
         for name in self._nesting.order:
             self._within_set = name
             before = len(self.findings.diagnostics)
-            self.sets[name] = self.end(self.definitions[name].end)
-            if len(self.findings.diagnostics) > before or self._uses_broken(self.definitions[name].end):
+            node = self.definitions[name].end
+            self.sets[name] = self._known(node)
+            if len(self.findings.diagnostics) > before or self._uses_broken(node):
                 self.broken.add(name)
+            check_misread(node, self.zones, self.findings)
         self._within_set = ""
         return {name: self.sets[name] for name in self.definitions}
 
     def end(self, node: tree.End) -> End:
+        check_misread(node, self.zones, self.findings)
+        return self._known(node)
+
+    def _known(self, node: tree.End) -> End:
         text = end_text(node)
         known = self._memo.get(text)
         if known is not None:
