@@ -37,11 +37,12 @@ def check_masking(policy: Policy) -> Iterator[Diagnostic]:
 
 def _masks(policy: Policy, seen: Position) -> Iterator[Mask]:
     gateway = seen.gateway
-    attached = {each.zone for each in gateway.attachments}
     for interface in gateway.interfaces:
         here = [each for each in gateway.attachments if each.interface == interface.name]
         devices = {each.device for each in here} if interface.masquerade else set()
-        further = [z for z, ways in seen.devices.items() if z not in attached and ways and ways <= devices]
+        further = [
+            z for z, ways in seen.devices.items() if z not in gateway.zones and ways and ways <= devices
+        ]
         sources = [z for z, ways in seen.devices.items() if further and not ways & devices]
         only = tuple(z for z in sources if _only_way(policy, gateway, z, further))
         if only:
@@ -52,7 +53,7 @@ def _only_way(policy: Policy, gateway: Gateway, source: str, destinations: Seque
     """Whether no other gateway leads from the zone to any of the others."""
     others = [each for each in policy.gateways.values() if each is not gateway]
     if policy.zones[source].external:
-        return not any(attachment.zone == source for each in others for attachment in each.attachments)
+        return not any(source in each.zones for each in others)
     return beyond(source, others, policy).isdisjoint(destinations)
 
 

@@ -19,15 +19,15 @@ def check_onward(policy: Policy) -> Iterator[Diagnostic]:
     for gateway in publishing:
         for publish in gateway.publishes:
             homes = index.zones(publish.target)
-            if homes and homes[0] not in _attached(gateway):
-                others = [each for each in positions if homes[0] in _attached(each.gateway)]
+            if homes and homes[0] not in gateway.zones:
+                others = [each for each in positions if homes[0] in each.gateway.zones]
                 yield from _spoofed(gateway, publish, others)
 
 
 def _spoofed(gateway: Gateway, publish: Publish, others: list[Position]) -> Iterator[Diagnostic]:
     zone = gateway.interface(publish.interface).zone or ""
     for other in others:
-        ways = {device for each in _attached(gateway) - {zone} for device in other.devices.get(each, ())}
+        ways = {device for each in gateway.zones - {zone} for device in other.devices.get(each, ())}
         if zone in other.devices and not other.devices[zone] & ways:
             name = other.gateway.name
             behind = ", ".join(f"`{device}`" for device in sorted(other.devices[zone]))
@@ -38,7 +38,3 @@ def _spoofed(gateway: Gateway, publish: Publish, others: list[Position]) -> Iter
                 f"to `{name}`, zone `{zone}` lies behind {behind}",
                 help=f"publish it on `{name}`, which the target is attached to",
             )
-
-
-def _attached(gateway: Gateway) -> set[str]:
-    return {attachment.zone for attachment in gateway.attachments}

@@ -140,7 +140,7 @@ def _uplinks(policy: Policy, switch: Switch, gateways: Iterable[Gateway]) -> Ite
     shared |= {zone for other in others for zone in _trunked(other)}
     carried = _trunked(switch) & shared
     plugged = {zone for gateway in gateways for zone in _untagged(gateway)}
-    attached = {attachment.zone for gateway in gateways for attachment in gateway.attachments}
+    attached = {zone for gateway in gateways for zone in gateway.zones}
     ports = {zone: port for port in reversed(switch.ports) for zone in untagged(policy, port)}
     for zone, port in sorted(ports.items()):
         if zone in attached and zone not in carried | plugged:

@@ -19,7 +19,7 @@ def publishes(policy: Policy, source: Address, destination: Address) -> tuple[Pu
     if own is None:
         return ()
     gateway = policy.gateways[own]
-    if zone not in {each.zone for each in gateway.attachments}:
+    if zone not in gateway.zones:
         return ()
     return tuple(_on(gateway, destination))
 

@@ -59,16 +59,16 @@ def position(policy: Policy, gateway: Gateway) -> Position:
 
 def beyond(start: str, gateways: Iterable[Gateway], policy: Policy) -> set[str]:
     """Zones that other gateways reach from zone `start`, passing no external zone."""
-    seen, waiting = {start}, [start]
-    while waiting:
+    seen, waiting, left = {start}, [start], [gateway.zones for gateway in gateways]
+    while waiting and left:
         zone = waiting.pop()
         if policy.zones[zone].external:
             continue
-        for gateway in gateways:
-            zones = {attachment.zone for attachment in gateway.attachments}
+        for zones in left:
             if zone in zones:
                 waiting.extend(zones - seen)
                 seen |= zones
+        left = [zones for zones in left if zone not in zones]
     return seen - {start}
 
 

@@ -31,7 +31,7 @@ def check_unseen(policy: Policy, context: Context, losses: Losses) -> Iterator[D
         return
     closed = apart(policy)
     ports = _ports(policy)
-    attached = {a.zone for gateway in policy.gateways.values() for a in gateway.attachments}
+    attached = {zone for gateway in policy.gateways.values() for zone in gateway.zones}
     links = _links(policy)
     for name, link in links.items():
         zone = policy.zones[name]

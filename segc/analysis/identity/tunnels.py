@@ -15,7 +15,7 @@ def check_tunnels(policy: Policy) -> Iterator[Diagnostic]:
     """Sources of tunnels that end at a gateway to which nothing from outside is allowed."""
     outside = next((zone for zone in policy.zones.values() if zone.external), None)
     for gateway in policy.gateways.values():
-        if outside is None or all(each.zone != outside.name for each in gateway.attachments):
+        if outside is None or outside.name not in gateway.zones:
             continue
         for source in policy.sources.values():
             zone = _tunnels(policy, gateway, source)

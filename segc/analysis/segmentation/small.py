@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from segc.analysis.segmentation.outline import Outline, allows
 from segc.analysis.segmentation.wording import some
 from segc.diagnostics.model import Diagnostic, Label, finding
-from segc.policy.model import Gateway, Zone
+from segc.policy.model import Zone
 from segc.space import intervals
 from segc.space.prefixes import union
 
@@ -55,18 +55,14 @@ def populations(outline: Outline) -> Iterator[tuple[Zone, int]]:
 def _link(outline: Outline, zone: Zone) -> bool:
     """Whether gateways have it to reach each other, or another router."""
     few = not zone.hosts and intervals.count(zone.space.v4) <= LINK
-    return few and any(_sits(gateway, zone) for gateway in outline.policy.gateways.values())
-
-
-def _sits(gateway: Gateway, zone: Zone) -> bool:
-    return any(attachment.zone == zone.name for attachment in gateway.attachments)
+    return few and any(zone.name in gateway.zones for gateway in outline.policy.gateways.values())
 
 
 def _room(outline: Outline, zone: Zone) -> int:
     """Addresses for hosts; 0 where IPv6 has no end of them. A gateway there has one, be it stated or not."""
     space = zone.space - outline.own
     gateways = outline.policy.gateways.values()
-    unstated = sum(_sits(each, zone) and not each.own & zone.space for each in gateways)
+    unstated = sum(zone.name in each.zones and not each.own & zone.space for each in gateways)
     count = intervals.count(space.v4) - unstated
     ends = 2 if intervals.count(zone.space.v4) > 3 else 0  # a subnet's first and last address are no host's
     return 0 if space.v6 else max(count - ends, 0)

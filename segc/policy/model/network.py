@@ -99,6 +99,10 @@ class Gateway:
     publishes: tuple[Publish, ...]
     mark: int  # the bits of the packet mark that the ruleset may use
     span: Span | None = field(compare=False, repr=False)
+    zones: frozenset[str] = field(init=False, compare=False, repr=False)  # those that it is attached to
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "zones", frozenset(each.zone for each in self.attachments))
 
     def interface(self, name: str) -> Interface:
         """The interface of that name, which it has."""

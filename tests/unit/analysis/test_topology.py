@@ -1,9 +1,12 @@
+import time
+
 import pytest
 
 from segc.analysis.addresses import check_addresses
 from segc.analysis.placement import check_placement
 from segc.analysis.sight import check_sight
 from segc.analysis.topology import check_topology
+from segc.policy.topology import position
 from tests.unit.backends.helpers import NAMES, policy, sample
 
 ZONES = """
@@ -355,3 +358,21 @@ def test_hosts_of_a_vlan_that_no_network_of_the_gateway_holds(given, missing):
 )
 def test_networks_that_leave_out_nobody_who_is_known_to_be_there(vlan, own, given):
     assert narrow(vlan, own, given) == []
+
+
+def test_zones_of_many_sites_are_each_looked_at_once():
+    zones = [[f"z{site}-{n}" for n in range(40)] for site in range(40)]
+    text = "zone wan { subnet 10.255.0.0/24 }\n" + "".join(
+        f"zone {name} {{ vlan {n + 10} subnet 10.{site}.{n}.0/24 }}\n"
+        for site, names in enumerate(zones)
+        for n, name in enumerate(names)
+    )
+    text += "".join(
+        f"gateway g{site} {{ interface lan0 {{ trunk {', '.join(names)} }} interface wg0 {{ zone wan }} }}\n"
+        for site, names in enumerate(zones)
+    )
+    sites = policy(text)
+    before = time.process_time()
+    seen = [position(sites, gateway) for gateway in sites.gateways.values()]
+    assert {len(each.devices) for each in seen} == {1601}
+    assert time.process_time() - before < 1
