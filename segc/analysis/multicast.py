@@ -22,20 +22,22 @@ def check_multicast(policy: Policy) -> Iterator[Diagnostic]:
             yield _told(flow, *told)
 
 
-def _asked(flow: Flow) -> tuple[str, str] | None:
+def _asked(flow: Flow) -> tuple[str, str, str] | None:
     """What is to be said of a flow that asks for it, wherever its ends are."""
     if any(part.space and part.space <= ON_LINK for part in flow.destination.parts):
-        return "multicast and broadcast end where their link does", "no gateway sends this on"
-    if name := _discovery(flow):
-        told = f"{name} asks by multicast, and that ends where its link does"
-        return told, "opens no more than questions to single addresses"
+        told = "multicast and broadcast end where their link does"
+        return told, "no gateway sends this on", "name what is looked for by its address"
+    if port := _discovery(flow):
+        told = f"{DISCOVERY[port]} asks by multicast, and that ends where its link does"
+        help = f"take `udp/{port}` out, and set up by its address what is looked for"
+        return told, "opens no more than questions to single addresses", help
     return None
 
 
-def _discovery(flow: Flow) -> str:
-    """A protocol that a flow allows by its own port, not with a whole range of others; else empty."""
+def _discovery(flow: Flow) -> int:
+    """The port of a protocol that a flow allows by it, not with a whole range of others; else 0."""
     ports = {first for first, last in flow.services.values(UDP) if first == last}
-    return next((name for port, name in DISCOVERY.items() if port in ports), "")
+    return next((port for port in DISCOVERY if port in ports), 0)
 
 
 def _local(flow: Flow, zones: list[PrefixSet]) -> bool:
@@ -49,8 +51,6 @@ def _within(end: End, space: PrefixSet) -> bool:
     return all(part.space <= space for part in end.parts)
 
 
-def _told(flow: Flow, message: str, label: str) -> Diagnostic:
-    help = (
-        "name what is looked for by its address, or run a reflector on the gateway: see `segc explain SEG229`"
-    )
+def _told(flow: Flow, message: str, label: str, instead: str) -> Diagnostic:
+    help = f"{instead}; or run a reflector on the gateway: see `segc explain SEG229`"
     return finding("SEG229", message, flow.span, label, help=help)

@@ -41,6 +41,12 @@ def test_multicast_between_zones_opens_nothing(flow, message):
     assert found.startswith(f"SEG229 {message}")
 
 
+def test_the_help_names_the_port_that_is_to_go():
+    source = SourceFile("policy.seg", ZONES + "allow office -> printers : tcp/631, mdns")
+    (found,) = check_multicast(resolve((parse(source)[0],))[0])
+    assert found.help.startswith("take `udp/5353` out, and set up by its address what is looked for; or run")
+
+
 @pytest.mark.parametrize(
     "flow",
     [
