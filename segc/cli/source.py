@@ -14,6 +14,7 @@ import click
 
 from segc.cli.asking_agent import socket_option
 from segc.cli.bind import Lifetime
+from segc.cli.given import given
 from segc.cli.standing import Failure
 from segc.cli.terminal import complain, say
 from segc.sessions.client import socket_path as usual
@@ -99,7 +100,7 @@ def openvpn(
 
     _proved("openvpn", claimed)
     with _at_work(socket_path, netns, source, "openvpn") as link:
-        password = _secret(management_password).strip() if management_password else ""
+        password = given(management_password).strip() if management_password else ""
         follow(link, source, _options(claimed), management, password)
 
 
@@ -145,7 +146,7 @@ def radius(
         if detail:
             Detail(link, source, _options(claimed), Path(detail)).run()
         try:
-            known = access_servers(_secret(clients) if clients else os.environ.pop(CLIENTS, ""))
+            known = access_servers(given(clients) if clients else os.environ.pop(CLIENTS, ""))
         except ValueError as error:
             raise click.ClickException(f"`{clients or '$' + CLIENTS}`: {error}") from None
         if not known:
@@ -193,15 +194,6 @@ def _proved(server: str, claimed: dict[str, Any]) -> None:
             raise click.UsageError(
                 f"`{claimed[name]}` is what clients say of themselves, and proves no {name}"
             )
-
-
-def _secret(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError as error:
-        raise click.ClickException(f"`{path}` cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise click.ClickException(f"`{path}` cannot be read: it is not text") from None
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tests.unit.cli.policies import segc
         (("radius", "wifi", "--listen", "127.0.0.1"), 1, "no access server is known"),
         (("radius", "wifi", "--listen", "127.0.0.1", "--clients", "none"), 1, "`none` cannot be read"),
         (("radius", "wifi", "--listen", "127.0.0.1", "--port", "0"), 2, "0"),
-        (("radius", "wifi", "--listen", "127.0.0.1", "--clients", sys.executable), 1, "it is not text"),
+        (("radius", "wifi", "--listen", "127.0.0.1", "--clients", sys.executable), 1, "is not UTF-8"),
         (("openvpn", "hq"), 2, "--management"),
         (("openvpn", "hq", "--management", "x", "--management-password", "none"), 1, "`none` cannot be read"),
         (("openvpn", "hq", "--management", "x", "--ttl", "soon"), 2, "`soon` is no time"),
