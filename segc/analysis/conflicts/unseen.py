@@ -2,16 +2,16 @@
 
 Frames within a VLAN pass switches and bridges, never a gateway's ruleset. A deny among its hosts holds only
 where no port forwards to another: where every port of the zone that the policy describes is isolated. There
-an allow among them opens nothing. A zone
-without a VLAN may be tunnels that all end at the gateway; that it is a link shows where hosts have MAC
-addresses or lease their own.
+an allow among them opens nothing. A zone without a VLAN may be tunnels that all end at the gateway; that it
+is a link shows where hosts have MAC addresses or lease their own.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from functools import cache, partial
 
 from segc.analysis.conflicts.context import Context
 from segc.analysis.conflicts.cover import Gap
@@ -37,12 +37,13 @@ def check_unseen(policy: Policy, context: Context, losses: Losses) -> Iterator[D
         zone = policy.zones[name]
         if zone.isolated and name in attached and not ports.get(name):
             yield _nobody(zone, link)
-    mute = [
-        zone for zone in policy.zones.values() if zone.isolated and _all_isolated(ports.get(zone.name, []))
-    ]
-    yield from _across(policy, links.keys() & {*closed, *(zone.name for zone in mute)})
-    for zone in mute:
-        yield from _undelivered(policy, zone, ports[zone.name])
+    mute = {
+        name: ports[name]
+        for name, zone in policy.zones.items()
+        if zone.isolated and _all_isolated(ports.get(name, []))
+    }
+    yield from _across(policy, links.keys() & {*closed, *mute})
+    yield from _undelivered(policy, mute)
     shared = {
         context.survey.zones[zone.name]: zone
         for zone in map(policy.zones.__getitem__, links)
@@ -97,25 +98,27 @@ def _nobody(zone: Zone, link: str) -> Diagnostic:
     )
 
 
-def _undelivered(policy: Policy, zone: Zone, ports: list[Port]) -> Iterator[Diagnostic]:
-    """Enforced allows that name hosts of a zone at both ends, and no port of it forwards to another."""
-    for flow in policy.flows:
-        within = all(_names(end, zone) for end in flow.ends)
-        if flow.action == "allow" and not flow.staged and within:
+def _undelivered(policy: Policy, mute: Mapping[str, Sequence[Port]]) -> Iterator[Diagnostic]:
+    """Enforced allows that name hosts of one zone at both ends, of whose ports none forwards to another."""
+    named = cache(partial(_named, policy))
+    for flow in policy.flows if mute else ():
+        if flow.action == "deny" or flow.staged:
+            continue
+        for name in sorted(mute.keys() & named(flow.source) & named(flow.destination)):
             yield finding(
                 "SEG310",
-                f"hosts of zone `{zone.name}` cannot use this among themselves: all their ports are isolated",
+                f"hosts of zone `{name}` cannot use this among themselves: all their ports are isolated",
                 flow.span,
                 "no frame gets from one to another",
-                also=(Label(next(port for port in ports if port.isolated).span, "isolated"),),
+                also=(Label(next(port for port in mute[name] if port.isolated).span, "isolated"),),
                 help="take `isolated` from the port of the host that all talk to, or give it its own zone",
             )
 
 
-def _names(end: End, zone: Zone) -> bool:
-    """Whether an end holds hosts of the zone, and not just because it holds hosts of every zone."""
+def _named(policy: Policy, end: End) -> frozenset[str]:
+    """The zones of which an end holds hosts, and not just because it holds hosts of every zone."""
     words = {word.partition(".")[0] for word in re.findall(r"[\w.-]+", end.text)}
-    return zone.name in words and bool(end.space & zone.space)
+    return frozenset(name for name in words & policy.zones.keys() if end.space & policy.zones[name].space)
 
 
 def _across(policy: Policy, closed: Set[str]) -> Iterator[Diagnostic]:
