@@ -25,7 +25,7 @@ def arrow(problem: Problem) -> Advice | None:
 
 
 def other_end(problem: Problem) -> Advice | None:
-    """A group without its word, a name of the DNS, and `*`, as ends."""
+    """A group without its word, a name of the DNS, `*`, and `vpn.*`, as ends."""
     if problem.found == "*":
         return _wildcard(problem)
     match = re.compile(r"([A-Za-z_][\w-]*)[\w.-]*").match(problem.source.text, problem.word_before)
@@ -36,6 +36,8 @@ def other_end(problem: Problem) -> Advice | None:
         return Advice(help, "only groups and users are `in` a zone")
     if problem.found != "." or match.end() <= problem.at:
         return None
+    if problem.at == match.end(1) and problem.source.text.startswith(".*", problem.at):
+        return Advice(f"write `{match[1]}`: a zone stands for all of its hosts")
     span = problem.source.span(match.start(), match.end())
     return Advice(_of_dns(match[1]), "an end is no name of the DNS", span)
 
