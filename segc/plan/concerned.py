@@ -81,6 +81,7 @@ def _hidden(name: str, policy: Policy) -> Iterator[Ends]:
         zones = {
             a.zone for a in gateway.attachments if gateway.interface(a.interface).where(gateway.name) == name
         }
-        for space in (policy.zones[zone].space for zone in sorted(zones)):
-            flows = (flow for flow in policy.flows if flow.destination.space.overlaps(space))
-            yield from ((flow.source.space, space) for flow in flows)
+        there = union(policy.zones[zone].space for zone in zones)
+        for flow in policy.flows:
+            if flow.destination.space.overlaps(there):
+                yield flow.source.space, flow.destination.space & there
