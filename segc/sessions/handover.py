@@ -22,29 +22,36 @@ class Handover:
     """Told of all records in order, with their moments on the boot clock."""
 
     _left: deque[tuple[float, Addresses]] = field(default_factory=deque)
-    _come: Addresses = NONE  # with the last record
+    _last: tuple[Session | None, Session] | None = None  # what the last record made of one, if it began
     _when: float = 0.0
 
     @property
     def unsettled(self) -> Addresses:
         """Those that the last record gave to somebody, and somebody else had until just before."""
+        if self._last is None:
+            return NONE
+        before, after = self._last
         recent = (each for left, each in self._left if 0 <= self._when - left <= LINGER)
-        return self._come & NONE.union(*recent)
+        return _addresses(after).difference(_addresses(before)) & NONE.union(*recent)
 
     def begins(self, before: Session | None, after: Session, boot: float) -> None:
-        known = frozenset(before.claim.addresses) if before is not None else NONE
-        self._leave(known.difference(after.claim.addresses), boot)
-        self._come, self._when = frozenset(after.claim.addresses) - known, boot
+        if before is not None:
+            self._leave(_addresses(before).difference(after.claim.addresses), boot)
+        self._last, self._when = (before, after), boot
 
     def ends(self, before: Session | None, boot: float) -> None:
-        self._leave(frozenset(before.claim.addresses) if before is not None else NONE, boot)
+        self._leave(_addresses(before), boot)
         self.settled()
 
     def settled(self) -> None:
-        self._come = NONE
+        self._last = None
 
     def _leave(self, addresses: Addresses, boot: float) -> None:
         while self._left and not 0 <= boot - self._left[0][0] <= LINGER:
             self._left.popleft()
         if addresses:
             self._left.append((boot, addresses))
+
+
+def _addresses(session: Session | None) -> Addresses:
+    return NONE if session is None else frozenset(session.claim.addresses)
