@@ -29,14 +29,17 @@ class Schedule:
     def put(self, key: Key, moment: float) -> None:
         """In the place of the moment that it had, if any."""
         self._moments[key] = moment
-        if moment < self._places.get(key, NEVER):
+        place = self._places.get(key)
+        if place is None or moment < place:
             self._places[key] = moment
             heapq.heappush(self._queue, (moment, key))
-            self._tidy()
+            if place is not None:
+                self._tidy()
 
     def drop(self, key: Key) -> None:
         self._moments.pop(key, None)
-        self._places.pop(key, None)
+        if self._places.pop(key, None) is not None:
+            self._tidy()
 
     @property
     def next(self) -> float:
