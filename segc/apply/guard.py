@@ -58,7 +58,7 @@ def refusals(
 
 def unplugged(steps: Sequence[Step], links: IPRoute) -> tuple[str, ...]:
     """What the steps take from the connection that we run in, in words, whatever a policy says."""
-    remote = _remote(links)
+    remote = _remote(links) if steps else None
     return tuple(_unplugged(remote, steps, observe(links))) if remote else ()
 
 
