@@ -16,15 +16,20 @@ DISCOVERY = {1900: "SSDP", 5353: "mDNS", 5355: "LLMNR"}  # UPnP Device Architect
 def check_multicast(policy: Policy) -> Iterator[Diagnostic]:
     """Allows between zones to a group of hosts, and those for services that look for hosts by such groups."""
     zones = [zone.space for zone in policy.zones.values() if not zone.external]
+    groups = {end for end in {flow.destination for flow in policy.flows} if _on_link(end)}
     for flow in policy.flows:
-        told = _asked(flow) if flow.action == "allow" else None
+        told = _asked(flow, groups) if flow.action == "allow" else None
         if told and not _local(flow, zones):
             yield _told(flow, *told)
 
 
-def _asked(flow: Flow) -> tuple[str, str, str] | None:
+def _on_link(end: End) -> bool:
+    return any(part.space and part.space <= ON_LINK for part in end.parts)
+
+
+def _asked(flow: Flow, groups: set[End]) -> tuple[str, str, str] | None:
     """What is to be said of a flow that asks for it, wherever its ends are."""
-    if any(part.space and part.space <= ON_LINK for part in flow.destination.parts):
+    if flow.destination in groups:
         told = "multicast and broadcast end where their link does"
         return told, "no gateway sends this on", "name what is looked for by its address"
     if port := _discovery(flow):
@@ -36,8 +41,10 @@ def _asked(flow: Flow) -> tuple[str, str, str] | None:
 
 def _discovery(flow: Flow) -> int:
     """The port of a protocol that a flow allows by it, not with a whole range of others; else 0."""
-    ports = {first for first, last in flow.services.values(UDP) if first == last}
-    return next((port for port in DISCOVERY if port in ports), 0)
+    for protocol, values in flow.services.parts:
+        if protocol == UDP:
+            return next((port for port in DISCOVERY if (port, port) in values), 0)
+    return 0
 
 
 def _local(flow: Flow, zones: list[PrefixSet]) -> bool:
