@@ -6,7 +6,6 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segc import __version__, manifest
@@ -14,6 +13,7 @@ from segc.analysis import CHECKS
 from segc.analysis.conflicts.expired import check_expired
 from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic, Severity
+from segc.frozen import frozen
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.policy.scope import context
@@ -29,7 +29,7 @@ Parsed = Sequence[tuple[SourceFile, AnyFile]]
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """A policy with all that is wrong with it; `sound` says whether it may be compiled."""
 
@@ -41,7 +41,7 @@ class Checked:
         return not _failed(self.diagnostics)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Build:
     """Every file that the nodes need; empty where a target could not express the policy.
 

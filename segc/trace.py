@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from segc.frozen import frozen
 from segc.policy.claims import Situation, held_space, met
 from segc.policy.model import End, Flow, Policy, Zone
 from segc.space.addresses import Address
@@ -33,7 +33,7 @@ class Location(NamedTuple):
         return f"{self.zone}.{self.host}" if self.host else self.zone or "no zone"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """`verdict` is allow or deny; `reason` is flow, deny or default.
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from socket import socket
 from typing import NamedTuple
@@ -34,6 +33,7 @@ from segc.apply.element import (
 from segc.apply.host import RefusedByKernelError
 from segc.apply.netlink import CREATE, NESTED, Message, Refusal, attribute, send_batch, text
 from segc.apply.rule import AddRule, FlushChain
+from segc.frozen import frozen
 
 __all__ = [
     "ACCEPT", "DROP", "Add", "Change", "Delete", "Element", "Flush", "Named", "Renew", "Verdict",
@@ -46,7 +46,7 @@ USERDATA_OF_CHAIN = 12
 AT_ONCE = 60_000  # bytes: the length of a nested attribute has 16 bits
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Add:
     """Elements that are there already stay as they are; see `Renew`."""
 
@@ -54,7 +54,7 @@ class Add:
     elements: Sequence[Element]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delete:
     """Only keys count. One that is not there fails the transaction, or is passed over if `missing_ok`."""
 
@@ -63,7 +63,7 @@ class Delete:
     missing_ok: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Renew:
     """Have these elements, with this time and comment, whether they are there or not.
 
@@ -74,7 +74,7 @@ class Renew:
     elements: Sequence[Element]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flush:
     """Take all elements out."""
 

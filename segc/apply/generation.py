@@ -11,17 +11,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from segc.apply import durable
 from segc.apply.errors import ApplyError
+from segc.frozen import frozen
 
 READ_AGAIN, OF_OTHERS = ("build/", "policy/"), "build/networkd/"  # two files a zone, which segc never reads
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meta:
     """`when` in Unix seconds; `former` is the generation before it, `policy` the policy's digest; `sizes` are
     bytes by name of what is read again (`build/`, `policy/`). `absent` are devices of the policy that were
@@ -40,7 +41,7 @@ class Meta:
     absent: Sequence[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Generation:
     folder: Path
     meta: Meta

@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from segc import cache
@@ -27,6 +26,7 @@ from segc.apply.netlink import (
 )
 from segc.apply.ruleset import KEPT
 from segc.apply.transaction import MARKER
+from segc.frozen import frozen
 
 GETGEN, GENERATION = NF_TABLES << 8 | 16, 1  # NFT_MSG_GETGEN, NFTA_GEN_ID
 GETTABLE, TABLE_NAME, TABLE_FLAGS = NF_TABLES << 8 | 1, 1, 2  # NFT_MSG_GETTABLE, NFTA_TABLE_*
@@ -37,7 +37,7 @@ Key = tuple[str, str, str]  # kind, the name of the chain, set or object, and an
 Items = Mapping[Key, str]  # each with its content
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """What is there at a glance: whether a table decides, and the generations that markers name."""
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from segc.frozen import frozen
 
 TABLE = "inet segc"
 KEPT = ("timeout", "dynamic")  # flags of sets that others fill: sessions, meters
@@ -15,7 +17,7 @@ _COMMENT = re.compile(r' comment "[^"]*"')
 _ELEMENT = re.compile(r'(?P<key>.*?)(?: comment "[^"]*")?(?: : (?P<data>.*))?')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetText:
     """A set or map. `definition` is its type and flags; `elements` are by what they are without comment."""
 
@@ -38,7 +40,7 @@ class SetText:
         return "; ".join((*self.definition, *([self.comment] if self.comment else []))) + ";"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChainText:
     """`hook` is empty for a chain that is only jumped to."""
 
@@ -58,7 +60,7 @@ class ChainText:
 Object = tuple[str, str]  # `counter` or `limit`, and its name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ruleset:
     """`table inet segc`, by names. A skeleton (`names_of`) has the same names, but nothing in its chains."""
 

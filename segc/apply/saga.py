@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,13 +28,14 @@ from segc.apply.step import Step, take_step
 from segc.apply.tally import transactions
 from segc.apply.transaction import replacement
 from segc.apply.work import Wanted, Work, as_of, mark, plan_work
+from segc.frozen import frozen
 from segc.space.words import system_reason
 
 GRACE = 120  # seconds that an apply may take before its watch undoes it
 Hook = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Applied:
     """What came of it: the generation that stands now, and what was done, in words."""
 

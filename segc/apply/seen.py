@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
 from typing import Any
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
+
+from segc.frozen import frozen
 
 PVID, UNTAGGED = 2, 4  # BRIDGE_VLAN_INFO_*, linux/if_bridge.h
 MASTER, SELF = 1, 2  # BRIDGE_FLAGS_*
@@ -16,7 +17,7 @@ IFF_UP, IFF_LOOPBACK = 1, 8
 Vlans = Mapping[int, int]  # number to flags
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """`parent` and `vlan` are of sub-interfaces, the next two of bridges, `isolated` is of ports.
 
@@ -35,7 +36,7 @@ class Link:
     promotes: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """By the names of devices: links, VLANs of bridges and their ports, addresses with prefix length."""
 

@@ -20,13 +20,13 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segc.apply import durable
 from segc.apply.errors import ApplyError
 from segc.apply.generation import Generation, Meta, read_generation, write_generation
+from segc.frozen import frozen
 from segc.space.words import system_reason
 
 DEFAULT = Path("/var/lib/segc")
@@ -38,7 +38,7 @@ CONTENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """A state directory. Reading it needs no lock; `locked` makes the folder where there is none."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyroute2 import IPRoute
@@ -24,6 +23,7 @@ from segc.apply.step import Step, take_step
 from segc.apply.sysctl import PROC, sysctl_steps
 from segc.diagnostics.measure import printable
 from segc.enforcement.layer2 import LinkPlan
+from segc.frozen import frozen
 from segc.space.words import system_reason
 
 FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
@@ -37,7 +37,7 @@ class UnpluggedError(ApplyError):
     exit_code = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removal:
     """What there is of segc on a host and shall go. `strangers` are units that `segc install` did not write:
     they stay, whatever they do."""

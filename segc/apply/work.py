@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from segc.apply.sysctl import sysctl_steps
 from segc.apply.tally import transactions
 from segc.apply.transaction import MARKER, change, marker, read_both, rebuild, replacement
 from segc.enforcement.layer2 import LinkPlan
+from segc.frozen import frozen
 
 PEOPLE = "sessions.json"  # which the session agent follows, so it is reason enough for a generation
 NO_TABLE = f"table {TABLE}\ndelete table {TABLE}\n"
@@ -34,7 +34,7 @@ _TIMED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """What is to be applied: a node's artifacts by name, and the policy's texts that they were made from.
 
@@ -49,7 +49,7 @@ class Wanted:
     closed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Work:
     """All that an apply does to the kernel, and back.
 

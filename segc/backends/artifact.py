@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from segc.cache import FORGETFUL, Memo
 from segc.diagnostics.model import Diagnostic
+from segc.frozen import frozen
 from segc.policy.model import Policy
 from segc.source import Span
 
@@ -25,7 +25,7 @@ class Output(NamedTuple):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """What every backend gets: the policy, its digest, and how to word a span as `file:line`.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from segc.cli.asked import Place
@@ -13,6 +12,7 @@ from segc.cli.published import asked_as, elsewhere, onward, publishes, shifted
 from segc.cli.reasons import clock, reasons, remedy
 from segc.cli.records import statement
 from segc.diagnostics.measure import printable
+from segc.frozen import frozen
 from segc.policy.claims import Claims, Situation
 from segc.policy.model import Flow, Policy, Publish
 from segc.policy.topology import position, sees
@@ -25,7 +25,7 @@ GREEN, RED, BOLD, DIM, RESET = "\x1b[1;32m", "\x1b[1;31m", "\x1b[1m", "\x1b[1;34
 Sources = Mapping[str, SourceFile]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     policy: Policy
     source: Place

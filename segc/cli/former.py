@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from segc.backends.artifact import Artifact
 from segc.cli.folder import inside, listed, text_of
 from segc.compile import build
 from segc.diagnostics.model import Severity
+from segc.frozen import frozen
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
 from segc.plan.make import Told
 from segc.plan.model import Action, Change, Cut, NodePlan
@@ -34,7 +34,7 @@ EXAMPLES = 5
 Files = Mapping[str, Mapping[str, str]]  # text by file name by node
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Former:
     """`told` is None where no policy of it is known; `state` is its digest, `nodes` what changes; `cut` are
     connections that would end by it, and `absent` devices that nothing could be set up on. Of a host, `steps`

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from segc.cli.findings import show
 from segc.cli.terminal import emit, say
 from segc.diagnostics.model import Report
+from segc.frozen import frozen
 from segc.plan.make import Told
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from segc.apply.work import Wanted
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """Of the gateway `node`: `applied` is None where what is wanted stood already, `absent` are devices that
     are not there."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from segc import compile, workspace
 from segc.diagnostics.accept import apply_acceptances
 from segc.diagnostics.model import Diagnostic, Report, Severity
+from segc.frozen import frozen
 from segc.policy.model import Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile
@@ -19,7 +19,7 @@ from segc.workspace import Workspace
 REGARDLESS = frozenset({"SEG102", "SEG103", "SEG104", "SEG105", "SEG106", "SEG201", "SEG203", "SEG204"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """What the paths hold. `policy` is None where files are missing or cannot be understood.
 

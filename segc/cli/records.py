@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from segc.analysis.reach.grants import Grant, existing
 from segc.analysis.reach.places import Place, split
 from segc.analysis.reach.wording import Names, Terms, terms
 from segc.diagnostics.json_format import scalars
+from segc.frozen import frozen
 from segc.policy.model import Flow, Zone
 from segc.source import SourceFile
 from segc.space.services import ServiceSet
@@ -19,7 +20,7 @@ Sources = Mapping[str, SourceFile]
 COLUMNS = ("from", "source", "to", "destination", "services", "conditions", "file", "line")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """What a statement opens between two places; `source` and `destination` say which part of them."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 
 from segc.diagnostics.codes import RULES
+from segc.frozen import frozen
 from segc.source import SourceFile, Span
 
 LONGEST = 60  # characters of a word; paths are told in full
@@ -19,7 +20,7 @@ class Severity(Enum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Label:
     """A place in the source with a few words about it."""
 
@@ -27,7 +28,7 @@ class Label:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One finding.
 
@@ -74,7 +75,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else _WORD.sub(lambda match: f"{match[0][: LONGEST - 1]}…", text)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """Every finding of a run with the files it speaks of, in source order and without repeats."""
 

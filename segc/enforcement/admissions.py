@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from segc.frozen import frozen
 from segc.policy.model import Admission, Policy
 from segc.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entrant:
     """A user, or a device by its MAC address: six pairs of lower-case hex digits with colons.
 
@@ -21,7 +21,7 @@ class Entrant:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Intake:
     """Who gets into one zone: users and devices, each in order of names."""
 

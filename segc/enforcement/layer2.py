@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from segc.frozen import frozen
 from segc.policy.model import Attachment, Gateway, Interface, InterfaceAddress, Policy, Port, Switch
 from segc.policy.topology import apart, untagged
 from segc.source import Span
@@ -19,7 +20,7 @@ HIGHEST_SPARE = 3999  # clear of what vendors keep to themselves: 1002 to 1005, 
 LOWEST_SPARE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BridgePort:
     """A port of a VLAN-aware bridge; isolated ports do not forward to each other."""
 
@@ -29,7 +30,7 @@ class BridgePort:
     isolated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bridge:
     """A bridge; `pvid` and `tagged` are what reaches the gateway itself: `br0` and `br0.<vlan>`."""
 
@@ -43,7 +44,7 @@ class Bridge:
         return bool(self.ports or self.tagged or self.pvid)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Device:
     """A layer-3 device; a sub-interface has `parent` and `vlan`. Addresses have their prefix length."""
 
@@ -60,7 +61,7 @@ class Device:
         return self.zone is None and not self.dhcp and not self.addresses
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LinkPlan:
     """The devices of one gateway, parents before their sub-interfaces, each kind in order of names."""
 
@@ -69,7 +70,7 @@ class LinkPlan:
     devices: tuple[Device, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SwitchVlan:
     """A zone's VLAN. `secondary` is a number that no zone uses, for platforms that isolate by private VLANs
     (RFC 5517); it has no meaning outside the switch, and is set where isolated ports need it.
@@ -82,7 +83,7 @@ class SwitchVlan:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SwitchPort:
     """A port with its untagged VLAN, or its tagged ones, or those that 802.1X may put it into (`asked`)."""
 
@@ -96,7 +97,7 @@ class SwitchPort:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SwitchPlan:
     """VLANs by number and ports by name. `parking` is a VLAN without ports, for platforms where a trunk
     must have an untagged VLAN; None where all numbers are taken.

@@ -9,8 +9,9 @@ whole zone z, (z, c) one class of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from segc.frozen import frozen
 from segc.policy.model import Gateway, Policy, Zone
 from segc.policy.topology import Position
 from segc.space.partition import partition
@@ -25,7 +26,7 @@ def depth(place: Place) -> int:
     return 0 if place == EVERYWHERE else 2 if place[1] else 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Area:
     """A numbered zone, or addresses of another gateway that lie behind the same devices.
 
@@ -43,14 +44,14 @@ class Area:
     cuts: tuple[PrefixSet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndpointClass:
     name: str
     number: int
     space: PrefixSet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """The areas by number; `own` is the number of the gateway itself."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from segc.enforcement.places import Place, Places, depth
+from segc.frozen import frozen
 from segc.policy.model import Flow, Policy, Subject
 from segc.policy.topology import Position
 
@@ -107,7 +107,7 @@ PlainCell = tuple[Place, Place, int, int, int]  # a cell that one plain flow dec
 LevelKey = tuple[Hook, Slot, bool]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Program:
     """A gateway's part of the policy.
 

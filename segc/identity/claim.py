@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from socket import AF_INET, AF_INET6, inet_pton
 from types import MappingProxyType
 from typing import Any
 
+from segc.frozen import frozen
 from segc.identity.kinds import KINDS, Assurance
 from segc.identity.names import LENGTH, person, readable
 from segc.space.addresses import Address
@@ -46,7 +47,7 @@ class ClaimError(ValueError):
     """A claim that says too little, or what cannot be; in words for whoever made it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """`id` is the source's own name for the session, `at` when it verified it (Unix seconds), `ttl` for how
     many seconds it vouches; without one, for as long as its kind is believed. `delegated` is what somebody

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from segc.frozen import frozen
 from segc.identity.errors import DirectoryError
 from segc.identity.names import person, readable
 from segc.identity.snapshot import Directory, DirectoryGroup, key
@@ -14,7 +15,7 @@ from segc.identity.snapshot import Directory, DirectoryGroup, key
 DEPTH = 64  # groups nested in one another
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """Somebody who may work, by the directory's own `id` and by the name that a session gives."""
 
@@ -22,7 +23,7 @@ class User:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """`members` are ids of users and of groups; what is neither is passed over."""
 
@@ -31,7 +32,7 @@ class Group:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """All of a directory that may matter, in any order."""
 
@@ -124,7 +125,7 @@ def members(group: Group, groups: Mapping[str, Group], users: Mapping[str, str])
 # -- differences -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """Who came to a directory group, and who is gone from it; the users of a directory where it is empty."""
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+from segc.frozen import frozen
 from segc.identity.errors import DirectoryError
 from segc.space.words import system_reason
 
@@ -24,7 +25,7 @@ FOLDER = Path("/etc/segc/secrets")
 LONGEST = 16 << 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Secret:
     """`revealed` is for the wire only. Printing it shows nothing."""
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segc.diagnostics.suggest import did_you_mean
+from segc.frozen import frozen
 from segc.identity.errors import DirectoryError
 from segc.space.words import system_reason
 
@@ -29,7 +29,7 @@ _SECRETS = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """One table. `options` are those of its kind; `groups` are patterns of groups to keep beside those that
     the policy draws on, and `shrink` how many per cent of a group may leave at once."""
@@ -45,7 +45,7 @@ class Settings:
         return self.folder / self.options[option] if option in self.options else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keys:
     """What a kind of directory takes."""
 

@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any
 
 from segc.diagnostics.model import Diagnostic, finding
+from segc.frozen import frozen
 from segc.identity.names import person
 from segc.identity.position import Step, locate
 from segc.source import SourceFile, Span
@@ -29,7 +30,7 @@ FORMAT = 1
 AGAIN = "write it anew with `segc identity sync`; where Git left conflict marks in it, take either side first"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectoryGroup:
     """`id` is what the directory itself calls it: a DN, a number; `members` are users, nested ones too."""
 

@@ -11,7 +11,6 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -28,6 +27,7 @@ from urllib.request import (
     build_opener,
 )
 
+from segc.frozen import frozen
 from segc.identity.deadline import Deadline
 from segc.identity.errors import DirectoryError
 
@@ -62,13 +62,13 @@ class _StayHere(HTTPRedirectHandler):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     content: Any
     headers: Message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Service:
     """`origin` is any URL of the service; all others have to be of the same scheme, host and port."""
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from segc.analysis.conflicts.people import ANYBODY, Who
 from segc.analysis.relation import own_addresses
+from segc.frozen import frozen
 from segc.plan.guards import PLAIN, Guard, guard_of
 from segc.plan.subjects import Subjects
 from segc.policy.model import Conditions, End, Flow, Part, Policy, Subject, Zone
@@ -60,7 +61,7 @@ class Clause(NamedTuple):
     by: Flow | Zone
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Aligned:
     """`clauses` are the changed ones and all that meet one; `same` pairs flows that mean the same in both."""
 

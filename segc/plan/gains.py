@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from segc.frozen import frozen
 from segc.plan.model import GAINS, LOSSES, Access, Alteration, Plan
 
 WHAT = ("gains", "losses", "changes")
@@ -18,7 +18,7 @@ WHERE: dict[str, Callable[[Access | Alteration], tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Condition:
     """`gains:from=internet:to-tag=regulated`: all of `where` must hold of one change."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from segc.backends.artifact import Artifact
 from segc.compile import digest, relative
+from segc.frozen import frozen
 from segc.plan.access import access_changes, worded
 from segc.plan.alterations import alterations
 from segc.plan.model import Against, NodePlan, Plan, Statement, WantedFile
@@ -14,7 +15,7 @@ from segc.policy.model import Policy
 from segc.source import SourceFile, Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """A policy with the texts that it was read from."""
 

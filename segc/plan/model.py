@@ -7,9 +7,10 @@ digest is another one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from segc.frozen import frozen
 
 VERSION = 1  # of a saved plan
 
@@ -74,7 +75,7 @@ class Part(NamedTuple):
     services: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Access:
     """One exact set of packets that all change alike: the union of its disjoint `parts`, under `conditions`.
 
@@ -155,7 +156,7 @@ class Change(NamedTuple):
     after: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodePlan:
     """What changes on one gateway or switch: ruleset, links, lines of other files."""
 
@@ -183,7 +184,7 @@ class Against(NamedTuple):
     policy: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cut:
     """Connections in use on the host that an apply would end: how many, and the first of them in words."""
 
@@ -191,7 +192,7 @@ class Cut:
     examples: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """`unchanged` counts the flows that both policies have. `access` is in order: gains before losses, the
     widest first. `files` are the wanted artifacts of all `nodes` and `sources` the policy's texts by path

@@ -13,10 +13,10 @@ import posixpath
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from segc import manifest, workspace
+from segc.frozen import frozen
 from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.syntax.tree import Import
 from segc.workspace import Workspace
@@ -66,7 +66,7 @@ def _imports(found: Workspace) -> Iterator[str]:
                 yield posixpath.normpath(posixpath.join(posixpath.dirname(source.path), statement.path.text))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Tree:
     """Git is called at `at`; `top` is the working tree's folder, `entries` mode and object by path below."""
 

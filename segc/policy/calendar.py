@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta
 from functools import cache
-from importlib.resources import files
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what knows time zones takes longer to load than a policy to read
+    from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES_PER_DAY = 24 * 60
@@ -19,12 +21,17 @@ FIRST_YEAR, LAST_YEAR = 1971, 2500  # in nft, time is nanoseconds from 1970 in 6
 
 @cache
 def timezone_names() -> tuple[str, ...]:
+    from importlib.resources import files
+
     return tuple(files("tzdata").joinpath("zones").read_text("utf-8").split())
 
 
 @cache
 def timezone(name: str) -> ZoneInfo:
     """The rules of an IANA zone. Raises ValueError where there is none of that name."""
+    from importlib.resources import files
+    from zoneinfo import ZoneInfo
+
     if name not in timezone_names():
         raise ValueError(f"`{name}` is not a time zone")
     resource = files("tzdata").joinpath("zoneinfo", *name.split("/"))

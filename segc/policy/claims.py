@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from segc.frozen import frozen
 from segc.policy import calendar
 from segc.policy.model import Conditions, End, Flow, Policy, Subject
 from segc.space.prefixes import PrefixSet, union
@@ -12,7 +12,7 @@ from segc.space.services import ANY_SERVICE
 from segc.space.traffic import Box
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claims:
     """A verified session: who, with which facts. `groups` are memberships that the policy does not list."""
 
@@ -31,7 +31,7 @@ class Claims:
 NOBODY = Claims()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Situation:
     """Under what a packet is judged: the sessions of its two ends, and when.
 

@@ -7,8 +7,8 @@ what it rests on. A policy sets its own in a `limits` block.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from segc.frozen import frozen
 from segc.policy.scope import Findings
 from segc.source import Span
 from segc.space.words import is_decimal
@@ -17,7 +17,7 @@ from segc.syntax import tree
 GREATEST = 10**6
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Threshold:
     """`default` in `unit`; a finding of `check` needs more than that, or as `sense` says."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+from segc.frozen import frozen
 from segc.policy.model import Gateway, Policy, Port, Zone
 from segc.space.prefixes import PrefixSet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Position:
     """`devices` maps every zone that the gateway can see to the devices its packets arrive on.
 

@@ -7,9 +7,9 @@ nft(8). An expression implies others: `tcp dport` that the protocol is TCP.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from segc.frozen import frozen
 from segc.space.intervals import Intervals
 
 ALL_BITS = 0xFFFFFFFF
@@ -86,7 +86,7 @@ class Hook(NamedTuple):
     policy: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chain:
     name: str
     rules: tuple[Rule, ...]
@@ -102,7 +102,7 @@ class Element(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """A set or map: the types of its key, and what it leads to (`verdict`, `counter` or nothing).
 
@@ -118,7 +118,7 @@ class Table:
     timeout: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ruleset:
     """`limits` are rate, unit and burst by name; lines count from 1."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
+from segc.frozen import frozen
 from segc.identity.claim import MANUAL
 from segc.identity.names import person
 from segc.sessions.posture import Requirement
@@ -19,7 +20,7 @@ class BookError(ValueError):
     """`sessions.json` is not of a format that we know."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Membership:
     """A pair of kernel sets, and what a session must prove to have its addresses in them."""
 
@@ -47,7 +48,7 @@ class Bound(NamedTuple):
 UNBOUNDED = Bound(None, "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     kind: str
     zones: tuple[str, ...]
@@ -57,7 +58,7 @@ class Source:
     max: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Book:
     """`by_user` has the numbers of the memberships that a person may have, each with the subjects that she
     is of. `longest` and `idle` bound a person's sessions. `space` is that of all zones, None where what an

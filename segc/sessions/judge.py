@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from segc.diagnostics.suggest import did_you_mean
+from segc.frozen import frozen
 from segc.identity.claim import MANUAL, Claim, Facts
 from segc.identity.kinds import KINDS, Assurance
 from segc.sessions.book import NOTHING, UNBOUNDED, Book, Membership
@@ -26,7 +27,7 @@ class BarredError(RefusedError):
     """Not for what it says, which is so, but for whom it says it of."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Situation:
     """All that claims are judged by. `barred` people are no subject of theirs (None: of none at all),
     whatever the book says."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
+from segc.frozen import frozen
 from segc.identity.claim import Claim
 from segc.sessions.book import Membership
 from segc.space.addresses import Address
@@ -29,7 +30,7 @@ class Verdict(NamedTuple):
 NOT_JUDGED = Verdict(0.0, "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """`began`, `renewed` by its source and last `active` on the boot clock, `last` event in Unix seconds."""
 

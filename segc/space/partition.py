@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from segc.frozen import frozen
 from segc.space.intervals import Interval, Intervals
 from segc.space.prefixes import PrefixSet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndpointClass:
     """Addresses that belong to exactly the same sets; `members` are the indices of these."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address
 from itertools import islice
 from random import Random
 
+from segc.frozen import frozen
 from segc.space import intervals
 from segc.space.addresses import BITS, NAME, Address, address, address_text, read_address
 from segc.space.intervals import Interval, Intervals
@@ -18,7 +19,7 @@ __all__ = ["EMPTY", "EVERYTHING", "PrefixSet", "address", "address_text", "parse
 _SHOWN = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrefixSet:
     """A set of addresses, each family as intervals of integers. Equal sets are equal objects."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
 from segc.diagnostics.suggest import did_you_mean
+from segc.frozen import frozen
 from segc.space import intervals
 from segc.space.intervals import Interval, Intervals
 from segc.space.protocols import (
@@ -34,7 +35,7 @@ def domain(protocol: int) -> Intervals:
     return ((0, 255),) if protocol in TYPES else ((0, 0),)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceSet:
     """A set of (protocol, value), as non-empty intervals of values by protocol, in protocol order."""
 

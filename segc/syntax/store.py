@@ -17,7 +17,7 @@ from segc.syntax import tree
 
 
 def _by_fields(kind: Any) -> Any:
-    """Calling the class beats how frozen slotted dataclasses restore their state, which is in Python."""
+    """Calling the class is faster than setting what its fields were, and takes two thirds of the bytes."""
     names = [field.name for field in fields(kind)]
     if len(names) == 1:
         return lambda node: (kind, (getattr(node, names[0]),))

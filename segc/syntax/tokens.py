@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from lark import Token
 from lark.exceptions import UnexpectedInput
 
 from segc.diagnostics.accept import MARK
+from segc.frozen import frozen
 from segc.syntax import grammar
 
 _ITEMS = frozenset(
@@ -39,7 +40,7 @@ _OPTIONS = frozenset({"require", "when", "option", "facts_given"})
 _GAP = re.compile(r"\n|#[^\n]*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comment:
     """`own_line` is false for one behind a token; `blank` tells of an empty line before it."""
 
@@ -52,7 +53,7 @@ class Comment:
         return self.text[1:].lstrip().startswith(MARK)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lexeme:
     """A token with what stands before it. The last one of a file has the type `$END` and no text."""
 

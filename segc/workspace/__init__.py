@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from segc.cache import Memo
 from segc.diagnostics.model import Diagnostic
+from segc.frozen import frozen
 from segc.identity.snapshot import FILE as SNAPSHOT
 from segc.source import SourceFile, Span
 from segc.syntax.hidden import check_hidden
@@ -23,7 +24,7 @@ from segc.workspace.paths import is_folder, shown
 from segc.workspace.trees import key_of, tree_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workspace:
     """A policy as read, in the order of paths, so that the order of arguments and imports cannot matter.
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from segc.analysis.adequacy.mutants import Mutant, mutants
 from segc.analysis.adequacy.noticing import Scene
 from segc.analysis.adequacy.proposals import Proposal, propose, tells
 from segc.analysis.reach.wording import Names
 from segc.diagnostics.model import Severity
+from segc.frozen import frozen
 from segc.policy.model import Expectation, Flow, Policy
 from segc.policy.resolve import resolve
 from segc.source import SourceFile
@@ -24,7 +25,7 @@ from segc.syntax.store import AnyFile
 PATH = "proposed tests"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Missed:
     """A mutant that nothing notices, and a line that would; None where no line can tell the two apart."""
 
@@ -32,7 +33,7 @@ class Missed:
     proposal: Proposal | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Adequacy:
     """`noticed` counts mutants; those that mean the same as the policy are in `equivalent` only."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from segc.frozen import entity
 from segc.policy.model import Conditions, End, Flow, Part, Policy
 from segc.space.prefixes import union
 from segc.space.services import ANY_SERVICE
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Mutant:
     """`flow` as it might be: `into` another, or deleted where that is None. `change` says what was done."""
 

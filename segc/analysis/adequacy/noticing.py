@@ -8,7 +8,7 @@ or a workflow, only that less is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 
 from segc.analysis.adequacy.mutants import Mutant
@@ -20,13 +20,14 @@ from segc.analysis.promises import check_nevers, check_workflows
 from segc.analysis.reach.grants import asked, question
 from segc.analysis.reach.hops import Hops
 from segc.analysis.reach.questions import around, horizon, question_of
+from segc.frozen import entity
 from segc.policy.model import Expectation, Flow, Never, Policy, Step, Workflow
 from segc.space.services import ServiceSet
 
 Masks = tuple[int, int]  # classes of the source, and of the destination
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Line:
     """Something that holds of a policy, or not, with what it speaks of."""
 

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from segc.analysis.conflicts.atoms import bits, mask_of
+from segc.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alike:
     """`classes` by each that has others like it: all of them. `mask` is of all these."""
 

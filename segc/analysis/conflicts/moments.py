@@ -107,6 +107,8 @@ def moment(times: Times, zone: str) -> int | None:
     first, last = times.first, times.last
     if first == BEGIN:
         first = ANY_DAY if last == END else max(last - LONG_ENOUGH, EARLIEST)
+    if times.week == WHOLE_WEEK:
+        return first
     last = min(last, first + LONG_ENOUGH)
     while first < last:
         end = _same_offset(first, last, zone)

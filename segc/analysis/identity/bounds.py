@@ -7,10 +7,10 @@ directory that is asked again and again. The kernel refuses what comes more than
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from segc.analysis.identity.granting import Seats, granting, people
+from segc.frozen import frozen
 from segc.identity.kinds import KINDS
 from segc.policy.model import Directory, Flow, Group, Part, Policy, Source, Subject
 from segc.source import Span
@@ -30,7 +30,7 @@ class Cause(NamedTuple):
 Ending = Cause | None  # None: nothing ever ends it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bound:
     """The worst case of a flow: of its people `who` keeps access the longest, ended by `cause`."""
 

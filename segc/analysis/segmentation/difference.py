@@ -7,7 +7,7 @@ those of changed statements alone; what unchanged ones decide is only asked afte
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 from segc.analysis.conflicts.atoms import mask_of
@@ -15,6 +15,7 @@ from segc.analysis.conflicts.cover import Cover, Gap
 from segc.analysis.conflicts.index import Index
 from segc.analysis.conflicts.survey import Clause, Region, Survey
 from segc.analysis.conflicts.wording import Witness, Wording
+from segc.frozen import frozen
 from segc.policy.model import Flow, Policy, Zone
 from segc.space.intervals import contains
 from segc.space.prefixes import EMPTY, PrefixSet
@@ -23,7 +24,7 @@ from segc.space.typical import SMB, TCP
 Parts = Callable[[Region], Iterable[Region]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """Traffic that is open in one policy only, for somebody, at some time; `gap` is a packet of it."""
 

@@ -8,17 +8,18 @@ all of the others as well once they are one; it loses nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, compress
 
 from segc.analysis.segmentation.difference import Change, Comparison
+from segc.frozen import frozen
 from segc.policy.model import End, Flow, Part, Policy, Zone
 from segc.space.prefixes import PrefixSet, union
 
 Rests = Mapping[str, PrefixSet]  # of each zone, by name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merger:
     """Two zones or more as one: `opened` and `closed` are within it, `leaking` and `missing` what is
     opened and closed between it and others. `opened` is found anew each time, one by one."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from segc.analysis.segmentation.difference import Change, Comparison
 from segc.analysis.segmentation.edits import Files, reread
 from segc.analysis.segmentation.merging import said
 from segc.analysis.segmentation.wording import regions
 from segc.diagnostics.model import Diagnostic, Severity
+from segc.frozen import frozen
 from segc.policy.model import Flow, Policy
 from segc.policy.resolve import resolve
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """`errors` keep the edited policy from meaning anything; without them the differences are complete."""
 

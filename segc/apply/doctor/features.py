@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from segc.apply import host as work
 from segc.apply.conntrack import connections
 from segc.apply.doctor.model import AS_ROOT, Check, Finding, Host, Kind
 from segc.apply.errors import ApplyError
+from segc.frozen import frozen
 
 BASE = "type filter hook forward priority filter; policy drop;"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trial:
     """`body` is what a table holds; `option`, of the kernel's configuration, is what brings it."""
 

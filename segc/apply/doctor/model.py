@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from segc.apply.state import State
 from segc.enforcement.layer2 import LinkPlan
+from segc.frozen import frozen
 
 Kind = Literal["ok", "note", "lacking"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """`check` names it for programs. Where all is well, `why` it matters and what to do are empty."""
 
@@ -23,7 +23,7 @@ class Finding:
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """`netns` is empty in the host's own namespace, the only one that services work in. `may_look` says
     whether the kernel tells us its tables; `wanted` are the links that the gateway's policy names."""

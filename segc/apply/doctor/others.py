@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segc.apply.doctor.model import Check, Finding, Host, unseen
 from segc.apply.errors import ApplyError
 from segc.apply.host import nft
+from segc.frozen import frozen
 
 OURS = {("inet", "segc"), ("bridge", "segc")}
 DECIDING = ("forward", "input", "output")
@@ -33,7 +33,7 @@ OWNERS = (
 SHOW = "make it allow what the policy allows, or delete it, if it is nobody's"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hook:
     """A base chain; `policy` is what becomes of a packet that none of its rules decides."""
 
@@ -47,7 +47,7 @@ class Hook:
         return f"{self.point} ({self.kind}, priority {self.priority}{last})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     family: str
     name: str

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from segc.frozen import frozen
+
 COMMENT_LENGTH = 128  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
 NAME_LENGTH = 200
 ROOM = 256  # elements that a hash has room for, at least
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NftSet:
     """A set, or a map where `type` holds a colon."""
 
@@ -52,7 +54,7 @@ class NftSet:
             yield "elements = {\n\t\t\t" + ",\n\t\t\t".join(self.elements) + "\n\t\t}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NftChain:
     name: str
     rules: tuple[str, ...]

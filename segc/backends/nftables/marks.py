@@ -6,15 +6,14 @@ gateway's `mark` setting does not grant are never touched, and ours are zero aga
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from segc.enforcement.places import Place, Places
 from segc.enforcement.program import Level
+from segc.frozen import frozen
 
 ALL_BITS = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MarkLayout:
     """`shift` is the lowest bit used; fields are `zone_bits` and `class_bits` wide, for each end."""
 

@@ -7,17 +7,17 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from segc.backends.switch.platforms import Platform
 from segc.backends.templates import template
 from segc.enforcement.layer2 import SwitchPlan, SwitchPort, SwitchVlan
+from segc.frozen import frozen
 
 PARKING_NAME = "segc-parking"
 LINE = 160  # characters of VLAN numbers on one line; IOS reads lines of 254
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VlanTokens:
     number: int
     name: str
@@ -26,7 +26,7 @@ class VlanTokens:
     secondary_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PortTokens:
     """`allowed` is the trunk's VLANs as `10-12,20`, in lines; `member` the VLAN an access port belongs to."""
 

@@ -17,9 +17,9 @@ OpenWrt cannot ask. Where RADIUS servers are, and the secrets shared with them, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from segc.backends.linux import DEVICE
+from segc.frozen import frozen
 
 BRIDGE = "br0"  # what a Linux machine's ports are put into
 FACTORY = frozenset((1,))
@@ -31,7 +31,7 @@ CISCO_PORTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Platform:
     """A switch platform. Lengths are in characters."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ import click
 from segc import workspace
 from segc.cli.findings import show
 from segc.diagnostics.model import Report, Severity
+from segc.frozen import frozen
 from segc.identity.ask import Answer, ask
 from segc.identity.directories import KINDS
 from segc.identity.errors import DirectoryError
@@ -37,7 +38,7 @@ policy_option = click.option(
 force_option = click.option("--force", is_flag=True, help="Believe it where a group lost most of its people.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawn:
     """A policy that draws on directories. `snapshot` is None where there is none, or a damaged one."""
 

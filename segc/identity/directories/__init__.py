@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from segc.frozen import frozen
 from segc.identity.deadline import Deadline
 from segc.identity.listing import Listing, Wanted
 from segc.identity.secret import Secret
@@ -23,7 +23,7 @@ KINDS: Mapping[str, Keys] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """One question to a directory: all that its kind gets. `secret` looks it up (DirectoryError)."""
 

@@ -7,9 +7,10 @@ beats an allow; nothing depends on the order of statements.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from segc.frozen import entity
 from segc.policy.model.flows import NO_CONDITIONS, Conditions, End, Flow, Limit, Part, Schedule
 from segc.policy.model.identities import (
     Admission,
@@ -44,7 +45,7 @@ class Unused(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Policy:
     timezone: str
     zones: Mapping[str, Zone]

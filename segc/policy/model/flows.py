@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from segc.frozen import entity
 from segc.policy.model.identities import Subject
 from segc.source import Span
 from segc.space.prefixes import PrefixSet
@@ -22,7 +23,7 @@ class Part(NamedTuple):
     unless: tuple[tuple[Subject, PrefixSet], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class End:
     """One end of a flow: the union of its parts and of gateways themselves. Equal ends are one object."""
 
@@ -90,7 +91,7 @@ class Limit(NamedTuple):
     unit: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Flow:
     """An allow or a deny. `kind` says which statement it stems from: flow, serve, manage or publish.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from segc.frozen import frozen
 from segc.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """`users` with those of nested groups and of directory groups that the snapshot holds, which are `known`.
 
@@ -24,7 +25,7 @@ class Group:
     listed: frozenset[str] = frozenset()  # those of `users` that the policy itself names
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PostureFact:
     """What is asked of a fact about a device. `type` says how the two are compared: versions number by
     number; a `date` by its age, `value` being the greatest in seconds and `operator` `within`.
@@ -36,14 +37,14 @@ class PostureFact:
     type: str  # boolean, integer, version, string, date
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Posture:
     name: str
     facts: tuple[PostureFact, ...]
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SessionRule:
     """How long, in seconds, a verified binding of a member of `group` is trusted; None is unbounded."""
 
@@ -53,7 +54,7 @@ class SessionRule:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Who vouches for sessions in `zones`. `max_age`, in seconds, bounds its claims; None is unbounded."""
 
@@ -66,7 +67,7 @@ class Source:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Directory:
     """Where people come from: asked every `sync` seconds who has left, given up on after `timeout`.
 
@@ -91,7 +92,7 @@ class Subject(NamedTuple):
         return f'user "{self.name}"' if self.kind == "user" else f"group {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Revocation:
     """A promise: who leaves `group`, or the directory, sends no packet `within` seconds later."""
 
@@ -100,7 +101,7 @@ class Revocation:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Admission:
     """IEEE 802.1X puts the subject into the zone; where there is none, its hosts by their MAC addresses."""
 

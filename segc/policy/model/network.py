@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import NamedTuple
 
+from segc.frozen import frozen
 from segc.source import Span
 from segc.space.prefixes import PrefixSet
 from segc.space.services import ServiceSet
@@ -14,7 +15,7 @@ from segc.space.services import ServiceSet
 InterfaceAddress = IPv4Interface | IPv6Interface
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Port:
     """A port of a bridge or a switch: `access` is its untagged zone, `trunk` its tagged ones.
 
@@ -29,7 +30,7 @@ class Port:
     dot1x: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interface:
     """A device of a gateway. `zone` sits on it untagged, `trunk` on `name.<vlan>`; a bridge has ports."""
 
@@ -57,7 +58,7 @@ class Attachment(NamedTuple):
     vlan: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Publish:
     """DNAT: ports `first` to `last` of the interface's address go to `target`, from `target_first` on."""
 
@@ -85,7 +86,7 @@ class Publish:
         return f"{self.outer} on {self.interface} of {gateway}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gateway:
     """An enforcement point. With no `gateway` statement one is assumed: `implicit`, without interfaces."""
 
@@ -109,7 +110,7 @@ class Gateway:
         return next(each for each in self.interfaces if each.name == name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Switch:
     name: str
     platform: str

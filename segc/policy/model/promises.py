@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from segc.frozen import entity
 from segc.policy.model.flows import End
 from segc.source import Span
 from segc.space.services import ServiceSet
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Never:
     source: End
     destination: End
@@ -18,7 +17,7 @@ class Never:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Step:
     source: End
     destination: End
@@ -26,14 +25,14 @@ class Step:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Workflow:
     name: str
     steps: tuple[Step, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Expectation:
     """`at` in Unix seconds; None says: at every time."""
 
@@ -47,7 +46,7 @@ class Expectation:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Test:
     title: str
     expectations: tuple[Expectation, ...]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from segc.frozen import frozen
 from segc.source import Span
 from segc.space.prefixes import PrefixSet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     name: str
     zone: str
@@ -18,7 +19,7 @@ class Host:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Zone:
     """A named part of the network. `space` of an external zone is all that no other zone claims."""
 

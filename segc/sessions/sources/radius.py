@@ -18,13 +18,14 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import md5
 from hmac import compare_digest
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
+from segc.frozen import frozen
 from segc.sessions.client import UnansweredError
 from segc.sessions.sources.hook import Options, accounting, unquoted, vouched
 from segc.sessions.sources.link import Link, Seldom
@@ -148,7 +149,7 @@ def timely(pairs: Mapping[str, str], now: float) -> None:
         raise DroppedError(f"it happened {now - int(said):.0f} s ago: it is recorded, or a clock is wrong")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Server:
     """Takes accounting at an address and port."""
 
@@ -223,7 +224,7 @@ def happened(pairs: Mapping[str, str]) -> str:
     return str(calendar.timegm(moment) if match[2] in ("UTC", "GMT") else int(time.mktime(moment)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Detail:
     """Reads a detail file that FreeRADIUS writes with `locking = yes`, and takes it away.
 

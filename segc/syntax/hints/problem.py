@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from lark import Token
 
+from segc.frozen import frozen
 from segc.source import SourceFile, Span
 
 NEAR = 200  # characters in which `word_before` looks for its word
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """The first token that cannot stand where it does; `found` is empty at the end of the file."""
 
@@ -45,7 +45,7 @@ class Problem:
         return self.values[-1] if self.values else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Advice:
     """A better message or underlined place than the general ones, where not None, and the fix."""
 

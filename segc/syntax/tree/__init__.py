@@ -6,8 +6,7 @@ Values that need checking (addresses, ports, dates, sizes) stay text here; `segc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from segc.frozen import frozen
 from segc.identity.snapshot import Snapshot
 from segc.syntax.tree.ends import (
     AddressTerm,
@@ -84,7 +83,7 @@ Statement = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """The statements of one file in the order written."""
 

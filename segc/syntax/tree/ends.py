@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from segc.frozen import frozen
 from segc.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Word:
     """A name, number, address or other bare word; or a string, then without its quotes."""
 
@@ -15,14 +16,14 @@ class Word:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnyTerm:
     """`any`: every zone, never a gateway."""
 
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NameTerm:
     """A zone or a set (`hr`), or a host of a zone (`hr.payroll`)."""
 
@@ -31,13 +32,13 @@ class NameTerm:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TagTerm:
     name: Word
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddressTerm:
     """An address, a prefix or a range `first-last`, of either family."""
 
@@ -45,7 +46,7 @@ class AddressTerm:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupTerm:
     """`group G`, or `group G in (vpn, hr)`; `zones` is empty where no `in` was written."""
 
@@ -54,14 +55,14 @@ class GroupTerm:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserTerm:
     name: Word
     zones: tuple[Word, ...]
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GatewayTerm:
     name: Word
     span: Span = field(compare=False, repr=False)
@@ -70,7 +71,7 @@ class GatewayTerm:
 Term = AnyTerm | NameTerm | TagTerm | AddressTerm | GroupTerm | UserTerm | GatewayTerm
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class End:
     """One end of a flow: the union of `terms` less the union of `excepted`."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from segc.frozen import frozen
 from segc.source import Span
 from segc.syntax.tree.ends import End, Word
 from segc.syntax.tree.services import Service
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Requirement:
     """`mfa` (then `posture` is None) or `posture NAME`."""
 
@@ -17,7 +18,7 @@ class Requirement:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class When:
     """`when mon-fri 08:00-18:00`: `days` are `mon`…`sun`, `mon-fri` or `daily`."""
 
@@ -26,7 +27,7 @@ class When:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """What may follow a flow, each at most once; a second one is kept in `repeated` to be complained of."""
 
@@ -42,7 +43,7 @@ class Options:
     repeated: tuple[Word, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flow:
     action: str  # allow, deny
     staged: bool
@@ -54,7 +55,7 @@ class Flow:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Never:
     source: End
     destination: End
@@ -64,7 +65,7 @@ class Never:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     source: End
     destination: End
@@ -72,14 +73,14 @@ class Step:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workflow:
     name: Word
     steps: tuple[Step, ...]
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expectation:
     """A line of a `test`: every packet of it must get the verdict."""
 
@@ -92,7 +93,7 @@ class Expectation:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Test:
     title: Word
     expectations: tuple[Expectation, ...]

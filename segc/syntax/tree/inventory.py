@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from segc.frozen import frozen
 from segc.source import Span
 from segc.syntax.tree.ends import End, Word
 from segc.syntax.tree.services import Service
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Import:
     path: Word
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceDef:
     name: Word
     services: tuple[Service, ...]
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """`host payroll = 10.10.10.20, 2001:db8:10::20 { mac … tag … }`."""
 
@@ -33,7 +34,7 @@ class Host:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """`key value…` inside a block: `vlan 10`, `subnet A, B`, `external` (no values), `about "…"`."""
 
@@ -42,7 +43,7 @@ class Setting:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dot1x:
     """`dot1x group hr-staff`, `dot1x user "…"` or `dot1x mac`: whom a port that asks puts into the zone."""
 
@@ -51,7 +52,7 @@ class Dot1x:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ZoneDef:
     name: Word
     settings: tuple[Setting, ...]  # vlan, subnet, external, tag, intra, refuse, about
@@ -60,14 +61,14 @@ class ZoneDef:
     dot1x: tuple[Dot1x, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetDef:
     name: Word
     end: End
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupDef:
     """A group by its members, or `from directory "…"` (then `directory` is set)."""
 
@@ -78,7 +79,7 @@ class GroupDef:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fact:
     """`os_version >= "14.2"`; `operator` is one of `=`, `!=`, `<`, `<=`, `>`, `>=`, `within`."""
 
@@ -89,14 +90,14 @@ class Fact:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PostureDef:
     name: Word
     facts: tuple[Fact, ...]
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SessionDef:
     """`session staff { max 10h  idle 1h }`; the name is a group's."""
 
@@ -105,7 +106,7 @@ class SessionDef:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceDef:
     """`source hq-vpn openvpn { zone vpn  mfa  posture managed  max 12h }`."""
 
@@ -115,7 +116,7 @@ class SourceDef:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DirectoryDef:
     """`directory corp { sync 5m  timeout 30s }`."""
 
@@ -124,7 +125,7 @@ class DirectoryDef:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Revoke:
     """`revoke within 15m`, or `revoke group finance within 15m`."""
 
@@ -133,7 +134,7 @@ class Revoke:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LimitsDef:
     """`limits { zone-hosts 2 }`: from where on checks of segmentation speak up."""
 
@@ -141,7 +142,7 @@ class LimitsDef:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timezone:
     name: Word
     span: Span = field(compare=False, repr=False)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from segc.frozen import frozen
 from segc.source import Span
 from segc.syntax.tree.ends import End, Term, Word
 from segc.syntax.tree.inventory import Setting
 from segc.syntax.tree.services import Service
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Port:
     """`port p1 zone hr isolated`, `port "Gi1/0/1-12" dot1x` or `port p2 trunk hr, finance`."""
 
@@ -22,7 +23,7 @@ class Port:
     dot1x: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interface:
     """`interface wan0 { zone internet  address dhcp  masquerade }`."""
 
@@ -36,7 +37,7 @@ class Interface:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GatewayAddress:
     """`address hr 10.10.10.1/24, 2001:db8:10::1/64`."""
 
@@ -45,7 +46,7 @@ class GatewayAddress:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Serve:
     """`serve dns, dhcp to hr, finance`: names of services, `dhcp` being built in."""
 
@@ -54,7 +55,7 @@ class Serve:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manage:
     """`manage from it-admin : ssh`."""
 
@@ -63,7 +64,7 @@ class Manage:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Publish:
     """`publish tcp/443 on wan0 -> dmz.web : tcp/8443`; `target_service` None keeps the port."""
 
@@ -74,7 +75,7 @@ class Publish:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GatewayDef:
     name: Word
     interfaces: tuple[Interface, ...]
@@ -86,7 +87,7 @@ class GatewayDef:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SwitchDef:
     name: Word
     settings: tuple[Setting, ...]  # platform

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from segc.frozen import frozen
 from segc.source import Span
 from segc.syntax.tree.ends import Word
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceLiteral:
     """`tcp/443`, `tcp/8000-8100`, `icmp/echo-request`, `proto/47`, or a protocol alone (`udp`)."""
 
@@ -17,13 +18,13 @@ class ServiceLiteral:
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServiceName:
     name: str
     span: Span = field(compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnyService:
     span: Span = field(compare=False, repr=False)
 
