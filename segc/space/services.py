@@ -89,7 +89,7 @@ class ServiceSet:
 
     def exist_in(self, family: int) -> bool:
         """Whether an address family has any of them: of several protocols it lacks one at most."""
-        return len(self.parts) > 1 or any(exists_in(family, protocol) for protocol, _ in self.parts)
+        return len(self.parts) > 1 or (bool(self.parts) and exists_in(family, self.parts[0][0]))
 
     def in_family(self, family: int) -> ServiceSet:
         """Those that an address family has: all but the ICMP of the other one."""
