@@ -20,6 +20,7 @@ from segc.syntax.hints.blocks import (
 )
 from segc.syntax.hints.characters import (
     bad_string,
+    conflict,
     missing_comma,
     other_comment,
     other_quotes,
@@ -44,6 +45,7 @@ from segc.syntax.hints.words import bad_name, date_and_time, kind_of_source, mis
 
 # The first that has advice is the one that speaks.
 HINTS: tuple[Hint, ...] = (
+    conflict,
     bad_string,
     other_quotes,
     strange_character,

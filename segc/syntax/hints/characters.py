@@ -8,6 +8,7 @@ from segc.syntax.hints.problem import Advice, Problem
 from segc.syntax.recover import STATEMENTS
 
 _STRING = re.compile(r'"[^"\\\x00-\x08\x0a-\x1f\x7f]*+(?:\\["\\][^"\\\x00-\x08\x0a-\x1f\x7f]*+)*+"')
+_CONFLICT = re.compile(r"(?:<{7}|\|{7}|={7}|>{7})(?=\s|$)")
 _LOOKALIKES = {
     **dict.fromkeys("→⇒⟶➔", "->"),
     **dict.fromkeys("–—‐‑−", "-"),
@@ -18,6 +19,18 @@ _LOOKALIKES = {
     **dict.fromkeys("｝", "}"),
     **dict.fromkeys("／", "/"),
 }
+
+
+def conflict(problem: Problem) -> Advice | None:
+    """The lines that git-merge(1) writes around both sides, and around what they come from."""
+    mark = _CONFLICT.match(problem.source.text, problem.at)
+    if not mark or not problem.starts_line:
+        return None
+    return Advice(
+        "keep what holds of both sides, and delete the lines that begin with such marks",
+        "a merge conflict was left here",
+        problem.source.span(*mark.span()),
+    )
 
 
 def bad_string(problem: Problem) -> Advice | None:
