@@ -69,16 +69,15 @@ def _undo(state: State, number: int, why: str, words: str) -> str:
 
 
 def confirm(state: State) -> Generation:
-    """Let the pending generation stand. RolledBackError where it was undone, ApplyError if there is none, or
-    the kernel holds something else: nobody has tried what would be confirmed then."""
+    """Let the pending generation stand; where none waits, the one that was confirmed.
+
+    RolledBackError where what was applied last was undone, ApplyError if nothing was applied, or the kernel
+    holds something else: nobody has tried what would be confirmed then.
+    """
     told = recover(state)
     generation = state.at("pending")
     if generation is None:
-        last = max(state.numbers(), default=0)
-        ended = state.ended(last)
-        if told or ended:
-            raise RolledBackError(told or f"generation {last} does not stand any more: {ended}")
-        raise ApplyError("nothing waits to be confirmed")
+        return _confirmed(state, told)
     _refuse_unless_held(generation)
     try:
         state.point("confirmed", generation.number)
@@ -88,6 +87,31 @@ def confirm(state: State) -> Generation:
     state.point("pending", None)
     state.prune()
     return generation
+
+
+def _confirmed(state: State, told: str) -> Generation:
+    last = max(state.numbers(), default=0)
+    ended = state.ended(last)
+    if ended and state.pointer("answered") != last:
+        raise RolledBackError(told or f"generation {last} does not stand any more: {ended}")
+    generation = state.at("confirmed")
+    if generation is None:
+        raise ApplyError("nothing waits to be confirmed")
+    _refuse_unless_held(generation)
+    return generation
+
+
+def answer(state: State) -> None:
+    """Note that an apply which was to be confirmed found nothing to do.
+
+    What was undone before is not what a `confirm` speaks of from then on.
+    """
+    last = max(state.numbers(), default=0)
+    try:
+        if state.ended(last) and state.pointer("answered") != last:
+            state.point("answered", last)
+    except OSError as error:
+        raise unwritable(state.root, error) from None
 
 
 def _refuse_unless_held(generation: Generation) -> None:

@@ -7,6 +7,7 @@
     pending              -> generations/7, from before the kernel is touched until it is confirmed or undone
     window.json          until when `pending` waits for its confirmation, and who will undo it
     ended/7              how a generation ended that was undone
+    answered             -> generations/7, the last undone before an apply with a window found nothing to do
 
 Pointers are symbolic links, exchanged by rename(2). `pending` without `current` on the same generation is an
 apply that died: `revert/` says how to undo it, and needs nothing of segc for that.
@@ -33,8 +34,8 @@ DEFAULT = Path("/var/lib/segc")
 KEPT = 20  # generations, beside those that stand
 # All that segc writes there, from the pointers on. The sessions are the agent's.
 CONTENTS = (
-    *("pending", "current", "confirmed", "window.json", "kernel.json", "generations", "ended", "boot.sh"),
-    *("closed.nft", "sessions", "agent-transactions", "revoked.json", "lock"),
+    *("pending", "current", "confirmed", "answered", "window.json", "kernel.json", "generations", "ended"),
+    *("boot.sh", "closed.nft", "sessions", "agent-transactions", "revoked.json", "lock"),
 )
 
 

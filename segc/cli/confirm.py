@@ -13,8 +13,8 @@ from segc.cli.terminal import say
 def command(netns: str, state_dir: str) -> None:
     """Let stand what was applied with `--confirm`.
 
-    Best done from a new connection: that it can be opened is half of the proof. Exit code 5: too
-    late, it has been undone.
+    Best done from a new connection: that it can be opened is half of the proof. Where nothing waits,
+    what stands is told. Exit code 5: too late, it has been undone.
     """
     from segc.apply.control import confirm
 

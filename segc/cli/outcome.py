@@ -43,7 +43,7 @@ def carry_out(
     from segc.apply import saga
     from segc.apply.boot import closed
     from segc.apply.connections import at_home, cut
-    from segc.apply.control import refuse_while_pending
+    from segc.apply.control import answer, refuse_while_pending
     from segc.apply.errors import LockedOutError
     from segc.apply.guard import guard
     from segc.apply.work import absent_devices
@@ -64,6 +64,8 @@ def carry_out(
                 cut=lambda generation: cut(here),
                 seats=lambda generation: seats(state, generation),
             )
+            if applied is None and window is not None:
+                answer(state)
             absent = applied.absent if applied else absent_devices(wanted, links)
             return Outcome(wanted.node, applied, absent)
         except LockedOutError as error:

@@ -49,8 +49,10 @@ expect 2 'an unknown command' segc deploy
 expect 2 'options that exclude each other' on_host apply old.seg --confirm 60s --no-confirm
 expect 4 'an apply that would cut its own connection' \
   env SSH_CONNECTION='10.1.0.9 50000 10.1.0.1 22' segc apply old.seg $segc_here
+expect 1 'a confirmation where nothing was ever applied' on_host confirm
 expect 0 'an apply' on_host apply old.seg
-expect 0 'an apply with nothing to do' on_host apply old.seg
+expect 0 'an apply with nothing to do' on_host apply old.seg --confirm 60s
+expect 0 'and its confirmation' on_host confirm
 expect 0 'a plan without changes' on_host plan old.seg --detailed-exitcode
 expect 0 'a plan with changes, when nobody asks' on_host plan new.seg
 expect 3 'a plan with changes' on_host plan new.seg --detailed-exitcode
@@ -80,6 +82,8 @@ confirm_late() {  # on a slow machine it may still be undone, and another segc i
 }
 expect 5 'a confirmation that comes too late' confirm_late
 expect 0 'and the former policy stands' on_host plan new.seg --detailed-exitcode
+expect 0 'an apply of what stands' on_host apply new.seg --confirm 60s
+expect 0 'and its confirmation, as for what was undone before' on_host confirm
 expect 0 'a rollback' on_host rollback 1
 expect 0 'and it is back' on_host plan old.seg --detailed-exitcode
 exit "$failed"
