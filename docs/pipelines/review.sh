@@ -9,9 +9,15 @@ while IFS= read -r condition; do
   [ -n "$condition" ] && conditions+=("--fail-on=$condition")
 done <<< "${SEGC_FAIL_ON:-}"
 
-# On a branch that is new there is nothing to compare with: only zeros, or nothing.
+# On a branch that is new there is nothing to compare with: only zeros, or nothing. Nor is there where the first
+# policy comes to a repository; what a submodule held is not known.
 against=${SEGC_AGAINST:-}
 [[ $against =~ ^0*$ ]] && against=
+if [ -n "$against" ] && files=$(git -C "$(dirname -- "$SEGC_PATH")" ls-tree -r --full-tree --end-of-options "$against" 2>/dev/null) &&
+  ! grep -Eq '^160000 |\.seg"?$' <<< "$files"; then
+  echo "\`$against\` holds no policy: nothing to compare with"
+  against=
+fi
 
 segc check "${strict[@]}" --format sarif -- "$SEGC_PATH" > "$SEGC_SARIF"
 if ! segc check "${strict[@]}" -- "$SEGC_PATH"; then

@@ -25,6 +25,7 @@ from segc.workspace.paths import is_folder, limit_of, shown
 FILES = ("100644", "100755")
 LINK = "120000"
 SUBMODULE = "160000"
+NAMED = 3  # folders
 LINKS = 8  # followed one after the other
 # `refs/replace/` would give one commit the files of another, and whoever may push may push these, too.
 QUIETLY = {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
@@ -91,7 +92,7 @@ class _Tree:
             if rest.endswith(".seg") and not (rest in copies or rest.startswith(".") or "/." in rest)
         ]
         if not found:
-            raise RevisionError(f"`{shown(path)}` held no policy in `{self.revision}`")
+            raise RevisionError(f"`{shown(path)}` held no policy in `{self.revision}`: {self._elsewhere()}")
         return [posixpath.normpath(posixpath.join(path, rest)) for rest in sorted(found)]
 
     def _check_submodules(self, path: str, prefix: str, rests: Sequence[str]) -> None:
@@ -104,6 +105,19 @@ class _Tree:
                     f"`{shown(posixpath.join(path, rest))}` is a submodule, and what it held in "
                     f"`{self.revision}` is not read: compare with a build of that, as in `--against build`"
                 )
+
+    def _elsewhere(self) -> str:
+        """Where there was one, as for a folder that was renamed."""
+        files = (name for name in self.entries if name.endswith(".seg") and not f"/{name}".count("/."))
+        folders = sorted({posixpath.dirname(name) or "." for name in files})
+        if not folders:
+            return "there no folder did"
+        listed = ", ".join(f"`{shown(each)}`" for each in folders[:NAMED])
+        more = f" and {len(folders) - NAMED:,} more" if len(folders) > NAMED else ""
+        return (
+            f"there its `.seg` files lay in {listed}{more}; compare with a build of that, as in "
+            "`--against build`, or move it in a commit of its own"
+        )
 
     def _text(self, inside: str) -> str:
         """Of a file that may be anybody's; `""` where it is a link or a submodule."""

@@ -220,3 +220,33 @@ def test_a_gateway_pulls_and_finds_what_was_changed_by_hand(forge: Forge) -> Non
     pull()
     assert forge.git("rev-parse", "refs/heads/main", at=mirror).strip() == forge.ref("refs/heads/main")
     host.check("c.5 -> a.7 : tcp/25 yes\nc.5 -> b.7 : tcp/22 no")
+
+
+def test_the_first_policy_of_a_repository_is_compared_with_nothing(forge: Forge) -> None:
+    """As where a forge began it with a README."""
+    (forge.clone / "README").write_text("The network of Acme.\n")
+    forge.git("add", "--all")
+    forge.git("commit", "--quiet", "--message", "a readme")
+    hook = forge.bare / "hooks/pre-receive"
+    hook.rename(aside := hook.with_name("aside"))
+    forge.git("push", "origin", "HEAD:main")
+    aside.rename(hook)
+    assert "generation 1 stands" in forge.push(WIDE)
+
+
+def test_a_policy_that_moved_is_not_taken_for_a_first_one(forge: Forge) -> None:
+    forge.push(MAIL)
+    forge.git("mv", "policy", "net")
+    forge.git("commit", "--quiet", "--message", "moved")
+    forge.configure(path="net")
+    told = forge.git("push", "origin", "HEAD:main", code=1)
+    assert "`net` held no policy in" in told
+    assert "there its `.seg` files lay in `policy`" in told
+
+
+def test_each_of_several_gateways_knows_which_it_is(forge: Forge) -> None:
+    other = "gateway other { interface wan0 { zone net  address dhcp }  interface far0 { zone b } }\n"
+    forge.host.zones += other
+    assert "exit code 2" in forge.push(f"{WEB}\nallow a -> c : tcp/80")
+    forge.configure(node="gw")
+    assert "generation 1 stands" in forge.push(WEB)

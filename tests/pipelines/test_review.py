@@ -64,6 +64,28 @@ def test_a_new_branch_has_nothing_to_compare_with(top: Path, program: dict[str, 
     assert not (top / "segc_plan").exists()
 
 
+def test_the_first_policy_of_a_repository_has_nothing_to_compare_with(
+    top: Path, program: dict[str, str]
+) -> None:
+    who = ["-c", "user.name=A", "-c", "user.email=a@acme.example"]
+    for arguments in (["rm", "-rq", "--cached", "net"], ["commit", "-q", "-m", "none"]):
+        subprocess.run(["git", *who, *arguments], cwd=top, env=program, check=True)
+    done = review(top, program)
+    assert (done.returncode, "holds no policy: nothing to compare with" in done.stdout) == (0, True), (
+        done.stderr
+    )
+    assert not (top / "segc_plan").exists()
+
+
+def test_a_policy_that_moved_is_not_taken_for_a_first_one(top: Path, program: dict[str, str]) -> None:
+    (top / "net").rename(top / "moved")
+    done = review(top, program, SEGC_PATH="moved")
+    assert done.returncode == 1
+    assert (
+        "`moved` held no policy in `main`: there its `.seg` files lay in `net`; compare with" in done.stderr
+    )
+
+
 @pytest.mark.parametrize("against", ["--output=x", "$(touch pwned)", "no such revision"])
 def test_hostile_revisions_are_told(top: Path, program: dict[str, str], against: str) -> None:
     done = review(top, program, SEGC_AGAINST=against)
