@@ -18,7 +18,7 @@ from segc.plan.witness import witness
 from segc.plan.words import Names
 from segc.policy.model import Flow, Policy
 from segc.source import SourceFile, Span
-from segc.space.prefixes import PrefixSet, union
+from segc.space.prefixes import PrefixSet
 
 APART = 4  # rectangles of one cause that are told one by one
 LISTED = 1000  # rectangles of one set that are written out, and people
@@ -46,8 +46,7 @@ class _Telling:
     ) -> None:
         self.policies, self.aligned, self.sources = (before, after), aligned, sources
         self.difference = Difference(aligned)
-        own = union(aligned.own.values())
-        self.names = [Names(policy, own, aligned.subjects.groups) for policy in self.policies]
+        self.names = [Names(policy, aligned.subjects.groups) for policy in self.policies]
         gateways = self.difference.gateways
         self._sizes = {
             family: [

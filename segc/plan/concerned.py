@@ -26,7 +26,7 @@ def placed(found: Iterable[Alteration], before: Policy, after: Policy) -> tuple[
     """The alterations with their zones and tags."""
     found = tuple(found)
     policies = (before, after)
-    names = [Names(policy, PrefixSet(), policy.groups) for policy in policies] if found else []
+    names = [Names(policy, policy.groups) for policy in policies] if found else []
     return tuple(_placed(each, policies, names) for each in found)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from segc.analysis.conflicts.moments import BEGIN, END
+from segc.analysis.conflicts.moments import BEGIN, END, WEEK
 from segc.analysis.conflicts.people import Who
+from segc.analysis.relation import own_addresses
 from segc.enforcement.places import AreaIndex
 from segc.plan.guards import Guard, Hours
 from segc.plan.people import base, people_of
 from segc.policy.calendar import DAYS, MINUTES_PER_DAY, timezone
 from segc.policy.model import Group, Policy, Subject, Zone
-from segc.space.intervals import Intervals
+from segc.space.intervals import Intervals, subtract
 from segc.space.prefixes import PrefixSet, union
 
 NAMED = 6
@@ -21,18 +22,18 @@ PEOPLE = 4  # told by name
 
 
 class Names:
-    """The names that a policy gives to addresses; what is a gateway's own (`own`) has none.
+    """The names that a policy gives to addresses; what is a gateway's own is called after the gateway.
 
     `groups` are those of both policies (`Subjects.groups`).
     """
 
-    def __init__(self, policy: Policy, own: PrefixSet, groups: Mapping[str, Group]) -> None:
-        self.policy, self.own, self.groups = policy, own, groups
+    def __init__(self, policy: Policy, groups: Mapping[str, Group]) -> None:
+        self.policy, self.own, self.groups = policy, own_addresses(policy), groups
         self._zones = [zone for zone in policy.zones.values() if zone.space]
         self._index = AreaIndex([zone.space for zone in self._zones])
         plain = ((name, end) for name, end in policy.sets.items() if len(end.parts) == 1)
-        self._sets = {end.parts[0].space - own: name for name, end in plain}
-        self._all = union(zone.space for zone in self._zones) - own
+        self._sets = {end.parts[0].space - self.own: name for name, end in plain}
+        self._all = union(zone.space for zone in self._zones) - self.own
 
     def zones(self, space: PrefixSet) -> list[Zone]:
         """The zones that a set touches."""
@@ -50,6 +51,9 @@ class Names:
     def place(self, space: PrefixSet, gateways: Iterable[str] = ()) -> str:
         """`hr, finance.erp, 10.9.9.0/28`."""
         texts = [f"gateway {name}" for name in gateways]
+        lone = ((each.name, each.own & space) for each in self.policy.gateways.values())
+        texts += [f"gateway {name} ({here})" for name, here in lone if here]
+        space -= self.own
         if space and self._all <= space:
             texts.append("any")
         elif space in self._sets:
@@ -69,11 +73,17 @@ class Names:
             if out and len(out) <= EXCEPTED and whole - here <= union(host.space for host in out):
                 yield f"{zone.name} except {', '.join(f'{zone.name}.{host.name}' for host in out)}"
                 continue
-            hosts = [h for h in zone.hosts if h.space and h.space <= here]
-            if hosts and here <= union(host.space for host in hosts):
-                yield from (f"{zone.name}.{host.name}" for host in hosts)
-            else:
-                rest.append(here)
+            if hosts := _exactly(zone, here):
+                yield from hosts
+                continue
+            for family in sorted(here.families):
+                part = here.only(family)
+                if whole.only(family) <= part:
+                    found = [zone.name]
+                else:
+                    found = _exactly(zone, part, family)
+                yield from (f"{name} over IPv{family}" for name in found)
+                rest += [] if found else [part]
         rest.append(space - union(zone.space for zone in self.zones(space)))
         if left := union(rest):
             yield str(left)
@@ -106,13 +116,20 @@ class Names:
     def _hours(self, hours: Hours) -> Iterator[str]:
         home = self.policy.timezone
         for zone, week in hours.weeks:
-            yield week_text(week) + (f" ({zone})" if zone != home else "")
+            yield _shorter(week) + (f" ({zone})" if zone != home else "")
         if hours.first != BEGIN:
             yield f"from {_moment(hours.first, home)}"
         if hours.last != END:
             last = _moment(hours.last, home)
             day = " " not in last
             yield f"until {_moment(hours.last - 1, home)[:10] if day else last}"
+
+
+def _exactly(zone: Zone, space: PrefixSet, family: int = 0) -> list[str]:
+    """The hosts of a zone, or what they have of one family, that make up a space; none where they do not."""
+    parts = {h.name: h.space.only(family) if family else h.space for h in zone.hosts}
+    inside = {name: part for name, part in parts.items() if part and part <= space}
+    return [f"{zone.name}.{name}" for name in inside] if space <= union(inside.values()) else []
 
 
 def _people(known: frozenset[str]) -> str:
@@ -149,6 +166,12 @@ def week_text(week: Intervals) -> str:
             texts.append(f"{DAYS[day]} {_clock(start)} to {DAYS[after % 7]} {_clock(end)}")
     texts = [f"{_days(found)} {_clock(a)}-{_clock(b)}" for (a, b), found in days.items()] + texts
     return ", ".join(texts)
+
+
+def _shorter(week: Intervals) -> str:
+    """Hours, or where that is shorter those that they leave out."""
+    text, others = week_text(week), week_text(subtract(((0, WEEK - 1),), week))
+    return min(text, f"outside {others}", key=len) if others else text
 
 
 def _clock(minute: int) -> str:

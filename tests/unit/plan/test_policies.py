@@ -384,3 +384,62 @@ def test_a_limit_is_lifted_by_another_flow(now: str, told: list[str]) -> None:
         found = plan(was, after).alterations
         assert [(each.name, each.after) for each in found] == [("few", each) for each in told]
         assert all(each.looser for each in found)
+
+
+# -- names of places ---------------------------------------------------------------------------------------
+
+GATEWAY = """
+zone hr { subnet %s }
+zone it { subnet 10.9.0.0/24, 2001:db8:9::/64 }
+zone internet { external }
+gateway gw {
+  interface a0 { zone hr }
+  interface b0 { zone it }
+  address hr %s
+  address it 10.9.0.1/24, 2001:db8:9::1/64
+}
+"""
+OLD = GATEWAY % ("10.1.0.0/24", "10.1.0.1/24")
+FLOWS = "allow it -> hr : tcp/22\nallow gateway gw -> internet : udp/123"
+
+
+def gains(before: str, after: str) -> set[str]:
+    found = plan(FLOWS, FLOWS, (before, after)).access
+    return {f"{a.source} -> {a.destination} : {a.services}" for a in found if a.kind is Kind.OPENS}
+
+
+def test_a_zone_that_moves_with_its_gateway_is_called_by_its_name() -> None:
+    assert gains(OLD, GATEWAY % ("10.2.0.0/24", "10.2.0.1/24")) == {
+        "it -> hr : tcp/22",
+        "hr -> hr : any",
+        "gateway gw (10.2.0.1) -> internet : udp/123",
+        "gateway gw -> 10.1.0.0/24 : udp/123",
+    }
+
+
+def test_a_zone_that_is_told_of_in_one_family_is_called_so() -> None:
+    both = GATEWAY % ("10.1.0.0/24, 2001:db8:1::/64", "10.1.0.1/24, 2001:db8:1::1/64")
+    assert gains(OLD, both) == {
+        "it -> hr over IPv6 : tcp/22",
+        "hr over IPv6 -> hr over IPv6 : any",
+        "gateway gw (2001:db8:1::1) -> internet : udp/123",
+    }
+
+
+def test_hosts_that_are_told_of_in_one_family_are_called_so() -> None:
+    host = "host erp = 10.1.0.9, 2001:db8:1::9"
+    zone = f"zone hr {{ subnet 10.1.0.0/24, 2001:db8:1::/64 {host} }} zone it {{ subnet 2001:db8:9::/64 }}\n"
+    found = only(plan("", "allow it -> 2001:db8:1::9 : tcp/22", (zone, zone)))
+    assert found.destination == "hr.erp over IPv6"
+
+
+def test_hours_are_told_by_what_they_leave_out_where_that_is_shorter() -> None:
+    bound = "allow hr -> finance : tcp/443 when mon-fri 08:00-18:00"
+    access = only(plan(bound, "allow hr -> finance : tcp/443"))
+    assert (access.kind, access.conditions) == (Kind.LOOSENS, ("outside mon-fri 08:00-18:00",))
+    zones = [f'timezone "{name}"\n{INVENTORY}' for name in ("Europe/Berlin", "Europe/London")]
+    loosened = plan(bound, bound, zones).access[0]
+    assert set(loosened.conditions) == {
+        "mon-fri 08:00-18:00",
+        "outside mon-fri 08:00-18:00 (Europe/Berlin)",
+    }
