@@ -65,7 +65,8 @@ class Forbidden(click.ParamType[Condition]):
     type=Forbidden(),
     multiple=True,
     metavar="CONDITION",
-    help="Exit 1 on `gains`, `losses` or `changes`; with :to-tag=TAG and the like only there. Repeatable.",
+    help="Exit 1 on `gains`, `losses`, `changes`, or `promises` that are taken back; with :to-tag=TAG and "
+    "the like only there. Repeatable.",
 )
 @click.option("--all", "everything", is_flag=True, help="Show every change, however many.")
 @click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text")

@@ -30,6 +30,7 @@ class Acceptance(NamedTuple):
     code: str
     line: int
     span: Span
+    reason: str
 
 
 class Comment(NamedTuple):
@@ -42,6 +43,12 @@ class Comment(NamedTuple):
 
 
 Below = dict[str, dict[int, int]]  # the line that the comment of a line speaks of, by path
+
+
+def acceptances(source: SourceFile) -> Iterator[Acceptance]:
+    """Those of a file that are well formed, whether or not there is what they accept."""
+    found = _acceptances(source, Guesses(), {})
+    return (each for each in found if isinstance(each, Acceptance))
 
 
 def apply_acceptances(report: Report) -> Report:
@@ -102,7 +109,7 @@ def _acceptances(
         lead = comment.start + len(comment.text) - len(comment.text.lstrip()) + form.start("codes")
         for code in re.finditer(r"[^\s,]+", form["codes"]):
             span = source.span(lead + code.start(), lead + code.end())
-            yield _refused(code[0], span, guesses) or Acceptance(code[0], line, span)
+            yield _refused(code[0], span, guesses) or Acceptance(code[0], line, span, form["reason"])
 
 
 def _comments(source: SourceFile) -> Iterator[Comment]:

@@ -1,14 +1,14 @@
-"""What `--fail-on` stops at: `gains`, `losses` or `changes`, each narrowed down by where they happen."""
+"""What `--fail-on` stops at: gains, losses, changes or promises, each narrowed down by where they happen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from segc.frozen import frozen
-from segc.plan.model import GAINS, LOSSES, Access, Alteration, Plan
+from segc.plan.model import GAINS, LOSSES, PROMISES, Access, Alteration, Plan
 
-WHAT = ("gains", "losses", "changes")
-NEITHER = ("refuse", "masquerade")  # nobody comes further, or less far, by it
+WHAT = ("gains", "losses", "changes", "promises")
+NEITHER = PROMISES | {"refuse", "masquerade"}  # nobody comes further, or less far, by it
 WHERE: dict[str, Callable[[Access | Alteration], tuple[str, ...]]] = {
     "from": lambda each: each.from_zones,
     "to": lambda each: each.to_zones,
@@ -60,6 +60,12 @@ def stops(condition: Condition, plan: Plan) -> list[Access | Alteration]:
 def _is(what: str, each: Access | Alteration) -> bool:
     if what == "changes":
         return True
+    if what == "promises":
+        return (
+            isinstance(each, Alteration)
+            and each.kind in PROMISES
+            and bool(each.before) != (each.kind == "accept")
+        )
     if isinstance(each, Access):
         return each.kind in (GAINS if what == "gains" else LOSSES)
     return each.looser == (what == "gains") and each.kind not in NEITHER

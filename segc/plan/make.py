@@ -11,6 +11,7 @@ from segc.frozen import frozen
 from segc.plan.access import access_changes, worded
 from segc.plan.alterations import alterations
 from segc.plan.model import Against, NodePlan, Plan, Statement, WantedFile
+from segc.plan.promises import promise_changes
 from segc.policy.model import Policy
 from segc.source import SourceFile, Span
 
@@ -50,6 +51,8 @@ def _with_access(plan: Plan, wanted: Told, former: Told) -> Plan:
         return Statement("after", span.path, span.line, worded(span, texts[1]), ident)
 
     altered = alterations(former.policy, wanted.policy, aligned.same, statement)
+    if plan.against.kind != "live":  # a host holds no promises
+        altered += promise_changes((former.policy, wanted.policy), texts)
     return replace(plan, access=access, alterations=altered, unchanged=len(aligned.same))
 
 

@@ -29,6 +29,7 @@ class Kind(StrEnum):
 
 
 GAINS = frozenset((Kind.OPENS, Kind.LOOSENS))
+PROMISES = frozenset(("never", "revoke", "workflow", "test", "accept"))  # kinds of alterations
 LOSSES = frozenset((Kind.CLOSES, Kind.TIGHTENS))
 
 
@@ -111,8 +112,9 @@ class Access:
 class Alteration(NamedTuple):
     """A change beside the sets: a `limit`, what a `posture` proves, how long a `session` is trusted, for
     what a `source` vouches, whom `dot1x` puts into a zone, where what is published leads (`publish`), whose
-    addresses are hidden (`masquerade`), what becomes of refused packets (`refuse`). `looser` says whether
-    anybody may gain by it. Zones and tags are those of everything that rests on it, in either policy."""
+    addresses are hidden (`masquerade`), what becomes of refused packets (`refuse`), and what is promised or
+    accepted (`PROMISES`). `looser` says whether anybody may gain by it. Zones and tags are those of
+    everything that rests on it, in either policy."""
 
     kind: str
     name: str

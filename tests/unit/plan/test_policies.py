@@ -443,3 +443,72 @@ def test_hours_are_told_by_what_they_leave_out_where_that_is_shorter() -> None:
         "mon-fri 08:00-18:00",
         "outside mon-fri 08:00-18:00 (Europe/Berlin)",
     }
+
+
+# -- promises ----------------------------------------------------------------------------------------------
+
+
+def promises(before: str, after: str, against: str = "revision") -> Plan:
+    was, now = told(INVENTORY + before + "\n"), told(INVENTORY + after + "\n")
+    return make_plan(now, (), was, (against, "old"), "0" * 64, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "name", "zones"),
+    [
+        ("never hr ~> finance", "never", "hr ~> finance", (("hr",), ("finance",))),
+        ("revoke within 15m", "revoke", "within 15m", ((), ())),
+        ("workflow pay { hr -> hr.printer : tcp/631 }", "workflow", "pay: hr -> hr.printer : tcp/631",
+         (("hr",), ("hr",))),
+        ('test "t" { deny vpn -> finance : tcp/22 }', "test", "t: deny vpn -> finance : tcp/22",
+         (("vpn",), ("finance",))),
+    ],
+)  # fmt: skip
+def test_a_promise_that_is_taken_back_is_told(
+    line: str, kind: str, name: str, zones: tuple[tuple[str, ...], tuple[str, ...]]
+) -> None:
+    """Nobody gains by it now, but whoever reviews the next change relies on it."""
+    found = promises(line, "")
+    (gone,) = found.alterations
+    assert (gone.kind, gone.name, gone.before, gone.after) == (kind, name, "promised", "")
+    assert (gone.from_zones, gone.to_zones) == zones
+    assert gone.statement
+    assert gone.statement.side == "before"
+    assert f"alters    {kind} {name}: promised becomes none  policy.seg:8 (as it was)" in plan_text(
+        found, False, None
+    )
+    assert stops(parse_condition("promises"), found)
+    assert not any(stops(parse_condition(each), found) for each in ("gains", "losses"))
+    (come,) = promises("", line).alterations
+    assert (come.before, come.after) == ("", "promised")
+    assert not stops(parse_condition("promises"), promises("", line))
+    assert not promises(line, "", "live").alterations  # a host holds none
+    assert not promises(line, f"# moved\n{line}").alterations
+
+
+def test_a_promise_of_less_is_another() -> None:
+    found = promises("never hr ~> finance", "never hr -> finance")
+    assert [(each.name, each.before) for each in found.alterations] == [
+        ("hr ~> finance", "promised"),
+        ("hr -> finance", ""),
+    ]
+    assert stops(parse_condition("promises:to-tag=regulated"), found)
+    assert not stops(parse_condition("promises:to=vpn"), found)
+
+
+def test_a_promise_in_other_words_is_the_same() -> None:
+    assert not promises("never hr -> finance, vpn", "never 10.1.0.0/24 -> vpn, finance").alterations
+
+
+def test_what_is_accepted_is_told() -> None:
+    accepted = "allow hr -> finance : tcp/443  # segc: accept SEG307, SEG404 -- an audit"
+    found = promises("allow hr -> finance : tcp/443", accepted)
+    assert [(each.kind, each.name, each.after) for each in found.alterations] == [
+        ("accept", "SEG307: an audit", "accepted"),
+        ("accept", "SEG404: an audit", "accepted"),
+    ]
+    assert found.alterations[0].statement
+    assert found.alterations[0].statement.line == 8
+    assert stops(parse_condition("promises"), found)
+    assert not stops(parse_condition("promises"), promises(accepted, "allow hr -> finance : tcp/443"))
+    assert not promises(accepted, f"# moved\n{accepted}").alterations
