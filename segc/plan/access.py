@@ -15,7 +15,7 @@ from segc.plan.difference import Cause, Difference, Rectangle
 from segc.plan.model import Access, Kind, Part, Statement
 from segc.plan.people import people_of
 from segc.plan.witness import witness
-from segc.plan.words import Names
+from segc.plan.words import BOTH, Names
 from segc.policy.model import Flow, Policy
 from segc.source import SourceFile, Span
 from segc.space.prefixes import PrefixSet
@@ -69,10 +69,12 @@ class _Telling:
         services = _any_of(each.services for each in rectangles)
         people, peers = self._people(guard.source), self._people(guard.destination)
         from_space, to_space = (self.difference.space_of(mask) for mask in (source, destination))
+        from_place = self._place(names, source, from_space, self._families(destination, to_space))
+        to_place = self._place(names, destination, to_space, self._families(source, from_space))
         return Access(
             kind=cause.kind,
-            source=_end(names.who(guard.source), self._place(names, source, from_space)),
-            destination=_end(names.who(guard.destination), self._place(names, destination, to_space)),
+            source=_end(names.who(guard.source), from_place),
+            destination=_end(names.who(guard.destination), to_place),
             services=str(self.difference.service_set(services)),
             conditions=names.conditions(guard),
             people=people[:LISTED],
@@ -93,8 +95,12 @@ class _Telling:
     def _people(self, who: Who) -> tuple[str, ...]:
         return tuple(sorted(people_of(who, self.aligned.subjects.groups) or ()))
 
-    def _place(self, names: Names, mask: int, space: PrefixSet) -> str:
-        return names.place(space, self.difference.names_of(mask))
+    def _place(self, names: Names, mask: int, space: PrefixSet, families: frozenset[int]) -> str:
+        return names.place(space, self.difference.names_of(mask), families)
+
+    def _families(self, mask: int, space: PrefixSet) -> frozenset[int]:
+        """Those that an end has; a gateway may have any."""
+        return BOTH if self.difference.names_of(mask) else space.families
 
     def _part(self, rectangle: Rectangle) -> Part:
         services = self.difference.service_set(rectangle.services)

@@ -14,10 +14,11 @@ from segc.plan.people import base, people_of
 from segc.policy.calendar import DAYS, MINUTES_PER_DAY, timezone
 from segc.policy.model import Group, Policy, Subject, Zone
 from segc.space.intervals import Intervals, subtract
-from segc.space.prefixes import PrefixSet, union
+from segc.space.prefixes import EMPTY, PrefixSet, union
 
 NAMED = 6
 EXCEPTED = 3
+BOTH = frozenset((4, 6))
 PEOPLE = 4  # told by name
 
 
@@ -48,8 +49,8 @@ class Names:
                 found |= host.tags if host.space.overlaps(space) else frozenset()
         return frozenset(found)
 
-    def place(self, space: PrefixSet, gateways: Iterable[str] = ()) -> str:
-        """`hr, finance.erp, 10.9.9.0/28`."""
+    def place(self, space: PrefixSet, gateways: Iterable[str], families: frozenset[int]) -> str:
+        """`hr, finance.erp, 10.9.9.0/28`; parts of zones only in the families of the other end."""
         texts = [f"gateway {name}" for name in gateways]
         lone = ((each.name, each.own & space) for each in self.policy.gateways.values())
         texts += [f"gateway {name} ({here})" for name, here in lone if here]
@@ -59,10 +60,12 @@ class Names:
         elif space in self._sets:
             texts.append(self._sets[space])
         else:
-            texts += self._parts(space)
+            texts += self._parts(space, families)
+        if len(texts) > 1:
+            texts = [f"({text})" if " except " in text else text for text in texts]
         return ", ".join(texts[:NAMED]) + (f" and {len(texts) - NAMED} more" if len(texts) > NAMED else "")
 
-    def _parts(self, space: PrefixSet) -> Iterator[str]:
+    def _parts(self, space: PrefixSet, families: frozenset[int]) -> Iterator[str]:
         rest: list[PrefixSet] = []
         for zone in self.zones(space):
             whole, here = zone.space - self.own, zone.space & space
@@ -76,14 +79,14 @@ class Names:
             if hosts := _exactly(zone, here):
                 yield from hosts
                 continue
-            for family in sorted(here.families):
-                part = here.only(family)
-                if whole.only(family) <= part:
-                    found = [zone.name]
-                else:
-                    found = _exactly(zone, part, family)
-                yield from (f"{name} over IPv{family}" for name in found)
-                rest += [] if found else [part]
+            found, unnamed = _by_family(zone, whole, families & here.families or here.families, here)
+            but = whole - here
+            few = sum(len(but.ranges(family)) for family in BOTH) <= EXCEPTED
+            if unnamed and few and len(f"{zone.name} except {but}") < len(", ".join([*found, str(unnamed)])):
+                yield f"{zone.name} except {but}"
+            else:
+                yield from found
+                rest.append(unnamed)
         rest.append(space - union(zone.space for zone in self.zones(space)))
         if left := union(rest):
             yield str(left)
@@ -123,6 +126,20 @@ class Names:
             last = _moment(hours.last, home)
             day = " " not in last
             yield f"until {_moment(hours.last - 1, home)[:10] if day else last}"
+
+
+def _by_family(
+    zone: Zone, whole: PrefixSet, families: frozenset[int], here: PrefixSet
+) -> tuple[list[str], PrefixSet]:
+    """What a part of a zone is called family by family, and what of it has no name."""
+    names: list[str] = []
+    unnamed = EMPTY
+    for family in sorted(families):
+        part = here.only(family)
+        found = [zone.name] if whole.only(family) <= part else _exactly(zone, part, family)
+        names += [f"{name} over IPv{family}" for name in found]
+        unnamed |= EMPTY if found else part
+    return names, unnamed
 
 
 def _exactly(zone: Zone, space: PrefixSet, family: int = 0) -> list[str]:

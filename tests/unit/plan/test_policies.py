@@ -512,3 +512,18 @@ def test_what_is_accepted_is_told() -> None:
     assert stops(parse_condition("promises"), found)
     assert not stops(parse_condition("promises"), promises(accepted, "allow hr -> finance : tcp/443"))
     assert not promises(accepted, f"# moved\n{accepted}").alterations
+
+
+# -- parts of zones ----------------------------------------------------------------------------------------
+
+
+def test_all_of_a_zone_but_a_little_is_told_as_that() -> None:
+    found = only(plan("", "allow hr except 10.1.0.7, 10.1.0.99 -> finance : tcp/443"))
+    assert found.source == "hr except 10.1.0.7, 10.1.0.99"
+    assert only(plan("", "allow 10.1.0.0/25 -> finance : tcp/443")).source == "10.1.0.0/25"
+
+
+def test_what_can_talk_to_nothing_at_the_other_end_is_not_told() -> None:
+    """No packet goes from IPv6 to IPv4."""
+    found = only(plan("", "allow 2001:db8:2::/64, 10.2.0.0/25 -> vpn : tcp/443"))
+    assert (found.source, found.destination) == ("10.2.0.0/25", "vpn")
