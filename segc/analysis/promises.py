@@ -86,8 +86,18 @@ def _chain(never: Never, chain: list[Hop], context: Context) -> Diagnostic:
         never.span,
         "must not be reachable",
         also=labels,
-        help="close one of the hops, or take the promise back",
+        help="close one of the hops, or take the promise back" + _passed_on_outside(chain, context),
     )
+
+
+def _passed_on_outside(chain: list[Hop], context: Context) -> str:
+    """Whoever publishes anything and lets people out has such a chain."""
+    survey = context.survey
+    between = survey.space_of(mask_of([hop.destination for hop in chain[:-1]]))
+    outside = next((zone for zone in survey.policy.zones.values() if zone.external), None)
+    if outside is None or not between.overlaps(outside.space):
+        return ""
+    return f"; `{outside.name}` passes it on: with `->` for `~>` only the direct way is meant"
 
 
 def hop_box(hop: Hop) -> Box:

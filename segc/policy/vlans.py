@@ -29,8 +29,8 @@ def check_vlans(
             by_vlan.setdefault(zone.vlan, []).append(zone)
     for vlan, sharing in by_vlan.items():
         if len(sharing) > 1:
-            apart = everywhere.isdisjoint(zone.name for zone in sharing) and _apart(sharing, sites)
-            _tell(vlan, sharing, apart, findings)
+            taken_in = [zone.name for zone in sharing if zone.name in everywhere]
+            _tell(vlan, sharing, _apart(sharing, sites), taken_in, findings)
 
 
 def _sites(gateways: Mapping[str, Gateway], switches: Mapping[str, Switch]) -> dict[str, set[str]]:
@@ -56,11 +56,11 @@ def _apart(zones: Sequence[Zone], sites: Mapping[str, set[str]]) -> bool:
     return all(where) and all(one.isdisjoint(other) for one, other in combinations(where, 2))
 
 
-def _tell(vlan: int, zones: Sequence[Zone], apart: bool, findings: Findings) -> None:
+def _tell(vlan: int, zones: Sequence[Zone], apart: bool, taken_in: Sequence[str], findings: Findings) -> None:
     first, *others = zones
     for zone in others:
         also = (Label(first.span, "and this one"),)
-        if apart:
+        if apart and not taken_in:
             findings.add(
                 "SEG226",
                 f"VLAN {vlan} is another zone at another site",
@@ -70,11 +70,12 @@ def _tell(vlan: int, zones: Sequence[Zone], apart: bool, findings: Findings) -> 
                 help="see to it that no link between the sites carries this VLAN",
             )
         else:
+            why = f"802.1X puts people into `{taken_in[0]}` by this number at every site; " if apart else ""
             findings.add(
                 "SEG204",
                 f"VLAN {vlan} belongs to two zones",
                 zone.span,
                 "this zone",
                 also=also,
-                help="a VLAN is one zone: give each its own number, or merge the zones",
+                help=f"{why}a VLAN is one zone: give each its own number, or merge the zones",
             )
