@@ -250,3 +250,18 @@ def test_each_of_several_gateways_knows_which_it_is(forge: Forge) -> None:
     assert "exit code 2" in forge.push(f"{WEB}\nallow a -> c : tcp/80")
     forge.configure(node="gw")
     assert "generation 1 stands" in forge.push(WEB)
+
+
+def test_what_could_not_begin_is_tried_again(forge: Forge) -> None:
+    """As where somebody else was at work, or had something to confirm: nothing was changed."""
+    host = forge.host
+    forge.push(WEB)
+    with host.state.locked():
+        assert "another segc is at work" in forge.push(MAIL)
+    host.now(WEB)
+    host.check("c.5 -> a.7 : tcp/25 no")
+    argv = [HOOKS / "deploy", "main"]
+    subprocess.run(argv, cwd=forge.bare, env=forge.environment, check=True)
+    host.now(MAIL)
+    host.check("c.5 -> a.7 : tcp/25 yes")
+    assert forge.ref("main") == forge.ref("refs/segc/deployed")
