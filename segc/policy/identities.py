@@ -66,8 +66,9 @@ def _directory_members(
                 "SEG110",
                 f"nobody knows who is in the directory group `{word.text}`, so nobody is",
                 word.span,
-                f"there is no `{FILE}` beside the policy",
-                help="`segc identity sync` asks the directories and writes it",
+                f"there is no `{FILE}` in the folder that was named, or beside the file",
+                help="`segc identity sync` asks the directories and writes it; "
+                "one in a folder below is not read",
             )
         return {}
     return {word.text: _members(word, snapshots[0], findings) for word in words}
