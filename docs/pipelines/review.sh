@@ -10,10 +10,11 @@ while IFS= read -r condition; do
 done <<< "${SEGC_FAIL_ON:-}"
 
 # On a branch that is new there is nothing to compare with: only zeros, or nothing. Nor is there where the first
-# policy comes to a repository; what a submodule held is not known.
+# policy comes to a repository; what a submodule held is not known, nor which files of other endings were policy.
 against=${SEGC_AGAINST:-}
 [[ $against =~ ^0*$ ]] && against=
-if [ -n "$against" ] && files=$(git -C "$(dirname -- "$SEGC_PATH")" ls-tree -r --full-tree --end-of-options "$against" 2>/dev/null) &&
+if [ -n "$against" ] && [[ -d $SEGC_PATH || $SEGC_PATH == *.seg ]] &&
+  files=$(git -C "$(dirname -- "$SEGC_PATH")" ls-tree -r --full-tree --end-of-options "$against" 2>/dev/null) &&
   ! grep -Eq '^160000 |\.seg"?$' <<< "$files"; then
   echo "\`$against\` holds no policy: nothing to compare with"
   against=

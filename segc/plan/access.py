@@ -136,8 +136,13 @@ def _any_of(masks: Iterable[int]) -> int:
     return reduce(or_, masks)
 
 
-def worded(span: Span, sources: Sources) -> str:
+def whole(span: Span, sources: Sources) -> str:
     """The text of a statement on one line."""
     source = sources.get(span.path)
-    text = " ".join(source.text[span.start : span.end].split()) if source else ""
+    return " ".join(source.text[span.start : span.end].split()) if source else ""
+
+
+def worded(span: Span, sources: Sources) -> str:
+    """As `whole`, of a long one the beginning."""
+    text = whole(span, sources)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

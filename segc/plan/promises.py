@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
 from segc.diagnostics.accept import acceptances
-from segc.plan.access import Sources, worded
+from segc.plan.access import Sources, whole, worded
 from segc.plan.concerned import tags_of, zones_of
 from segc.plan.model import Alteration, Statement
 from segc.plan.words import Names
@@ -70,10 +70,10 @@ def _altered(promise: _Promise, gone: bool, sources: Sources, names: list[Names]
 
 def _promises(policy: Policy, sources: Sources) -> Iterator[_Promise]:
     for rule in policy.revocations:
-        words = worded(rule.span, sources).removeprefix("revoke ")
+        words = whole(rule.span, sources).removeprefix("revoke ")
         yield _Promise("revoke", words, words, (rule.group, rule.within), rule.span)
     for kind, title, line, facts in _lines(policy):
-        words = title + worded(line.span, sources).removeprefix(f"{kind} ")
+        words = title + whole(line.span, sources).removeprefix(f"{kind} ")
         ends = line.source, line.destination
         meaning = (facts, line.services, *((end.parts, end.gateways) for end in ends))
         yield _Promise(kind, words, words, meaning, line.span, ends)

@@ -114,10 +114,8 @@ class _Tree:
             return "there no folder did"
         listed = ", ".join(f"`{shown(each)}`" for each in folders[:NAMED])
         more = f" and {len(folders) - NAMED:,} more" if len(folders) > NAMED else ""
-        return (
-            f"there its `.seg` files lay in {listed}{more}; compare with a build of that, as in "
-            "`--against build`, or move it in a commit of its own"
-        )
+        advice = "compare with a build of that, as in `--against build`"
+        return f"there its `.seg` files lay in {listed}{more}; {advice}"
 
     def _text(self, inside: str) -> str:
         """Of a file that may be anybody's; `""` where it is a link or a submodule."""

@@ -265,3 +265,18 @@ def test_what_could_not_begin_is_tried_again(forge: Forge) -> None:
     host.now(MAIL)
     host.check("c.5 -> a.7 : tcp/25 yes")
     assert forge.ref("main") == forge.ref("refs/segc/deployed")
+
+
+def test_a_policy_of_another_ending_is_compared_as_well(forge: Forge) -> None:
+    """Only of a folder is it known that nothing but `.seg` files are policy."""
+    forge.configure(path="policy/net.txt")
+
+    def push(statements: str, code: int = 0) -> str:
+        (forge.clone / "policy").mkdir(exist_ok=True)
+        (forge.clone / "policy/net.txt").write_text(forge.host.policy(statements))
+        forge.git("add", "--all")
+        forge.git("commit", "--quiet", "--message", "a change")
+        return forge.git("push", "origin", "HEAD:main", code=code)
+
+    push(MAIL)
+    assert "gains:to-tag=core" in push(WIDE, code=1)

@@ -527,3 +527,9 @@ def test_what_can_talk_to_nothing_at_the_other_end_is_not_told() -> None:
     """No packet goes from IPv6 to IPv4."""
     found = only(plan("", "allow 2001:db8:2::/64, 10.2.0.0/25 -> vpn : tcp/443"))
     assert (found.source, found.destination) == ("10.2.0.0/25", "vpn")
+
+
+def test_a_long_promise_is_compared_to_its_end() -> None:
+    many = ", ".join(f"10.1.0.{n}" for n in range(40, 80))
+    found = promises(f"never {many}, vpn -> finance", f"never {many} -> finance")
+    assert [each.before for each in found.alterations] == ["promised", ""]
