@@ -1,7 +1,7 @@
 """What two policies promise, and what they accept: what is taken back, and what comes.
 
 Nobody gains or loses by it now, but who reviews the next change relies on it. A promise in other words that
-means the same is the same, and so is one in the same words where what it speaks of has moved.
+means the same is the same. So is one in the same words, unless it leaves out a zone or host that is there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from segc.plan.model import Alteration, Statement
 from segc.plan.words import Names
 from segc.policy.model import End, Expectation, Never, Policy, Step
 from segc.source import Span
-from segc.space.prefixes import EMPTY
+from segc.space.prefixes import EMPTY, EVERYTHING, PrefixSet
 
 
 class _Promise(NamedTuple):
@@ -36,31 +36,66 @@ def promise_changes(
     """What is taken back first, then what comes; policies and sources by path, before and after."""
     names = [Names(policy, policy.groups) for policy in policies]
     was, now = ([*_promises(*side)] for side in zip(policies, sources, strict=True))
-    gone = (_altered(each, True, sources[0], names) for each in _only(was, now))
-    come = (_altered(each, False, sources[1], names) for each in _only(now, was))
-    return (*gone, *come)
+    gone = [_altered(each, "before", sources[0], names, left) for each, left in _lost(was, now, policies)]
+    meant, said = {_meant(each) for each in was}, {_said(each) for each in was}
+    come = [each for each in now if _meant(each) not in meant and _said(each) not in said]
+    return (*gone, *(_altered(each, "after", sources[1], names) for each in come))
 
 
-def _only(mine: list[_Promise], theirs: list[_Promise]) -> Iterator[_Promise]:
-    said = {(each.kind, each.words) for each in theirs}
-    meant = {(each.kind, each.meaning) for each in theirs}
-    for each in mine:
-        if (each.kind, each.words) not in said and (each.kind, each.meaning) not in meant:
-            yield each
+def _lost(
+    was: list[_Promise], now: list[_Promise], policies: tuple[Policy, Policy]
+) -> Iterator[tuple[_Promise, str]]:
+    """What is not promised any more, and what is promised of less, with what that leaves out."""
+    meant, said = {_meant(each) for each in now}, {_said(each): each for each in now}
+    for each in was:
+        if _meant(each) in meant:
+            continue
+        same = said.get(_said(each))
+        if same is None:
+            yield each, ""
+        elif lacks := _lacking(each, same, policies):
+            yield each, f"not of {', '.join(lacks)}"
 
 
-def _altered(promise: _Promise, gone: bool, sources: Sources, names: list[Names]) -> Alteration:
+def _meant(promise: _Promise) -> Hashable:
+    return promise.kind, promise.meaning
+
+
+def _said(promise: _Promise) -> Hashable:
+    return promise.kind, promise.words
+
+
+def _lacking(was: _Promise, now: _Promise, policies: tuple[Policy, Policy]) -> list[str]:
+    """The zones and hosts that an end held and does not hold any more, though they are there."""
+    before, after = policies
+    there = _held(after, EVERYTHING)
+    found: set[str] = set()
+    for old, new in zip(was.ends or (), now.ends or (), strict=True):
+        found |= (_held(before, old.space) & there) - _held(after, new.space)
+    return sorted(name for name in found if name.partition(".")[0] not in found - {name})
+
+
+def _held(policy: Policy, space: PrefixSet) -> set[str]:
+    """The zones and hosts that lie in a space as a whole."""
+    parts = [(zone.name, zone.space) for zone in policy.zones.values()]
+    parts += [(f"{z.name}.{h.name}", h.space) for z in policy.zones.values() for h in z.hosts]
+    return {name for name, part in parts if part and part <= space}
+
+
+def _altered(
+    promise: _Promise, side: str, sources: Sources, names: list[Names], after: str = ""
+) -> Alteration:
+    """Of a promise that stands `before`, or only `after`."""
     state = "accepted" if promise.kind == "accept" else "promised"
     span = promise.span
-    statement = Statement("before" if gone else "after", span.path, span.line, worded(span, sources), "")
     source, destination = (end.space for end in promise.ends) if promise.ends else (EMPTY, EMPTY)
     return Alteration(
         promise.kind,
         promise.name,
-        state if gone else "",
-        "" if gone else state,
+        state if side == "before" else "",
+        after if side == "before" else state,
         looser=False,
-        statement=statement,
+        statement=Statement(side, span.path, span.line, worded(span, sources), ""),
         from_zones=zones_of(names, source),
         to_zones=zones_of(names, destination),
         from_tags=tags_of(names, source),

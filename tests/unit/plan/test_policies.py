@@ -533,3 +533,38 @@ def test_a_long_promise_is_compared_to_its_end() -> None:
     many = ", ".join(f"10.1.0.{n}" for n in range(40, 80))
     found = promises(f"never {many}, vpn -> finance", f"never {many} -> finance")
     assert [each.before for each in found.alterations] == ["promised", ""]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "left_out"),
+    [
+        ("set critical = finance, hr.printer", "set critical = hr.printer", "finance"),
+        ("set critical = finance, hr.printer", "set critical = finance", "hr.printer"),
+        ("set critical = finance, 10.1.0.0/24", "set critical = finance, 10.1.0.0/25", "hr"),
+        ("set critical = finance", "set critical = finance, hr", ""),
+    ],
+)
+def test_a_promise_in_the_same_words_of_less_is_told(was: str, now: str, left_out: str) -> None:
+    never = "\nnever vpn -> critical"
+    found = promises(was + never, now + never)
+    told = [(each.name, each.before, each.after) for each in found.alterations]
+    assert told == ([("vpn -> critical", "promised", f"not of {left_out}")] if left_out else [])
+    assert bool(stops(parse_condition("promises"), found)) == bool(left_out)
+
+
+def test_a_promise_of_zones_that_move_or_go_is_kept() -> None:
+    never = "\nnever any -> hr\nnever internet -> finance, vpn"
+    zone = "zone old { subnet 10.7.0.0/24 }"
+    moved = INVENTORY.replace("10.2.0.0", "10.3.0.0")
+    before, after = told(INVENTORY + zone + never), told(moved + never)
+    found = make_plan(after, (), before, ("revision", "old"), "0" * 64, ())
+    assert not found.alterations
+
+
+def test_a_promise_by_a_tag_that_is_taken_off_is_told() -> None:
+    never = "\nnever vpn -> tag regulated"
+    bare = INVENTORY.replace("  tag regulated", "")
+    hosts = "zone labs { subnet 10.9.0.0/24 tag regulated }\n"
+    was, now = told(INVENTORY + hosts + never), told(bare + hosts + never)
+    (lost,) = make_plan(now, (), was, ("revision", "old"), "0" * 64, ()).alterations
+    assert (lost.name, lost.after) == ("vpn -> tag regulated", "not of finance")
