@@ -240,12 +240,6 @@ def end_connections(addresses: Collection[Address]) -> int:
     return conntrack.end([each for each in conntrack.connections_of(addresses) if each.has_label(LABEL)])
 
 
-def end_other_connections(addresses: Collection[Address]) -> int:
-    """The same at all addresses but these."""
-    return conntrack.end(
-        [
-            each
-            for each in conntrack.connections()
-            if each.has_label(LABEL) and each.source not in addresses and each.destination not in addresses
-        ]
-    )
+def connected() -> set[Address]:
+    """The addresses where there are connections that a session may have let in, or one that is over."""
+    return conntrack.ends(LABEL)

@@ -1,4 +1,8 @@
-"""Connections of sessions that are over: known a moment longer, so that they are reset, and then ended."""
+"""Connections of sessions that are over: known a moment longer, so that they are reset, and then ended.
+
+What was open when the agent started may be of a session that ended before, or need none, which nobody can
+tell: it goes on until somebody binds there.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,12 @@ LINGER = 10.0  # seconds
 
 
 class Leftover:
-    """The addresses that nobody has any more, each until its connections must go (boot clock)."""
+    """The addresses that nobody has any more, each until its connections must go (boot clock), and those
+    whose connections go when somebody comes."""
 
     def __init__(self) -> None:
         self._until: dict[Address, float] = {}
+        self._doubtful: set[Address] | None = None  # any may be, while nobody has looked
 
     def hand_over(self, changes: Iterable[Change], now: float) -> set[Address]:
         """The addresses that somebody else has now: what the former one's session let in ends at once."""
@@ -25,18 +31,31 @@ class Leftover:
             current |= dict.fromkeys(after.claim.addresses, after.claim.user) if after else {}
         hands = {each for each, user in current.items() if former.get(each, user) != user}
         hands |= current.keys() & self._until.keys()
+        come = current.keys() - former.keys()
+        hands |= come if self._doubtful is None else come & self._doubtful
+        self.ended(hands)
         for address in hands:
             self._until.pop(address, None)
         self._until |= dict.fromkeys(former.keys() - current.keys(), now + LINGER)
         return hands
+
+    def found(self, addresses: Iterable[Address]) -> None:
+        """These alone have connections, and nobody is there."""
+        self._doubtful = set(addresses)
 
     def again(self, addresses: Iterable[Address], now: float) -> None:
         """Have theirs go at the next look."""
         self._until |= dict.fromkeys(addresses, now)
 
     def due(self, now: float) -> set[Address]:
-        """Take out those whose connections must go."""
+        """Take out those whose connections must go. Until they have `ended`, they do when somebody comes."""
         due = {address for address, until in self._until.items() if until <= now}
         for address in due:
             del self._until[address]
+        if self._doubtful is not None:
+            self._doubtful |= due
         return due
+
+    def ended(self, addresses: Iterable[Address]) -> None:
+        if self._doubtful is not None:
+            self._doubtful.difference_update(addresses)

@@ -17,7 +17,7 @@ from segc.sessions.book import NOTHING, Book, BookError, read_book
 from segc.sessions.clock import Moment
 from segc.sessions.journal import DamagedError
 from segc.sessions.judge import Situation
-from segc.sessions.kernel import NO_LAYOUT, Kernel, Layout, end_connections, end_other_connections
+from segc.sessions.kernel import NO_LAYOUT, Kernel, Layout, connected, end_connections
 from segc.sessions.resuming import resumed
 
 TICK = 0.25  # seconds between looks at the kernel and at the generation that stands
@@ -69,8 +69,9 @@ class Upkeep:
         agent.ledger.put_down([records.run(boot), *records.of_changes(over, now)])
         for change in over:
             agent.ended(change, now)
-        holders = set(agent.registry.holders)
-        self._beside.do(lambda: end_other_connections(holders))
+        agent.leftover.hand_over(over, now.boot)
+        with suppress(OSError):  # then any address may have some
+            agent.leftover.found(connected().difference(agent.registry.holders))
 
     # -- again and again -----------------------------------------------------------------------------
 
@@ -81,7 +82,9 @@ class Upkeep:
         self.follow(now)
         due = agent.leftover.due(now.boot)
         if due:
-            self._beside.do(lambda: end_connections(due))
+            self._beside.do(
+                lambda: end_connections(due), lambda done: agent.leftover.ended(due) if done else None
+            )
         if agent.ledger.owed:
             agent.ledger.pay()
         if agent.ledger.journal.wants_compaction and not self._beside:

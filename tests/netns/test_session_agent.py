@@ -29,9 +29,11 @@ from segc.sessions.audit import Audit
 from segc.sessions.clock import Moment
 from segc.sessions.journal import Journal
 from segc.sessions.kernel import GET_SET, Kernel
+from segc.sessions.leftover import LINGER
 from segc.sessions.requests import LONGEST, answer
 from segc.sessions.server import CLIENTS, FOR_ROOT, OF_ONE, READERS
 from segc.sessions.upkeep import Upkeep
+from segc.space.addresses import Address
 from tests.netns.agents import AgentHost
 from tests.netns.namespace import run
 
@@ -858,6 +860,29 @@ def test_nor_at_a_start_are_those_forgotten_that_could_not_be_ended_at_once(
     monkeypatch.setattr(os, "fork", lambda: fails(()))
     here.tick()
     assert ended == [{"10.1.0.5"}]
+
+
+@pytest.mark.parametrize("at_first", [True, False])
+def test_connections_that_could_not_be_ended_end_when_somebody_comes(
+    here: Here, monkeypatch: pytest.MonkeyPatch, at_first: bool
+) -> None:
+    """Nobody inherits what the one who looked after it did not live to end, but nobody else's ends again."""
+    ended: list[set[str]] = []
+
+    def end(some: set[Address]) -> int:
+        if at_first:
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+        return 0
+
+    here.claim("a.5", "ana@x.example", id="1")
+    here.ask("unbind", user="ana@x.example")
+    monkeypatch.setattr("segc.sessions.upkeep.end_connections", end)
+    here.boot = LINGER
+    here.tick()
+    monkeypatch.setattr("segc.sessions.agent.end_connections", lambda some: ended.append({*map(str, some)}))
+    here.claim("a.5", "bo@x.example", id="2")
+    here.claim("a.6", "cy@x.example", id="3")
+    assert ended == ([{"10.1.0.5"}] if at_first else [])
 
 
 CARELESS = """

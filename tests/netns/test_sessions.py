@@ -18,10 +18,12 @@ from segc.apply.conntrack import connections
 from segc.apply.tally import transactions
 from segc.backends.nftables.cells import LABEL
 from segc.sessions.client import UnansweredError, ask
+from segc.sessions.leftover import LINGER
 from tests.netns.agents import AgentHost
 from tests.netns.conversation import Conversation, open_tcp, serve_tcp
 from tests.netns.namespace import nft
 from tests.netns.policy import wait_a_moment
+from tests.netns.wire import TCP
 
 pytestmark = pytest.mark.kernel
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
@@ -433,9 +435,80 @@ def test_a_restart_ends_connections_of_those_who_are_gone(host: AgentHost) -> No
     host.start_agent()
     assert not host.ask("sessions")["sessions"]
     assert host.audit[-1]["event.action"] == "unbind"
-    host.wait(lambda: not host.inside(lambda: [c for c in connections() if c.has_label(LABEL)]))
+    host.wait(lambda: not host.inside(lambda: [c for c in connections() if c.has_label(LABEL)]), LINGER + 5)
     host.claimed("a.5", "bo@x.example")
     assert not flows(talk)
+
+
+@pytest.mark.parametrize(("family", "how"), [(4, signal.SIGTERM), (6, signal.SIGKILL)])
+def test_a_restart_ends_no_connection_that_needs_no_session(
+    host: AgentHost, family: int, how: signal.Signals
+) -> None:
+    """Also where the first packet after it is an answer, which begins nothing anew."""
+    hours = "allow a -> b : tcp/8443, udp/53 when daily 00:00-24:00"
+    host.apply(f"allow group staff in a -> b : tcp/443\n{hours}\nallow a -> b : tcp/22")
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", ttl=1)
+    host.claimed("a.6", "bo@x.example")
+    talks = [
+        host.talk(name, "b.5", family, protocol, port)
+        for name in ("a.6", "a.7")
+        for protocol, port in (("tcp", 8443), ("tcp", 22), ("udp", 53))
+    ]
+    assert all(each.open() for each in talks if each.protocol == TCP)
+    assert all(flows(each) for each in talks)
+    host.kill_agent(how)
+    time.sleep(1.1)
+    host.start_agent()
+    wait_a_moment()
+    assert [each.to_client() for each in talks] == [True] * len(talks)
+    host.claimed("a.5", "cy@x.example")
+    wait_a_moment()
+    assert [each.to_client() for each in talks] == [True] * len(talks)
+    assert all(flows(each) for each in talks)
+
+
+@pytest.mark.parametrize(("family", "protocol"), [(4, "tcp"), (6, "udp")])
+@pytest.mark.parametrize("gone", ["just before", "while it is dead", "with its journal"])
+def test_after_a_restart_nobody_goes_on_where_the_former_person_was(
+    host: AgentHost, family: int, protocol: str, gone: str
+) -> None:
+    host.apply(STAFF)
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", ttl=2 if gone == "while it is dead" else 3600)
+    talk = begin(host, family, protocol=protocol)
+    if gone == "just before":
+        assert host.ask("unbind", user="ana@x.example")["ended"] == 1
+    host.kill_agent(signal.SIGKILL)
+    if gone == "while it is dead":
+        time.sleep(2)
+    elif gone == "with its journal":
+        (host.state.root / "sessions/journal.1").write_bytes(b"00000000 []\n" * 2)
+    host.start_agent()
+    wait_a_moment()
+    assert not host.ask("sessions")["sessions"]
+    assert not flows(talk)
+    host.claimed("a.5", "bo@x.example")
+    assert not talk.to_client()
+    assert protocol != "tcp" or not talk.to_server()
+    begin(host, family, protocol="icmp")
+
+
+@FAMILIES
+def test_nor_where_whoever_spoke_to_them_is_still_there(host: AgentHost, family: int) -> None:
+    host.apply("allow group chiefs in b -> group staff in a : udp/53")
+    host.start_agent()
+    host.claimed("b.5", "cy@x.example", id="chief")
+    host.claimed("a.5", "ana@x.example", ttl=2)
+    talk = host.talk("b.5", "a.5", family, "udp", 53)
+    assert flows(talk)
+    host.kill_agent(signal.SIGKILL)
+    time.sleep(2)
+    host.start_agent()
+    wait_a_moment()
+    host.claimed("a.5", "bo@x.example")
+    assert not talk.to_client()
+    assert flows(talk), "cy begins anew"
 
 
 # -- idle ----------------------------------------------------------------------------------------------
