@@ -17,7 +17,7 @@ from segc.identity.claim import Claim, Facts
 from segc.sessions import records
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Clock, Moment
-from segc.sessions.journal import Journal
+from segc.sessions.journal import Journal, Record
 from segc.sessions.judge import BarredError, RefusedError, Situation, judge
 from segc.sessions.kernel import Kernel, end_connections
 from segc.sessions.ledger import Ledger
@@ -31,6 +31,7 @@ from segc.space.addresses import Address
 
 NEVER = (-1.0, 0.0)  # the last event of an id that nothing was heard of, and when it came
 LOOKS = 8  # how often in its idle time a session is looked at
+WRITES = 4  # how often in that time it is written down that somebody is at work
 Hook = Callable[[str], None]
 
 
@@ -57,6 +58,7 @@ class Agent:
         self.schedule = Schedule()
         self._before = before
         self._packets: dict[Key, int] = {}
+        self._at_work: set[Key] = set()  # who sent packets, as nobody has written yet
 
     # -- what sources ask ----------------------------------------------------------------------------
 
@@ -262,6 +264,7 @@ class Agent:
         self.kept.closed[session.key] = session.last, now.wall
         self.kept.carried.discard(session.key)
         self._packets.pop(session.key, None)
+        self._at_work.discard(session.key)
         self.schedule.drop(session.key)
         self.teller.change(change)
 
@@ -299,6 +302,13 @@ class Agent:
         if count in (0, self._packets.get(session.key, 0)):
             return session
         self._packets[session.key] = count
+        return self._works(session, now)
+
+    def _works(self, session: Session, now: Moment) -> Session:
+        """The session of somebody who is at work; that is written down a few times in their idle time."""
+        idle = session.verdict.idle
+        if idle is None or session.active * WRITES // idle != now.boot * WRITES // idle:
+            self._at_work.add(session.key)
         active = replace(session, active=now.boot)
         self.registry.sessions[session.key] = active
         return active
@@ -310,13 +320,33 @@ class Agent:
         for session in watched:
             self._heard(session, sum(counts.get(place, 0) for place, _ in session.elements()), now)
 
+    def begin_to_listen(self, now: Moment) -> None:
+        """Who was not asked for packets so far, and is by the policy that comes, may well be at work."""
+        limits = self.situation.book.idle
+        for session in list(self.registry):
+            if session.verdict.idle is None and session.claim.user in limits:
+                self._works(session, now)
+
     def write_activity(self) -> None:
-        """Who was at work until now, for the agent that takes these sessions up. Not of those from before a
-        reboot, whose moments are still by a clock that may be put right."""
+        """Who was at work until now, for the agent that takes these sessions up."""
         now = self.clock()
         watched = [each for each in self.registry if each.verdict.idle is not None]
-        heard = [self._active(each, now) for each in watched if each.key not in self.kept.carried]
-        self.ledger.put_down([records.begins(each, now) for each in heard])
+        for session in watched:
+            self._active(session, now)
+        self.ledger.put_down(list(self._activity((each.key for each in watched), now)))
+
+    def write_who_works(self) -> None:
+        """What an agent should know that takes these sessions up after a crash."""
+        if self._at_work:
+            with suppress(RefusedError):  # where the disk is full, later
+                self.ledger.write(list(self._activity(self._at_work, self.clock())))
+                self._at_work.clear()
+
+    def _activity(self, keys: Iterable[Key], now: Moment) -> Iterator[Record]:
+        """Not of those from before a reboot, whose moments are still by a clock that may be put right."""
+        for key in keys:
+            if key not in self.kept.carried:
+                yield records.begins(self.registry.sessions[key], now)
 
     def count_anew(self) -> None:
         """All sets have been filled."""

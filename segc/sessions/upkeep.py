@@ -80,6 +80,7 @@ class Upkeep:
         self._notice_jump(now)
         agent.look()
         self.follow(now)
+        agent.write_who_works()
         due = agent.leftover.due(now.boot)
         if due:
             self._beside.do(
@@ -138,6 +139,7 @@ class Upkeep:
         with suppress(RefusedByKernelError, OSError):
             agent.take_stock(agent.kernel.layout().names().intersection(agent.situation.book.sets), now)
         agent.situation = replace(agent.situation, book=self._book())
+        agent.begin_to_listen(now)
         self._forget_barred()
         changes = list(agent.judged(agent.registry, now, f"generation {self.generation}"))
         agent.ledger.put_down(list(records.of_changes(changes, now)))

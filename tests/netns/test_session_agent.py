@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import pytest
 
 from segc.apply.host import RefusedByKernelError
 from segc.sessions import journal
-from segc.sessions.agent import Agent
+from segc.sessions.agent import LOOKS, WRITES, Agent
 from segc.sessions.asked import Peer
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Moment
@@ -756,6 +757,31 @@ def test_what_was_vouched_for_again_after_a_reboot_is_not_shortened(
     here.tick()
     assert here.users() == ["ana@x.example", "bo@x.example"]
     assert here.agent.registry.sessions["vpn", "1"].began == pytest.approx(began - 1000, abs=1)
+
+
+def test_a_crash_moves_the_idle_limit_by_no_more_than_a_part_of_it(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written of it is bounded, however much somebody sends."""
+    here.host.apply_here(here.host.wanted(f"session staff {{ max 1h  idle 80s }}\n{STAFF}"))
+    here.tick()
+    here.claim("a.5", "ana@x.example", id="1", ttl=3000)
+    before = (here.folder / "journal.1").read_text().count("\n")
+    packets = count(1)
+    monkeypatch.setattr(Kernel, "packets", lambda *_: next(packets))
+    for _ in range(160):
+        here.boot += 1
+        here.tick()
+    written = (here.folder / "journal.1").read_text().count("\n") - before
+    assert 160 / 80 <= written <= 160 / 80 * (WRITES + 1)
+    monkeypatch.setattr(Kernel, "packets", lambda *_: 0)
+    here.stop()
+    here.boot += 80 * (1 - 1 / WRITES - 1 / LOOKS) - 2
+    here.start()
+    assert here.users() == ["ana@x.example"]
+    here.boot += 80 * (1 / WRITES + 1 / LOOKS) + 2
+    here.tick()
+    assert here.users() == []
 
 
 def test_on_a_full_disk_nothing_begins_and_all_that_must_ends(host: AgentHost) -> None:

@@ -567,7 +567,8 @@ def test_filling_sets_anew_forgets_no_packet_that_came_before(host: AgentHost) -
         time.sleep(0.3)
 
 
-def test_a_restart_forgets_nobody_who_was_at_work(host: AgentHost) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_forgets_nobody_who_was_at_work(host: AgentHost, how: signal.Signals) -> None:
     host.apply(f"session staff {{ max 1h idle 3s }}\n{STAFF}")
     host.start_agent()
     host.claimed("a.5", "ana@x.example", ttl=7200)
@@ -575,11 +576,29 @@ def test_a_restart_forgets_nobody_who_was_at_work(host: AgentHost) -> None:
     while time.monotonic() < deadline:
         assert flows(busy)
         time.sleep(0.2)
-    host.kill_agent()
+    host.kill_agent(how)
     host.start_agent()
     assert host.ask("sessions")["sessions"]
     assert flows(busy)
     host.wait(lambda: not host.ask("sessions")["sessions"], 10)
+
+
+def test_who_is_at_work_when_an_idle_limit_comes_stays(host: AgentHost) -> None:
+    """Nobody asked before whether they were."""
+    host.apply(STAFF)
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", ttl=7200)
+    busy = begin(host, 4)
+    time.sleep(5)
+    host.apply(f"session staff {{ idle 5s }}\n{STAFF}")
+    host.settled()
+    assert flows(busy)
+    time.sleep(0.5)
+    host.kill_agent(signal.SIGKILL)
+    host.start_agent()
+    assert host.ask("sessions")["sessions"]
+    host.wait(lambda: not host.ask("sessions")["sessions"], 10)
+    assert "nothing was heard" in host.audit[-1]["event.reason"]
 
 
 def test_a_renewal_forgets_no_packet_that_came_before(host: AgentHost) -> None:
