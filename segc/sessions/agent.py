@@ -17,6 +17,7 @@ from segc.identity.claim import Claim, Facts
 from segc.sessions import records
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Clock, Moment
+from segc.sessions.closed import NOTHING
 from segc.sessions.journal import Journal, Record
 from segc.sessions.judge import BarredError, RefusedError, Situation, judge
 from segc.sessions.kernel import Kernel, end_connections
@@ -29,7 +30,6 @@ from segc.sessions.takeover import newer_at, taken_from
 from segc.sessions.telling import Teller
 from segc.space.addresses import Address
 
-NEVER = (-1.0, 0.0)  # the last event of an id that nothing was heard of, and when it came
 LOOKS = 8  # how often in its idle time a session is looked at
 WRITES = 4  # how often in that time it is written down that somebody is at work
 Hook = Callable[[str], None]
@@ -146,7 +146,7 @@ class Agent:
         that begin with one that ends in `/`."""
         if at > self._newest(key):
             now = self.clock()
-            self.kept.closed[key] = at, now.wall
+            self.kept.closed.put(key, at, now.wall)
             self.ledger.put_down([records.ends(key, at, now, "")])
 
     def tell(self, device: str, facts: Facts, at: float, ttl: int, source: str) -> bool:
@@ -174,11 +174,8 @@ class Agent:
 
     def _newest(self, key: Key) -> float:
         """When the last event that we know of its id was, or of what it is part of."""
-        source, id_ = key
-        parts = ["", *(id_[:end] for end, each in enumerate(id_, 1) if each == "/"), id_]
-        closed = [self.kept.closed.get((source, part), NEVER)[0] for part in parts]
         session = self.registry.get(key)
-        return max(*closed, session.last if session else -1.0)
+        return max(self.kept.closed.newest(key), session.last if session else NOTHING)
 
     # -- how it is done ------------------------------------------------------------------------------
 
@@ -219,7 +216,7 @@ class Agent:
         """What takes them back. Of what never began nothing newer is known than before."""
         for before, after, _ in reversed(changes):
             if before is None and after is not None:
-                after = replace(after, last=self.kept.closed.get(after.key, NEVER)[0])
+                after = replace(after, last=self.kept.closed.last(after.key))
             yield Change(after, before, "refused by the kernel")
 
     def carry_out(self, changes: Sequence[Change], now: Moment) -> None:
@@ -261,7 +258,7 @@ class Agent:
 
     def ended(self, change: Change, now: Moment) -> None:
         session = change.session
-        self.kept.closed[session.key] = session.last, now.wall
+        self.kept.closed.put(session.key, session.last, now.wall)
         self.kept.carried.discard(session.key)
         self._packets.pop(session.key, None)
         self._at_work.discard(session.key)

@@ -12,6 +12,7 @@ from typing import Any
 
 from segc.identity.claim import Facts, packed, unpacked
 from segc.sessions.clock import Moment
+from segc.sessions.closed import Closed
 from segc.sessions.handover import Handover
 from segc.sessions.journal import DamagedError, Record
 from segc.sessions.posture import Known
@@ -22,11 +23,10 @@ BEGINS, ENDS, TOLD, BARRED, RUN = "session", "end", "facts", "barred", "run"
 
 @dataclass(slots=True)
 class Kept:
-    """All that outlives the agent. `closed` is, for ids of sessions that are over and with an empty id for
-    whole sources, the last event and when it came, in Unix seconds."""
+    """All that outlives the agent."""
 
     sessions: dict[Key, Session] = field(default_factory=dict)
-    closed: dict[Key, tuple[float, float]] = field(default_factory=dict)
+    closed: Closed = field(default_factory=Closed)
     devices: dict[str, dict[tuple[str, str], Known]] = field(default_factory=dict)  # by fact and source
     barred: dict[str, frozenset[str] | None] = field(default_factory=dict)
     carried: set[Key] = field(default_factory=set)  # sessions that come from another run of the kernel
@@ -55,8 +55,7 @@ class Kept:
     def set_back(self, wall: float) -> None:
         """The clock shows less than it did: an event now is no older than one that came before it, and facts
         of which nobody can tell how old they are say nothing."""
-        for key, (last, when) in self.closed.items():
-            self.closed[key] = min(last, wall), min(when, wall)
+        self.closed.set_back(wall)
         for facts in self.devices.values():
             for name in [name for name, fact in facts.items() if fact.at > wall]:
                 del facts[name]
@@ -129,7 +128,7 @@ def _take(kept: Kept, record: Record, here: bool, now: Moment) -> None:
         case [kind, wall, boot, source, id_, last, _] if kind == ENDS:
             kept.handover.ends(kept.sessions.pop((source, id_), None), boot)
             kept.carried.discard((source, id_))
-            kept.closed[source, id_] = last, wall
+            kept.closed.put((source, id_), last, wall)
             kept.newest = max(kept.newest, wall)
         case [kind, device, facts, at, until, source] if kind == TOLD:
             kept.tell(device, facts, at, until, source)
@@ -156,7 +155,7 @@ def all_of(kept: Kept, sessions: Iterable[Session], boot: str, now: Moment) -> I
     yield run(boot)
     for session in sessions:
         yield begins(session, now)
-    for key, (last, wall) in kept.closed.items():
+    for key, (last, wall) in kept.closed:
         yield [ENDS, wall, now.boot, *key, last, ""]
     for device, facts in kept.devices.items():
         for (name, _), fact in facts.items():

@@ -218,9 +218,7 @@ class Upkeep:
     def _sweep(self, now: Moment) -> None:
         """Forget what matters to nobody any more."""
         kept, self._swept = self.agent.kept, now.boot
-        for key, (_, when) in list(kept.closed.items()):
-            if when + REMEMBERED < now.wall:
-                del kept.closed[key]
+        kept.closed.forget(now.wall - REMEMBERED)
         for device, facts in list(kept.devices.items()):
             over = all(fact.until + HOUR < now.wall for fact in facts.values())
             if over and not self.agent.registry.on_device(device):  # else an older word would count again

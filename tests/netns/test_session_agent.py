@@ -986,6 +986,33 @@ def test_what_the_kernel_refused_is_taken_after_a_restart(
     assert here.host.bound() == {here.host.address("a.5", 4)}
 
 
+def test_stops_of_sessions_that_never_were_fill_no_memory_and_open_nothing(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segc.sessions.closed.MOST", 100)
+    monkeypatch.setattr(journal, "COMPACT", 10_000)
+    now = here.clock().wall
+
+    def start(name: str, id_: str, at: float) -> dict[str, Any]:
+        claim = {"user": "ana@x.example", "addresses": [here.host.address(name, 4)], "id": id_, "at": at}
+        return here.ask("bind", source="wifi", kind="radius", **claim)
+
+    assert here.ask("unbind", source="wifi", id="10.1.0.2/real", at=now - 50)["ok"]
+    for number in range(300):
+        assert here.ask("unbind", source="wifi", id=f"10.1.0.2/{number}", at=now - 40 + number / 10)["ok"]
+        assert len(here.agent.kept.closed) <= 100
+    for _ in range(3):
+        for id_ in ("real", "0", "150", "299"):
+            assert start("a.5", f"10.1.0.2/{id_}", now - 51)["stale"]
+        here.tick()
+        here.tick()  # at the first it looks beside whether somebody else was at the tables
+        here.stop()
+        here.start()
+    assert list(here.folder.glob("snapshot.*"))
+    assert start("a.5", "10.1.0.3/late", now - 300)["session"]
+    assert start("a.6", "10.1.0.2/new", now)["session"]
+
+
 def test_a_damaged_journal_lets_nobody_in(here: Here) -> None:
     here.claim("a.5", "ana@x.example", id="1")
     here.claim("a.6", "bo@x.example", id="2")
