@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from shlex import quote
 
 from pyroute2 import IPRoute
@@ -61,12 +61,11 @@ def _no_default(name: str, default_pvid: int) -> Step:
 def _port_steps(port: BridgePort, bridge: str, seen: Seen) -> Iterator[Step]:
     name, found = port.name, seen.links[port.name]
     if found.master != bridge:
-        former = f"master {quote(found.master)}" if found.master else "nomaster"
         yield Step(
             f"add {name} to {bridge}",
             name,
             lambda links: links.link("set", index=index_of(links, name), master=index_of(links, bridge)),
-            (f"ip link set {quote(name)} {former}",),
+            _back(name, seen),
             disruptive=True,
         )
     isolated = found.isolated and found.master == bridge
@@ -115,24 +114,50 @@ def _vlan(verb: str, name: str, vlan: int, present: Vlans, wanted: Vlans, flags:
 def strangers(plan: LinkPlan, seen: Seen) -> Iterator[tuple[str, str]]:
     """Ports of the plan's bridges that it does not name, each with its bridge. One of which it names none is
     for others to fill, such as a hypervisor."""
-    named = {bridge.name: {port.name for port in bridge.ports} for bridge in plan.bridges if bridge.ports}
+    filled, named = {bridge.name for bridge in plan.bridges if bridge.ports}, ports_of(plan)
     for name, link in sorted(seen.links.items()):
-        if link.master in named and name not in named[link.master]:
+        if link.master in filled and name not in named:
             yield name, link.master
+
+
+def ports_of(plan: LinkPlan) -> set[str]:
+    """Of all its bridges: one that is in the wrong one moves to its own, and is no stranger."""
+    return {port.name for bridge in plan.bridges for port in bridge.ports}
+
+
+def departures(former: Bridge, stay: Collection[str], seen: Seen) -> Iterator[Step]:
+    """Its ports that are still there leave, but those that are ports in the new plan."""
+    for port in former.ports:
+        if port.name not in stay and port.name in seen.links and seen.links[port.name].master == former.name:
+            yield departure(port.name, former.name, seen)
+
+
+def withdrawn_vlans(former: Bridge, seen: Seen) -> Iterator[Step]:
+    """Those that it had are taken off the bridge itself, which stays."""
+    ours = _wanted(former.pvid, former.tagged)
+    present = {vlan: mode for vlan, mode in seen.vlans.get(former.name, {}).items() if vlan in ours}
+    yield from vlan_steps(former.name, present, {}, SELF)
 
 
 def departure(name: str, bridge: str, seen: Seen) -> Step:
     """Its VLANs and flags go with it."""
-    former = (line for step in vlan_steps(name, seen.vlans.get(name, {}), {}, MASTER) for line in step.undo)
-    flags = [f"bridge link set dev {quote(name)} isolated on"] if seen.links[name].isolated else []
     return Step(
         f"take {name} out of {bridge}",
         name,
         lambda links: links.link("set", index=index_of(links, name), master=0),
-        (f"ip link set {quote(name)} master {quote(bridge)}", *flags, *former),
+        _back(name, seen),
         late=True,
         disruptive=True,
     )
+
+
+def _back(name: str, seen: Seen) -> tuple[str, ...]:
+    """Shell lines that put a port where it is, with the VLANs and flags that leave with it."""
+    link, vlans = seen.links[name], seen.vlans.get(name, {})
+    place = f"master {quote(link.master)}" if link.master else "nomaster"
+    flags = [f"bridge link set dev {quote(name)} isolated on"] if link.isolated else []
+    former = (line for step in vlan_steps(name, vlans, {}, MASTER) for line in step.undo)
+    return f"ip link set {quote(name)} {place}", *flags, *former
 
 
 def _wanted(pvid: int | None, tagged: tuple[int, ...]) -> Vlans:

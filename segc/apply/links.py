@@ -2,8 +2,8 @@
 
 What is as it should be is not touched, so a second run changes nothing. Bridges and sub-interfaces that are
 missing are made. The VLANs of a port named in the plan are made exactly the plan's: one that lingers there
-would be a way into a zone. Ports, sub-interfaces and addresses go only if a former plan had them, but for
-what somebody added by hand to what the plan has (`extras`).
+would be a way into a zone. Ports, sub-interfaces and addresses go only if a former plan had them and they are
+still as it says, but for what somebody added by hand to what the plan has (`extras`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ from typing import Any
 
 from pyroute2 import IPRoute
 
-from segc.apply.bridges import bridge_steps, departure, strangers, vlan_steps
+from segc.apply.bridges import (
+    bridge_steps,
+    departure,
+    departures,
+    ports_of,
+    strangers,
+    withdrawn_vlans,
+)
 from segc.apply.devices import device_steps, extra_addresses, removal, withdrawals
 from segc.apply.errors import ApplyError
-from segc.apply.seen import MASTER, Seen, observe
+from segc.apply.seen import Seen, observe
 from segc.apply.step import Step
 from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan
 
@@ -99,11 +106,18 @@ def _refuse_impostors(plan: LinkPlan, seen: Seen) -> None:
         if bridge.name in seen.links and seen.links[bridge.name].kind != "bridge":
             raise LinkError(bridge.name, "is there and is no bridge")
     for device in plan.devices:
-        found = seen.links.get(device.name)
-        if device.vlan is None or found is None:
-            continue
-        if (found.kind, found.parent, found.vlan) != ("vlan", device.parent, device.vlan):
+        if device.vlan is not None and device.name in seen.links and not _is_there(device, seen):
             raise LinkError(device.name, f"is there and is not VLAN {device.vlan} of `{device.parent}`")
+
+
+def _is_there(device: Device, seen: Seen) -> bool:
+    """Whether a sub-interface is, and nothing else that has its name."""
+    found = seen.links.get(device.name)
+    return found is not None and (found.kind, found.parent, found.vlan) == (
+        "vlan",
+        device.parent,
+        device.vlan,
+    )
 
 
 def extras(plan: LinkPlan, seen: Seen) -> Iterator[Step]:
@@ -114,18 +128,17 @@ def extras(plan: LinkPlan, seen: Seen) -> Iterator[Step]:
 
 
 def _former_steps(plan: LinkPlan, former: LinkPlan, seen: Seen) -> Iterator[Step]:
-    ports = {port.name for bridge in plan.bridges for port in bridge.ports}
-    strange = dict(strangers(plan, seen))
-    for home, name in ((bridge.name, port.name) for bridge in former.bridges for port in bridge.ports):
-        if strange.get(name) == home:
-            yield departure(name, home, seen)
-        elif name not in ports:
-            yield from vlan_steps(name, seen.vlans.get(name, {}), {}, MASTER)
+    bridges, ports = {bridge.name for bridge in plan.bridges}, ports_of(plan)
+    for bridge in former.bridges:
+        yield from departures(bridge, ports, seen)
+        if bridge.name not in bridges:
+            yield from withdrawn_vlans(bridge, seen)
     wanted = {device.name: device for device in plan.devices}
     for device in former.devices:
         present = [each for each in device.addresses if each in seen.addresses.get(device.name, ())]
-        if device.vlan is not None and device.name not in wanted and device.name in seen.links:
-            yield removal(device, present)
+        if device.vlan is not None and device.name not in wanted:
+            if _is_there(device, seen):
+                yield removal(device, present)
             continue
         kept = wanted[device.name].addresses if device.name in wanted else ()
         gone = [address for address in present if address not in kept]
