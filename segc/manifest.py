@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from segc.document import DocumentError, read_json, shaped
 
 FILE = "manifest.json"
 POLICY = "policy/"  # the folder of a node's files that holds the policy's own texts
+
+
+class _Manifest(NamedTuple):
+    segc: str
+    files: dict[str, str]
 
 
 def listed(text: str) -> frozenset[str]:
@@ -19,10 +26,10 @@ def listed(text: str) -> frozenset[str]:
 def digests(text: str) -> dict[str, str] | None:
     """The SHA-256 of each of a node's files, in hexadecimal, by name; None where the text is no manifest."""
     try:
-        content = json.loads(text)
-        return {name: str(digest) for name, digest in content["files"].items()} if content["segc"] else None
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        found = shaped(_Manifest, read_json(text))
+    except DocumentError:
         return None
+    return found.files if found.segc else None
 
 
 def copies(paths: Iterable[str], read: Callable[[str], str]) -> frozenset[str]:

@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field, replace
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import NamedTuple
 
 from segc.apply import durable
 from segc.apply.errors import ApplyError
+from segc.document import DocumentError, read_json, shaped
 from segc.frozen import frozen
 
 READ_AGAIN, OF_OTHERS = ("build/", "policy/"), "build/networkd/"  # two files a zone, which segc never reads
@@ -75,11 +77,11 @@ def read_generation(folder: Path) -> Generation:
     read."""
     number, root = int(folder.name), folder.parent.parent
     try:
-        meta = _meta((folder / "meta.json").read_text("utf-8"), number)
+        meta = _meta((folder / "meta.json").read_bytes(), number)
         broken = [name for name, size in meta.sizes.items() if (folder / name).stat().st_size != size]
     except PermissionError:
         raise ApplyError(f"generation {number} in `{root}` cannot be read without root") from None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, DocumentError) as error:
         if isinstance(error, FileNotFoundError) and not folder.is_dir():
             raise ApplyError(f"there is no generation {number}: see `segc history`") from None
         broken = ["meta.json"]
@@ -104,27 +106,27 @@ def write_generation(
     return Generation(folder, meta)
 
 
-def _meta(text: str, number: int) -> Meta:
-    """ValueError, TypeError, RecursionError where it is not what `write_generation` wrote for this number."""
-    meta = Meta(**json.loads(text))
-    if not isinstance(meta.sizes, dict):
-        raise TypeError(number)
-    words = meta.node, meta.policy, meta.who, meta.why, meta.segc, meta.boot, *(meta.absent or ())
-    numbers = meta.number, meta.when, *([] if meta.former is None else [meta.former]), *meta.sizes.values()
-    whole = all(isinstance(each, str) for each in words) and all(isinstance(each, int) for each in numbers)
-    if not whole or meta.number != number:
-        raise ValueError(number)
+def _meta(data: bytes, number: int) -> Meta:
+    """DocumentError where it is not what `write_generation` wrote for this number."""
+    meta = shaped(Meta, read_json(data))
+    if meta.number != number:
+        raise DocumentError(f"is of generation {meta.number}")
     return meta
+
+
+class _Build(NamedTuple):
+    node: str
+    policy: str
 
 
 def _made_for(folder: Path, meta: Meta) -> bool:
     """Whether its build, where that says so, is of the node and the policy that it is said to be of."""
     try:
-        built = json.loads((folder / "build/manifest.json").read_text("utf-8"))
-        return (built["node"], built["policy"]) == (meta.node, meta.policy)
+        built = shaped(_Build, read_json((folder / "build/manifest.json").read_bytes()))
+        return (built.node, built.policy) == (meta.node, meta.policy)
     except FileNotFoundError:
         return True
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, DocumentError):
         return False
 
 

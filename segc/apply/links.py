@@ -8,10 +8,9 @@ still as it says, but for what somebody added by hand to what the plan has (`ext
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 from pyroute2 import IPRoute
 
@@ -27,7 +26,8 @@ from segc.apply.devices import device_steps, extra_addresses, removal, withdrawa
 from segc.apply.errors import ApplyError
 from segc.apply.seen import Seen, observe
 from segc.apply.step import Step
-from segc.enforcement.layer2 import Bridge, BridgePort, Device, LinkPlan
+from segc.document import DocumentError, read_json, shaped
+from segc.enforcement.layer2 import LinkPlan
 
 
 class LinkError(ApplyError):
@@ -49,26 +49,18 @@ class Changes:
 def read_plan(text: str) -> LinkPlan:
     """The plan of a `links.json`; ApplyError where it is of another version, or damaged."""
     try:
-        data = json.loads(text)
-        if data["version"] == 1:
-            return _plan(data)
-        words = f"has version {data['version']}, and this segc reads version 1"
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        words = "is damaged"
+        data = read_json(text)
+        version = shaped(_Versioned, data).version
+        if version == 1:
+            return shaped(LinkPlan, data)
+        words = f"has version {version}, and this segc reads version 1"
+    except DocumentError as error:
+        words = f"is damaged, as it {error.reason}"
     raise ApplyError(f"`links.json` {words}: `segc apply` the policy again, or `segc rollback N`")
 
 
-def _plan(data: Mapping[str, Any]) -> LinkPlan:
-    bridges = tuple(
-        Bridge(each["name"], each["pvid"], tuple(each["tagged"]), tuple(map(_port, each["ports"])))
-        for each in data["bridges"]
-    )
-    devices = tuple(Device(**each | {"addresses": tuple(each["addresses"])}) for each in data["devices"])
-    return LinkPlan(data["node"], bridges, devices)
-
-
-def _port(data: Mapping[str, Any]) -> BridgePort:
-    return BridgePort(data["name"], data["pvid"], tuple(data["tagged"]), data["isolated"])
+class _Versioned(NamedTuple):
+    version: int
 
 
 def apply_links(plan: LinkPlan, links: IPRoute, former: LinkPlan | None = None) -> Changes:

@@ -27,6 +27,7 @@ from typing import Any
 from segc.apply import durable
 from segc.apply.errors import ApplyError
 from segc.apply.generation import Generation, Meta, read_generation, write_generation
+from segc.document import DocumentError, read_json
 from segc.frozen import frozen
 from segc.space.words import system_reason
 
@@ -98,10 +99,10 @@ class State:
             return None
 
     def read(self, name: str) -> dict[str, Any]:
-        """A small JSON file of the folder; empty where there is none."""
+        """A small JSON file of the folder; empty where there is none, or it is damaged."""
         try:
-            found = json.loads((self.root / name).read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
+            found = read_json((self.root / name).read_bytes())
+        except (OSError, DocumentError):
             return {}
         return found if isinstance(found, dict) else {}
 

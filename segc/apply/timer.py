@@ -14,12 +14,13 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from segc.apply import host
 from segc.apply.errors import ApplyError
 from segc.apply.generation import Generation
 from segc.apply.state import State
+from segc.document import DocumentError, shaped
 
 SYSTEMD = Path("/run/systemd/system")
 CGROUP = Path("/sys/fs/cgroup")
@@ -41,9 +42,23 @@ def arm(state: State, generation: Generation, seconds: int, confirm: bool) -> No
     stop(former)
 
 
+class _Window(NamedTuple):
+    token: str = ""
+    boot: str = ""
+    deadline: float | None = None
+    confirm: bool = False
+    unit: str | None = None
+    pid: int | None = None
+
+
 def window(state: State) -> dict[str, Any]:
-    """The watch that is set; empty if none is."""
-    return state.read("window.json")
+    """The watch that is set; empty if none is, or nobody can read which."""
+    found = state.read("window.json")
+    try:
+        shaped(_Window, found)
+    except DocumentError:
+        return {}
+    return found
 
 
 def waits(state: State) -> bool:

@@ -19,6 +19,7 @@ from segc.backends.artifact import Artifact
 from segc.cli.folder import inside, listed, text_of
 from segc.compile import build
 from segc.diagnostics.model import Severity
+from segc.document import DocumentError
 from segc.frozen import frozen
 from segc.plan.items import Items, file_changes, link_changes, state_digest, table_changes
 from segc.plan.make import Told
@@ -74,7 +75,10 @@ def former_build(folder: str, wanted: Files) -> Former:
     texts = next((held for files in found.values() if (held := _policy(files))), None)
     told = _told(workspace.of_texts(texts), f"the build `{folder}`") if texts else None
     name = sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
-    return Former("build", folder, told, name, _nodes(found, wanted))
+    try:
+        return Former("build", folder, told, name, _nodes(found, wanted))
+    except DocumentError:
+        raise click.ClickException(f"`{folder}` is not as `segc compile` wrote it") from None
 
 
 def _names(path: Path) -> frozenset[str]:

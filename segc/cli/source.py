@@ -179,7 +179,7 @@ def posture(source: str, socket_path: Path | None, netns: str, feed: str, max_ag
 
     with _at_work(socket_path, netns, source, "posture") as link:
         agent = Source(link, source, max_age)
-        agent.listen(sys.stdin) if feed == "-" else agent.follow(Path(feed))
+        agent.listen(sys.stdin.buffer) if feed == "-" else agent.follow(Path(feed))
 
 
 def _options(claimed: dict[str, Any]) -> dict[str, str]:

@@ -70,12 +70,13 @@ def _asks_for_people(state: State) -> bool:
     """Whether what stands has a flow that opens by who somebody is, as far as that can be read."""
     from segc.apply.errors import ApplyError
     from segc.apply.work import PEOPLE
+    from segc.sessions.book import BookError, read_book
 
     try:
         current = state.at("current")
         told = current.artifact(PEOPLE) if current else None
-        return bool(told and json.loads(told)["sets"])
-    except (ApplyError, ValueError):
+        return bool(told and read_book(told).memberships)
+    except (ApplyError, BookError):
         return True
 
 

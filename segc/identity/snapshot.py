@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any
 
 from segc.diagnostics.model import Diagnostic, finding
+from segc.document import DocumentError, Pairs, read_json, scalar
 from segc.frozen import frozen
 from segc.identity.names import person
 from segc.identity.position import Step, locate
@@ -134,24 +135,23 @@ def read_snapshot(source: SourceFile) -> tuple[Snapshot | None, tuple[Diagnostic
     """The snapshot in a text, or the first thing that is wrong with it (SEG112)."""
     whole = source.span(0, len(source.text))
     try:
-        content = json.loads(source.text, object_pairs_hook=_unique)
+        content = read_json(source.text, _marked)
         return Snapshot(tuple(_directories(content)), whole), ()
-    except json.JSONDecodeError as error:
-        end = source.text.find("\n", error.pos)
-        span = source.span(error.pos, max(end, error.pos + 1) if end > 0 else len(source.text))
-        words = error.msg.partition(" (")[0]  # in which Python has advice for programmers
-        message = f"`{source.path}` is no JSON: {words[:1].lower()}{words[1:]}"
+    except DocumentError as error:
+        span = whole if error.at is None else _line_from(source, error.at)
+        message = f"`{source.path}` {error.reason}"
     except _WrongError as error:
         span = source.span(*locate(source.text, error.path))
         message = f"`{source.path}` is damaged: {error.message}"
-    except ValueError:  # which Python does not read, lest it take for ever
-        span, message = whole, f"`{source.path}` is damaged: it holds a number of thousands of digits"
-    except RecursionError:
-        span, message = whole, f"`{source.path}` is damaged: it nests too deeply"
     return None, (finding("SEG112", message, span, f"line {span.line}", help=AGAIN),)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _line_from(source: SourceFile, start: int) -> Span:
+    end = source.text.find("\n", start)
+    return source.span(start, max(end, start + 1) if end > 0 else len(source.text))
+
+
+def _marked(pairs: Pairs) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -166,8 +166,8 @@ TWICE = "\0"  # marks an object that has one key twice; no key of a snapshot is 
 def _directories(content: Any) -> Iterator[Directory]:
     top = _object(content, ("format", "directories"), ())
     if top["format"] is True or top["format"] != FORMAT:
-        found = json.dumps(top["format"])
-        raise _WrongError(f"its format is `{found}`, and this segc reads {FORMAT}", ("format",))
+        words = f"its format is `{scalar(top['format'])}`, and this segc reads {FORMAT}"
+        raise _WrongError(words, ("format",))
     for name, value in _object(top["directories"], None, ("directories",)).items():
         yield _directory(name, value, ("directories", name))
 

@@ -6,7 +6,6 @@ request. Where the service asks to wait, it is waited for as long as the deadlin
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 import time
@@ -27,6 +26,7 @@ from urllib.request import (
     build_opener,
 )
 
+from segc.document import DocumentError, read_json
 from segc.frozen import frozen
 from segc.identity.deadline import Deadline
 from segc.identity.errors import DirectoryError
@@ -179,16 +179,16 @@ def _place(url: str) -> tuple[str, str | None, int | None]:
 
 def _json(data: bytes) -> Any:
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        raise DirectoryError("its answer is no JSON") from None
+        return read_json(data)
+    except DocumentError as error:
+        raise DirectoryError(f"its answer {error.reason}") from None
 
 
 def _code(error: HTTPError) -> str:
     """`invalid_client`, `E0000011`: a word, never a sentence, which may quote what was sent."""
     try:
-        found = json.loads(error.read(1 << 16))
-    except (ValueError, OSError, HTTPException, RecursionError):
+        found = read_json(error.read(1 << 16))
+    except (DocumentError, OSError, HTTPException):
         return ""
     found = found if isinstance(found, dict) else {}
     inner = found.get("error")

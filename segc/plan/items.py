@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from hashlib import sha256
 
 from segc import manifest
+from segc.document import read_json, shaped
+from segc.enforcement.layer2 import Bridge, BridgePort, LinkPlan
 from segc.plan.model import Action, Change
 
 Key = tuple[str, str, str]  # kind, the name of the chain, set or object, and an element's key
@@ -43,7 +44,7 @@ def _text(kind: str, element: str, content: str) -> str:
 
 
 def link_changes(before: str | None, after: str | None) -> tuple[Change, ...]:
-    """What differs between two `links.json`, fact by fact."""
+    """What differs between two `links.json`, fact by fact. DocumentError where one is none."""
     was, now = _facts(before), _facts(after)
     gone = (Change(Action.REMOVE, "link", device, fact, "") for device, fact in was - now)
     new = (Change(Action.ADD, "link", device, "", fact) for device, fact in now - was)
@@ -51,25 +52,23 @@ def link_changes(before: str | None, after: str | None) -> tuple[Change, ...]:
 
 
 def _facts(text: str | None) -> frozenset[tuple[str, str]]:
-    plan = json.loads(text) if text else {}
+    plan = shaped(LinkPlan, read_json(text)) if text else LinkPlan("", (), ())
     found: set[tuple[str, str]] = set()
-    for bridge in plan.get("bridges", ()):
-        found |= {(bridge["name"], "is a bridge"), *_vlans(bridge)}
-        for port in bridge["ports"]:
-            found |= {(port["name"], f"is a port of {bridge['name']}"), *_vlans(port)}
-            found |= {(port["name"], "is isolated")} if port["isolated"] else set()
-    for device in plan.get("devices", ()):
-        if device["vlan"] is not None:
-            found.add((device["name"], f"is VLAN {device['vlan']} of {device['parent']}"))
-        found |= {(device["name"], f"has address {address}") for address in device["addresses"]}
+    for bridge in plan.bridges:
+        found |= {(bridge.name, "is a bridge"), *_vlans(bridge)}
+        for port in bridge.ports:
+            found |= {(port.name, f"is a port of {bridge.name}"), *_vlans(port)}
+            found |= {(port.name, "is isolated")} if port.isolated else set()
+    for device in plan.devices:
+        if device.vlan is not None:
+            found.add((device.name, f"is VLAN {device.vlan} of {device.parent}"))
+        found |= {(device.name, f"has address {address}") for address in device.addresses}
     return frozenset(found)
 
 
-def _vlans(port: Mapping[str, object]) -> set[tuple[str, str]]:
-    name, tagged = str(port["name"]), port["tagged"]
-    assert isinstance(tagged, list)
-    found = {(name, f"carries VLAN {vlan} tagged") for vlan in tagged}
-    return found | ({(name, f"carries VLAN {port['pvid']} untagged")} if port["pvid"] is not None else set())
+def _vlans(port: Bridge | BridgePort) -> set[tuple[str, str]]:
+    found = {(port.name, f"carries VLAN {vlan} tagged") for vlan in port.tagged}
+    return found | ({(port.name, f"carries VLAN {port.pvid} untagged")} if port.pvid is not None else set())
 
 
 def file_changes(before: Texts, after: Texts) -> tuple[Change, ...]:

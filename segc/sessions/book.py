@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from segc.document import DocumentError, read_json, shaped
 from segc.frozen import frozen
 from segc.identity.claim import MANUAL
 from segc.identity.names import person
-from segc.sessions.posture import Requirement
+from segc.sessions.posture import TYPES, Requirement
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
 
 FORMAT = 1
@@ -87,39 +87,76 @@ NOTHING = Book()
 def read_book(text: str) -> Book:
     """BookError where it is not what this segc writes."""
     try:
-        document = json.loads(text)
-        if document["format"] != FORMAT:
-            raise BookError(f"`sessions.json` has format {document['format']}: this segc knows {FORMAT}")
-        memberships = tuple(map(_membership, document["sets"]))
-        return Book(
-            memberships,
-            _by_user(memberships, document["people"]),
-            {name: tuple(map(_requirement, facts)) for name, facts in document["postures"].items()},
-            _bounds(document["lifetimes"], "max"),
-            _bounds(document["lifetimes"], "idle"),
-            {name: _source(each) for name, each in document["sources"].items()},
-            _space(document["prefixes"]) if "prefixes" in document else None,
-        )
-    except BookError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BookError("`sessions.json` cannot be read: apply the policy again") from error
+        found = read_json(text)
+        format_ = shaped(_Format, found).format
+        if format_ == FORMAT:
+            return _book(shaped(_Document, found))
+    except DocumentError as error:
+        words = f"`sessions.json` cannot be read, as it {error.reason}: apply the policy again"
+        raise BookError(words) from None
+    raise BookError(f"`sessions.json` has format {format_}: this segc knows {FORMAT}")
 
 
-def _membership(document: Mapping[str, Any]) -> Membership:
-    return Membership(
-        document["ipv4"],
-        document["ipv6"],
-        tuple(document["people"]),
-        document["mfa"],
-        tuple(document["postures"]),
-        document.get("opens", True),
-        document.get("closes", False),
+class _Format(NamedTuple):
+    format: int
+
+
+class _Set(NamedTuple):
+    """A membership; of whom, is in `_Document.people`."""
+
+    ipv4: str
+    ipv6: str
+    people: tuple[str, ...]
+    mfa: bool
+    postures: tuple[str, ...]
+    opens: bool = True
+    closes: bool = False
+
+
+class _Lifetime(NamedTuple):
+    max: int | None
+    idle: int | None
+    people: tuple[str, ...]
+
+
+class _Source(NamedTuple):
+    kind: str
+    zones: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    mfa: bool
+    postures: tuple[str, ...]
+    max: int | None
+
+
+class _Document(NamedTuple):
+    """The file as the backend writes it."""
+
+    sets: tuple[_Set, ...]
+    people: Mapping[str, tuple[str, ...]]
+    postures: Mapping[str, tuple[Requirement, ...]]
+    lifetimes: Mapping[str, _Lifetime]
+    sources: Mapping[str, _Source]
+    prefixes: tuple[str, ...] | None = None
+
+
+def _book(document: _Document) -> Book:
+    memberships = tuple(Membership(*each) for each in document.sets)
+    strange = {each.type for facts in document.postures.values() for each in facts} - TYPES.keys()
+    if strange:
+        raise DocumentError("asks for a fact of a type that this segc does not know")
+    return Book(
+        memberships,
+        _by_user(memberships, document.people),
+        document.postures,
+        _bounds(document.lifetimes, "max"),
+        _bounds(document.lifetimes, "idle"),
+        {name: _source(each) for name, each in document.sources.items()},
+        None if document.prefixes is None else _space(document.prefixes),
     )
 
 
 def _by_user(
-    memberships: tuple[Membership, ...], people: Mapping[str, list[str]]
+    memberships: tuple[Membership, ...], people: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[tuple[int, tuple[str, ...]], ...]]:
     found: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
     for number, each in enumerate(memberships):
@@ -132,31 +169,26 @@ def _by_user(
     return {user: tuple(each) for user, each in found.items()}
 
 
-def _requirement(document: Mapping[str, Any]) -> Requirement:
-    return Requirement(document["fact"], document["operator"], document["value"], document["type"])
-
-
-def _bounds(lifetimes: Mapping[str, Any], which: str) -> dict[str, Bound]:
+def _bounds(lifetimes: Mapping[str, _Lifetime], which: str) -> dict[str, Bound]:
     found: dict[str, Bound] = {}
     for group, each in sorted(lifetimes.items()):
-        seconds = each[which]
-        for user in map(person, each["people"] if seconds is not None else ()):
+        seconds: int | None = getattr(each, which)
+        if seconds is None:
+            continue
+        for user in map(person, each.people):
             least = found.get(user, UNBOUNDED).seconds
             if least is None or seconds < least:
                 found[user] = Bound(seconds, f"session {group}: {which} {seconds} s")
     return found
 
 
-def _source(document: Mapping[str, Any]) -> Source:
-    return Source(
-        document["kind"],
-        tuple(document["zones"]),
-        _space(document["prefixes"]),
-        document["mfa"],
-        frozenset(document["postures"]),
-        document["max"],
-    )
+def _source(found: _Source) -> Source:
+    postures = frozenset(found.postures)
+    return Source(found.kind, found.zones, _space(found.prefixes), found.mfa, postures, found.max)
 
 
-def _space(prefixes: list[str]) -> PrefixSet:
-    return union(map(parse_prefixes, prefixes))
+def _space(prefixes: tuple[str, ...]) -> PrefixSet:
+    try:
+        return union(map(parse_prefixes, prefixes))
+    except ValueError:
+        raise DocumentError("holds a prefix that is none") from None

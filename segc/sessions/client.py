@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from segc.document import DocumentError, read_json
+
 RUN = Path("/run/segc")
 PATIENCE = 10.0  # seconds
 
@@ -30,14 +32,16 @@ def ask(path: Path, request: dict[str, Any], patience: float = PATIENCE) -> dict
             with suppress(BrokenPipeError):  # it has said why it does not want to be asked
                 agent.sendall(json.dumps(request).encode() + b"\n")
             with agent.makefile("rb") as lines:
-                found = json.loads(lines.readline() or b"null")
+                found = read_json(lines.readline() or b"null")
     except (FileNotFoundError, ConnectionRefusedError):
         raise UnansweredError(f"no agent listens on `{path}`: is `segc agent` running?") from None
     except PermissionError:
         raise UnansweredError(f"`{path}` is for root and members of the group segc") from None
     except TimeoutError:
         raise UnansweredError(f"the agent on `{path}` does not answer") from None
-    except (OSError, ValueError) as error:
+    except DocumentError as error:
+        raise UnansweredError(f"what the agent on `{path}` answers {error.reason}") from None
+    except OSError as error:
         raise UnansweredError(f"the agent on `{path}` cannot be asked: {error}") from None
     if not isinstance(found, dict):
         raise UnansweredError(f"the agent on `{path}` hung up without an answer")

@@ -232,6 +232,15 @@ def _line(record: Record) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
+def _record(line: bytes) -> Record | None:
+    """None for what no agent has written. As there may be very many, they are not read with more care."""
+    try:
+        found: Record = _decode(line.decode())[0]
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
 def _records(path: Path, whole: bool) -> Generator[Record, None, int]:
     """The records of a file; the value is how many bytes of it they are.
 
@@ -244,7 +253,10 @@ def _records(path: Path, whole: bool) -> Generator[Record, None, int]:
         line = data[good:end] if end >= 0 else b""
         if line[:9] != b"%08x " % zlib.crc32(line[9:]):
             break
-        yield _decode(line[9:].decode())[0]
+        record = _record(line[9:])
+        if record is None:
+            break
+        yield record
         good = end + 1
     if good < len(data) and (whole or data.find(b"\n", good) not in (-1, len(data) - 1)):
         raise DamagedError(f"`{path}` is damaged at byte {good}")

@@ -14,7 +14,7 @@ NEVER = 0.0  # the moment until which something holds that does not
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge
 }  # fmt: skip
-_TYPES = {
+TYPES = {
     "boolean": "`true` or `false`",
     "integer": "a whole number, such as `3`",
     "version": 'a version as a string, such as `"14.2"`',
@@ -68,7 +68,7 @@ def misfit(asked: Requirement, found: Fact) -> str:
         if asked.operator == "within"
         else _comparable(asked.type, found) is not None
     )
-    return "" if fits else _TYPES[asked.type]
+    return "" if fits else TYPES[asked.type]
 
 
 def _fulfilled_until(asked: Requirement, found: Fact, wall: float) -> float:

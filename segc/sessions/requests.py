@@ -9,10 +9,10 @@ changes nothing for that reason is answered with `"stale": true`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 
 from segc.apply.host import RefusedByKernelError
+from segc.document import DocumentError, read_json
 from segc.identity.claim import ClaimError, name_of
 from segc.sessions import claiming, ending, reports
 from segc.sessions.asked import Document, Peer
@@ -29,9 +29,9 @@ CHANGING = frozenset(("bind", "unbind", "renew", "facts", "revoke", "admit"))  #
 def answer(line: bytes, upkeep: Upkeep, peer: Peer) -> Document:
     """Do what a line asks for. Never fails: whatever is wrong is said in the answer."""
     try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        return refused("the request is not JSON")
+        document = read_json(line)
+    except DocumentError as error:
+        return refused(f"the request {error.reason}")
     if not isinstance(document, dict):
         return refused("the request is not a JSON object")
     do = document.get("do")

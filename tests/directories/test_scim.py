@@ -135,7 +135,7 @@ def page(total: int, *resources: dict[str, Any]) -> Reply:
         (Reply({"detail": "x"}), "its answer is not one of scim"),
         (Reply([1]), "its answer is not one of scim"),
         (Reply(b"<html>"), "its answer is no JSON"),
-        (Reply(b'{"totalResults": 1e999}'), "its answer is not one of scim"),
+        (Reply(b'{"totalResults": 1e999}'), "its answer holds a number that is too large"),
         (Reply(b'{"totalResults": 1', headers={"Content-Length": "9000"}), "it broke off"),
         (Reply({}, 302, {"Location": "http://127.0.0.1:1/v2"}), "it sends us elsewhere (HTTP 302)"),
         (Reply({"error": TOKEN}, 403), "it does not let this account read it (HTTP 403)"),

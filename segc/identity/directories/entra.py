@@ -17,10 +17,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from segc import cache
+from segc.document import DocumentError, read_json, shaped
 from segc.identity.directories import Asked
 from segc.identity.errors import DirectoryError
 from segc.identity.listing import Group, Listing, User
@@ -35,6 +36,10 @@ FIELDS = {"users": "userPrincipalName,mail,accountEnabled", "groups": "displayNa
 RESYNC = ("resyncRequired", "syncStateNotFound", "syncStateInvalid")
 
 Objects = dict[str, dict[str, Any]]  # by id
+
+
+class _Kept(NamedTuple):
+    whole: float  # when all was read, in Unix seconds
 
 
 def source(settings: Settings) -> str:
@@ -82,10 +87,11 @@ def _token(asked: Asked) -> str:
 
 def _kept(key: str) -> dict[str, Any]:
     try:
-        found = json.loads(cache.get("entra", key) or b"{}")
-    except ValueError:
+        found: dict[str, Any] = read_json(cache.get("entra", key) or b"")
+        fresh = 0 <= time.time() - shaped(_Kept, found).whole < WHOLE
+    except DocumentError:
         return {}
-    return found if found and 0 <= time.time() - found["whole"] < WHOLE else {}
+    return found if fresh else {}
 
 
 def _delta(site: Service, kind: str, known: Objects, link: str) -> tuple[Objects, str]:

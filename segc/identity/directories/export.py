@@ -15,12 +15,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from segc.document import DocumentError, read_json
 from segc.identity.directories import Asked
 from segc.identity.errors import DirectoryError
 from segc.identity.listing import Group, Listing, User
@@ -146,9 +146,10 @@ def _csv(text: str, name: str) -> Table:
 
 def _json(text: str, name: str) -> Table:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        raise DirectoryError(f"`{name}` is no JSON: was it cut off?") from None
+        found = read_json(text)
+    except DocumentError as error:
+        torn = ": was it cut off?" if error.at is not None else ""
+        raise DirectoryError(f"`{name}` {error.reason}{torn}") from None
     groups = found.get("groups", {}) if isinstance(found, dict) else {}
     if isinstance(found, dict):
         found = next((found[each] for each in ("users", "results", "value") if each in found), None)

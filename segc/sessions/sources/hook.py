@@ -51,7 +51,7 @@ def ask(path: str, request: Request, patience: float = PATIENCE) -> Request:
             answer = lines.readline(LONGEST)
     try:
         found = json.loads(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise ConnectionError("it hung up without an answer")

@@ -11,9 +11,7 @@ like write a query that gives these names and values.
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from segc.document import DocumentError, read_json
 from segc.identity.names import LENGTH, readable
 from segc.sessions.client import UnansweredError
 from segc.sessions.sources.hook import Request, vouched
@@ -36,26 +35,27 @@ class FeedError(ValueError):
 
 def reports(text: str) -> Iterator[Any]:
     """The JSON values of a feed: one a line, or all of it is one. The first line that is none is a FeedError
-    among them, as what the others say must not wait for it. FeedError."""
+    among them, as what the others say must not wait for it. FeedError where all are none."""
     try:
-        whole = json.loads(text) if text.strip() else []
-    except RecursionError:
-        raise FeedError("it is nested too deep") from None
-    except ValueError:
-        yield from _lines(text)
+        whole = read_json(text) if text.strip() else []
+    except DocumentError as error:
+        yield from _lines(text, error)
         return
     yield from whole if isinstance(whole, list) else [whole]
 
 
-def _lines(text: str) -> Iterator[Any]:
-    told = False
+def _lines(text: str, whole: DocumentError) -> Iterator[Any]:
+    found: list[Any] = []
+    wrong: FeedError | None = None
     for line in filter(str.strip, text.splitlines()):
         try:
-            yield json.loads(line)
-        except (RecursionError, ValueError):
-            if not told:
-                yield FeedError("a line of it is not JSON")
-            told = True
+            found.append(read_json(line))
+        except DocumentError as error:
+            if wrong is None:
+                found.append(wrong := FeedError(f"a line of it {error.reason}"))
+    if found == [wrong]:
+        raise FeedError(f"it {whole.reason}")
+    yield from found
 
 
 def request(report: Any, max_age: int, now: float) -> Request:
@@ -89,6 +89,11 @@ def _moment(value: Any) -> float | None:
     return found.timestamp() if found is not None and found.tzinfo is not None else None
 
 
+def _text(data: bytes) -> str:
+    """What is no UTF-8 in it is told as damage of its line."""
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
 @dataclass(slots=True)
 class Source:
     """Hands on a feed."""
@@ -104,10 +109,10 @@ class Source:
         """A file or a folder, for ever, whenever it changes. OSError where it cannot be read."""
         self.link.again(lambda: self._look(path))
 
-    def listen(self, lines: Iterable[str] = sys.stdin) -> None:
+    def listen(self, lines: Iterable[bytes]) -> None:
         """Lines, to their end."""
         for line in lines:
-            while not self.take(line, "standard input"):
+            while not self.take(_text(line), "standard input"):
                 time.sleep(1)
 
     def _look(self, path: Path) -> None:
@@ -126,7 +131,7 @@ class Source:
     def _read(self, path: Path) -> None:
         status = path.stat()
         found = status.st_mtime_ns, status.st_size
-        if self._seen.get(path) != found and self.take(path.read_text(errors="replace"), str(path)):
+        if self._seen.get(path) != found and self.take(_text(path.read_bytes()), str(path)):
             self._seen[path] = found
 
     def take(self, text: str, where: str) -> bool:

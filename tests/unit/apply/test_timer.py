@@ -28,3 +28,16 @@ def test_a_watch_that_does_not_start_is_told(tmp_path: Path, monkeypatch: pytest
         with pytest.raises(ApplyError, match="no watch could be started"):
             timer.arm(state, generation, 60, True)
         assert not timer.window(state)
+
+
+@pytest.mark.parametrize("content", ['{"unit": 7}', '{"pid": "self"}', '{"token": [], "pid": 1}', "{" * 9000])
+def test_of_a_watch_that_nobody_can_read_somebody_waits_for_it_all_the_same(
+    tmp_path: Path, content: str
+) -> None:
+    state = State(tmp_path)
+    (tmp_path / "window.json").write_text(content)
+    assert timer.window(state) == {}
+    assert timer.waits(state)
+    assert timer.remaining(state) is None
+    timer.disarm(state)
+    assert not timer.waits(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,10 +71,12 @@ def test_what_is_no_detail_file_stays_where_it_is(tmp_path: Path) -> None:
 
 def test_reports_from_standard_input_come_to_an_end() -> None:
     argv = [sys.executable, "-m", "segc", "source", "posture", "fleet", "-"]
-    done = subprocess.run(argv, input="nonsense\n{}\n", capture_output=True, text=True)
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}  # as in any locale but C
+    done = subprocess.run(argv, input=b"nonsense\n\xff\n{}\n", capture_output=True, env=strict)
     assert done.returncode == 0
-    assert "standard input: a line of it is not JSON" in done.stderr
-    assert "needs a `device`" in done.stderr
+    assert b"standard input: it is no JSON" in done.stderr
+    assert b"standard input: it is not UTF-8" in done.stderr
+    assert b"needs a `device`" in done.stderr
 
 
 def test_every_source_has_a_command() -> None:

@@ -51,8 +51,8 @@ def test_the_order_of_rules_counts_and_that_of_elements_does_not() -> None:
 
 def links(text: str) -> str:
     port = {"name": "p1", "pvid": None, "tagged": [10, 20], "isolated": False}
-    plan = {"bridges": [{"name": "br0", "pvid": None, "tagged": [], "ports": [port]}], "devices": []}
-    return json.dumps(plan).replace("[10, 20]", text)
+    bridge = {"name": "br0", "pvid": None, "tagged": [], "ports": [port]}
+    return json.dumps({"node": "gw", "bridges": [bridge], "devices": []}).replace("[10, 20]", text)
 
 
 def test_a_vlan_is_one_fact() -> None:

@@ -459,7 +459,7 @@ def test_feeds_of_any_shape() -> None:
     assert list(posture.reports(f"{one}\n\n{one}\n")) == [REPORT, REPORT]
     assert list(posture.reports(json.dumps(REPORT, indent=2))) == [REPORT]
     assert list(posture.reports("")) == []
-    with pytest.raises(posture.FeedError, match="a line of it is not JSON"):
+    with pytest.raises(posture.FeedError, match="a line of it is no JSON"):
         posture.request(list(posture.reports(f"{one}\nnonsense\n"))[1], 3600, NOW)
     with pytest.raises(posture.FeedError):
         list(posture.reports("[" * 100_000))
@@ -496,7 +496,7 @@ def test_a_report_that_cannot_be_read_holds_up_no_other(tmp_path: Path) -> None:
     assert told == [
         f"`{tmp_path}/.#b.json`: No such file or directory",
         f"`{tmp_path}/a.json`: Is a directory",
-        f"{tmp_path}/b.json: a line of it is not JSON",
+        f"{tmp_path}/b.json: it is no JSON: expecting value",
     ]
 
 
