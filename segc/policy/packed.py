@@ -89,7 +89,7 @@ def _end(end: End, zones: Mapping[str, Zone]) -> Plain:
     zone = zones.get(end.text)
     if zone and end.parts == (Part(zone.space),) and not end.gateways:
         return end.text
-    return end.text, tuple(map(_part, end.parts)), end.gateways
+    return end.text, tuple(map(_part, end.parts)), end.gateways, end.zones
 
 
 def _part(part: Part) -> Plain:
@@ -103,9 +103,9 @@ def _space(space: PrefixSet) -> Plain:
 
 def _read_end(packed: Plain, table: EndTable) -> End:
     if isinstance(packed, str):
-        return table.recall(packed, (Part(table.zones[packed].space),), ())
-    text, parts, gateways = packed
-    return table.recall(text, tuple(_read_parts(parts)), gateways)
+        return table.recall(packed, (Part(table.zones[packed].space),), (), (packed,))
+    text, parts, gateways, zones = packed
+    return table.recall(text, tuple(_read_parts(parts)), gateways, zones)
 
 
 def _read_parts(parts: Plain) -> Iterable[Part]:

@@ -8,7 +8,6 @@ is a link shows where hosts have MAC addresses or lease their own.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache, partial
@@ -117,8 +116,8 @@ def _undelivered(policy: Policy, mute: Mapping[str, Sequence[Port]]) -> Iterator
 
 def _named(policy: Policy, end: End) -> frozenset[str]:
     """The zones of which an end holds hosts, and not just because it holds hosts of every zone."""
-    words = {word.partition(".")[0] for word in re.findall(r"[\w.-]+", end.text)}
-    return frozenset(name for name in words & policy.zones.keys() if end.space & policy.zones[name].space)
+    space = end.space
+    return frozenset(name for name in end.zones if space.overlaps(policy.zones[name].space))
 
 
 def _across(policy: Policy, closed: Set[str]) -> Iterator[Diagnostic]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from segc.policy.model import Zone
 from segc.policy.scope import Findings
+from segc.policy.topology import ZoneIndex
 from segc.source import Span
 from segc.space.prefixes import PrefixSet, parse_prefixes, union
 from segc.syntax import tree
@@ -70,6 +72,15 @@ class Spaces:
             f"{outside} exists in no zone",
             help="give these addresses to a zone, or declare an external zone for all that is left",
         )
+
+    def lone(self, space: PrefixSet) -> tuple[str, ...]:
+        """The zone that holds all of it, if there is one."""
+        found = self._index.zones(space)
+        return tuple(found) if len(found) == 1 else ()
+
+    @cached_property
+    def _index(self) -> ZoneIndex:
+        return ZoneIndex(self.zones.values())
 
     def within(self, zones: tuple[tree.Word, ...]) -> PrefixSet:
         for zone in zones:

@@ -23,6 +23,7 @@ class Resolved:
     space: list[PrefixSet] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     gateways: list[str] = field(default_factory=list)
+    zones: set[str] = field(default_factory=set)  # that are named
 
 
 @dataclass
@@ -78,11 +79,13 @@ class EndTable:
                 self._empty(node)
         return end
 
-    def recall(self, text: str, parts: tuple[Part, ...], gateways: tuple[str, ...]) -> End:
+    def recall(
+        self, text: str, parts: tuple[Part, ...], gateways: tuple[str, ...], zones: tuple[str, ...]
+    ) -> End:
         """An end that was resolved before as `text`; equal ends are one object."""
         known = self._memo.get(text)
         if known is None:
-            known = self._memo[text] = End(text, parts, gateways)
+            known = self._memo[text] = End(text, parts, gateways, zones)
         return known
 
     def _uses_broken(self, node: tree.End) -> bool:
@@ -105,6 +108,7 @@ class EndTable:
             text=text,
             parts=tuple(dict.fromkeys(part for part in kept if part.space)),
             gateways=tuple(sorted(set(have.gateways) - set(less.gateways))),
+            zones=tuple(sorted(have.zones)),
         )
 
     def _add(self, term: tree.Term, to: Resolved) -> None:
@@ -114,25 +118,34 @@ class EndTable:
             case tree.NameTerm():
                 self._add_name(term, to)
             case tree.TagTerm(name):
-                to.space.append(self._spaces.tag(name))
+                self._add_space(self._spaces.tag(name), to)
             case tree.AddressTerm(text, span):
-                to.space.append(self._spaces.literal(text, span))
+                self._add_space(self._spaces.literal(text, span), to)
             case tree.GroupTerm(name, zones):
                 if name.text not in self.groups:
                     self.findings.unknown(
                         "group", name, self.groups, f"define it: `group {name.text} {{ … }}`"
                     )
-                to.parts.append(Part(self._spaces.within(zones), Subject("group", name.text)))
+                self._add_people(Subject("group", name.text), zones, to)
             case tree.UserTerm(name, zones):
-                to.parts.append(Part(self._spaces.within(zones), Subject("user", self.findings.person(name))))
+                self._add_people(Subject("user", self.findings.person(name)), zones, to)
             case tree.GatewayTerm(name):
                 if name.text not in self.gateways:
                     self.findings.unknown("gateway", name, self.gateways)
                 to.gateways.append(name.text)
 
+    def _add_space(self, space: PrefixSet, to: Resolved) -> None:
+        to.space.append(space)
+        to.zones.update(self._spaces.lone(space))
+
+    def _add_people(self, who: Subject, zones: tuple[tree.Word, ...], to: Resolved) -> None:
+        to.parts.append(Part(self._spaces.within(zones), who))
+        to.zones.update(zone.text for zone in zones if zone.text in self.zones)
+
     def _add_name(self, term: tree.NameTerm, to: Resolved) -> None:
         name = term.name.text
         if name in self.zones:
+            to.zones.add(name)
             to.space.append(self._spaces.host(term) if term.host else self.zones[name].space)
         elif name in self.definitions and term.host is None:
             self._add_set(term, to)
@@ -158,6 +171,7 @@ class EndTable:
         to.space.extend(part.space for part in end.parts if not part.subject and not part.unless)
         to.parts.extend(part for part in end.parts if part.subject or part.unless)
         to.gateways.extend(end.gateways)
+        to.zones.update(end.zones)
 
     def _refuse_negated(self, node: tree.End, less: Resolved) -> None:
         if any(part.unless for part in less.parts):

@@ -25,11 +25,16 @@ class Part(NamedTuple):
 
 @entity
 class End:
-    """One end of a flow: the union of its parts and of gateways themselves. Equal ends are one object."""
+    """One end of a flow: the union of its parts and of gateways themselves. Equal ends are one object.
+
+    `zones` are those that its terms name, also by a host, a set, an `in`, or by addresses or a tag that no
+    other zone has; those of `except` are not among them.
+    """
 
     text: str
     parts: tuple[Part, ...]
     gateways: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
     anybody: bool = field(init=False)  # whether who sits at an address never matters
 
     def __post_init__(self) -> None:

@@ -377,6 +377,40 @@ def test_an_allow_among_isolated_ports_only_is_told():
 
 
 @pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("lab", True),
+        ("lab.press, it", True),
+        ("presses", True),  # a set of one zone
+        ("deeper", True),
+        ("both", True),  # as if its zones stood in its place
+        ("tag hot", True),
+        ("10.10.30.7", True),
+        ("10.10.30.4-10.10.30.7, it", True),
+        ("group crew in lab", True),
+        ("group crew in (lab, it)", True),
+        ("it", False),
+        ("any", False),  # which holds them as it holds all
+        ("any except lab.press", False),
+        ("any except it", False),
+        ("group lab", False),  # whose name says nothing
+        ("tag lab", False),  # nor that of a tag that others have as well
+        ("10.0.0.0/8", False),
+    ],
+)  # fmt: skip
+def test_an_allow_among_isolated_ports_is_told_where_it_names_their_zone(end, told):
+    closed = LAB.replace("host press", "intra deny  tag lab  host press").replace(
+        "= 10.10.30.9", "= 10.10.30.9 { tag hot }"
+    )
+    closed = closed.replace("zone it {", "zone it { tag lab ")
+    lists = "set presses = lab.press\nset deeper = presses\nset both = lab, it\n"
+    lists += 'group crew { user "ana@x.example" }\ngroup lab { user "bo@x.example" }\n'
+    ports = "switch sw { platform openwrt  port p1-4 zone lab isolated  port p9 trunk lab, it }\n"
+    found = check(f"{lists}{ports}allow {end} -> lab.press : tcp/22\n", closed)[1]
+    assert ["cannot use this among themselves" in each.message for each in found] == [True] * told
+
+
+@pytest.mark.parametrize(
     ("core", "codes"),
     [
         ("", ["SEG310"]),  # they meet where nobody describes it
