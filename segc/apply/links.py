@@ -27,7 +27,7 @@ from segc.apply.errors import ApplyError
 from segc.apply.seen import Seen, observe
 from segc.apply.step import Step
 from segc.document import DocumentError, read_json, shaped
-from segc.enforcement.layer2 import LinkPlan
+from segc.enforcement.layer2 import Device, LinkPlan
 
 
 class LinkError(ApplyError):
