@@ -99,10 +99,11 @@ def _below(path: str, paths: Sequence[str]) -> bool:
 
 def _apply(source: SourceFile, text: str, check: bool, diff: bool, color: str) -> bool:
     name = printable(source.path)
-    if diff:
+    ends_alone = source.text.splitlines() == text.splitlines()
+    if diff and not ends_alone:
         say(_difference(source, text, colored(color, sys.stdout)))
-    elif check:
-        say(f"{name} would change\n")
+    elif diff or check:
+        say(f"{name} would change{', and only how its lines end' * ends_alone}\n")
     else:
         try:
             replace_file(source.path, source.text, text)

@@ -55,6 +55,16 @@ def test_no_tests(tmp_path):
     assert done.stdout.startswith("no tests in this policy")
 
 
+@pytest.mark.parametrize("text", [PRETTY.replace("\n", "\r\n"), PRETTY.rstrip("\n")])
+def test_fmt_says_where_only_line_ends_differ(tmp_path, text):
+    path = tmp_path / "policy.seg"
+    path.write_bytes(text.encode())
+    for option in ("--check", "--diff"):
+        assert "policy.seg would change, and only how its lines end\n" in segc("fmt", path, option).stdout
+    assert segc("fmt", path).returncode == 0
+    assert path.read_bytes() == PRETTY.encode()
+
+
 def test_fmt_in_place(tmp_path):
     path = policy(tmp_path, UGLY)
     path.chmod(0o640)
