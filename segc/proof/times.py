@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from segc.policy import calendar
@@ -21,6 +21,7 @@ FIRST_YEAR, LAST_YEAR = 2024, 2050
 DAY, WEEK = 86400, 7 * 86400
 ALL_WEEK: Intervals = ((0, WEEK - 1),)
 EVER: Intervals = ((0, 2**63),)
+KEPT = 128  # sets of lines within a stretch of time
 Line = tuple[Match, ...]  # what one rule asks of the clock; nothing for always
 Lines = frozenset[Line]
 ALWAYS: Lines = frozenset({()})
@@ -31,6 +32,7 @@ class Clock:
 
     def __init__(self, rules: Ruleset) -> None:
         self.rules = rules
+        self._given = lru_cache(KEPT)(self._of_lines)  # many flows are held to the same lines
         self._differences: dict[tuple[frozenset[Conditions], Lines], tuple[int | None, int | None]] = {}
 
     def differs(self, conditions: Iterable[Conditions], lines: Lines) -> tuple[int | None, int | None]:
@@ -47,7 +49,7 @@ class Clock:
         missing = extra = None
         for first, end in pairwise(self._cuts(conditions, lines)):
             wanted = normalize(pair for each in conditions for pair in _weekly(each, first))
-            given = normalize(pair for line in lines for pair in self._line(line, first))
+            given = self._given(lines, first)
             seen = _weeks(first, end)
             if missing is None:
                 missing = _first(intersect(subtract(wanted, given), seen), first)
@@ -80,6 +82,10 @@ class Clock:
         if table is None or table.key != ("meta time",) or table.flags != {"interval"}:
             raise UnreadableError(f"{quote('@' + match.values)} is no set of times")
         return tuple(sorted(element.key[0] for element in table.elements))
+
+    def _of_lines(self, lines: Lines, at: int) -> Intervals:
+        """The seconds of the week of all lines, in the week around `at`."""
+        return normalize(pair for line in lines for pair in self._line(line, at))
 
     def _line(self, line: Line, at: int) -> Intervals:
         """The seconds of the week of one line, in the week around `at`."""
