@@ -15,10 +15,11 @@ from dataclasses import replace
 from segc.apply.host import RefusedByKernelError
 from segc.identity.claim import Claim, Facts
 from segc.sessions import records
+from segc.sessions.activity import Activity
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Clock, Moment
 from segc.sessions.closed import NOTHING
-from segc.sessions.journal import Journal, Record
+from segc.sessions.journal import Journal
 from segc.sessions.judge import BarredError, RefusedError, Situation, judge
 from segc.sessions.kernel import Kernel, end_connections
 from segc.sessions.ledger import Ledger
@@ -31,7 +32,6 @@ from segc.sessions.telling import Teller
 from segc.space.addresses import Address
 
 LOOKS = 8  # how often in its idle time a session is looked at
-WRITES = 4  # how often in that time it is written down that somebody is at work
 Hook = Callable[[str], None]
 
 
@@ -50,6 +50,7 @@ class Agent:
         self.ledger, self.kernel, self.clock = Ledger(journal), kernel, clock
         self.teller = Teller(audit, clock, host)
         self.registry = Registry()
+        self.activity = Activity(kernel, self.registry, self.ledger)
         self.kept = records.Kept()
         self.situation = Situation(devices=self.kept.devices, barred=self.kept.barred)
         self.stale = True  # the kernel may hold something else than we think
@@ -57,8 +58,6 @@ class Agent:
         self.leftover = Leftover()
         self.schedule = Schedule()
         self._before = before
-        self._packets: dict[Key, int] = {}
-        self._at_work: set[Key] = set()  # who sent packets, as nobody has written yet
 
     # -- what sources ask ----------------------------------------------------------------------------
 
@@ -123,7 +122,7 @@ class Agent:
         if not places:
             return None
         claim = replace(claim, addresses=places, delegated=old.delegated or delegated)
-        worked = now.boot if active else self._active(session, now).active
+        worked = now.boot if active else self.activity.seen(session, now).active
         renewed = replace(session, claim=claim, renewed=now.on_boot_clock(at), active=worked, last=at)
         try:
             after = renewed.judged(judge(renewed, self.situation, now))
@@ -182,7 +181,7 @@ class Agent:
     def rejudge(self, sessions: Iterable[Session], why: str) -> int:
         """Have the policy look at them again; how many that changed."""
         now = self.clock()
-        changes = list(self.judged([self._active(each, now) for each in sessions], now, why))
+        changes = list(self.judged([self.activity.seen(each, now) for each in sessions], now, why))
         self.carry_out(changes, now)
         return len(changes)
 
@@ -244,8 +243,8 @@ class Agent:
             if change.after is None:
                 self.ended(change, now)
             else:
-                if change.before is not None and change.after.verdict.idle is not None:
-                    self._packets[change.after.key] = self._met(change.after)  # its elements may be the same
+                if change.before is not None:
+                    self.activity.changed(change.after)
                 self.watch(change.after, now)
                 self.teller.change(change)
 
@@ -260,8 +259,7 @@ class Agent:
         session = change.session
         self.kept.closed.put(session.key, session.last, now.wall)
         self.kept.carried.discard(session.key)
-        self._packets.pop(session.key, None)
-        self._at_work.discard(session.key)
+        self.activity.ended(session.key)
         self.schedule.drop(session.key)
         self.teller.change(change)
 
@@ -277,74 +275,10 @@ class Agent:
     def look(self) -> None:
         """See to all sessions whose moment has come."""
         now = self.clock()
-        due = [self._active(self.registry.sessions[key], now) for key in self.schedule.due(now.boot)]
+        due = [self.activity.seen(self.registry.sessions[key], now) for key in self.schedule.due(now.boot)]
         changes = list(self.judged(due, now, "time has passed"))
         changed = {each.session.key for each in changes}
         for session in due:
             if session.key not in changed:
                 self.watch(session, now)
         self.carry_out(changes, now)
-
-    def _active(self, session: Session, now: Moment) -> Session:
-        """The session with the time of its last packet, if somebody asks for that."""
-        if session.verdict.idle is None:
-            return session
-        return self._heard(session, self._met(session), now)
-
-    def _met(self, session: Session) -> int:
-        return self.kernel.packets(place for place, _ in session.elements())
-
-    def _heard(self, session: Session, count: int, now: Moment) -> Session:
-        """Of elements that are gone, or were made anew, nothing is heard."""
-        if count in (0, self._packets.get(session.key, 0)):
-            return session
-        self._packets[session.key] = count
-        return self._works(session, now)
-
-    def _works(self, session: Session, now: Moment) -> Session:
-        """The session of somebody who is at work; that is written down a few times in their idle time."""
-        idle = session.verdict.idle
-        if idle is None or session.active * WRITES // idle != now.boot * WRITES // idle:
-            self._at_work.add(session.key)
-        active = replace(session, active=now.boot)
-        self.registry.sessions[session.key] = active
-        return active
-
-    def take_stock(self, names: Collection[str], now: Moment) -> None:
-        """See who sent packets, before these sets are filled and count anew. OSError."""
-        watched = [each for each in self.registry if each.verdict.idle is not None]
-        counts = self.kernel.counts(names) if watched else {}
-        for session in watched:
-            self._heard(session, sum(counts.get(place, 0) for place, _ in session.elements()), now)
-
-    def begin_to_listen(self, now: Moment) -> None:
-        """Who was not asked for packets so far, and is by the policy that comes, may well be at work."""
-        limits = self.situation.book.idle
-        for session in list(self.registry):
-            if session.verdict.idle is None and session.claim.user in limits:
-                self._works(session, now)
-
-    def write_activity(self) -> None:
-        """Who was at work until now, for the agent that takes these sessions up."""
-        now = self.clock()
-        watched = [each for each in self.registry if each.verdict.idle is not None]
-        for session in watched:
-            self._active(session, now)
-        self.ledger.put_down(list(self._activity((each.key for each in watched), now)))
-
-    def write_who_works(self) -> None:
-        """What an agent should know that takes these sessions up after a crash."""
-        if self._at_work:
-            with suppress(RefusedError):  # where the disk is full, later
-                self.ledger.write(list(self._activity(self._at_work, self.clock())))
-                self._at_work.clear()
-
-    def _activity(self, keys: Iterable[Key], now: Moment) -> Iterator[Record]:
-        """Not of those from before a reboot, whose moments are still by a clock that may be put right."""
-        for key in keys:
-            if key not in self.kept.carried:
-                yield records.begins(self.registry.sessions[key], now)
-
-    def count_anew(self) -> None:
-        """All sets have been filled."""
-        self._packets.clear()

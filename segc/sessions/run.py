@@ -50,7 +50,7 @@ def run(
     notify("READY=1")
     server.run()
     notify("STOPPING=1")
-    upkeep.agent.write_activity()
+    upkeep.agent.activity.write_all(upkeep.agent.kept.carried, upkeep.agent.clock())
     upkeep.finish()
 
 

@@ -80,7 +80,7 @@ class Upkeep:
         self._notice_jump(now)
         agent.look()
         self.follow(now)
-        agent.write_who_works()
+        agent.activity.write_news(agent.kept.carried, now)
         due = agent.leftover.due(now.boot)
         if due:
             self._beside.do(
@@ -137,9 +137,11 @@ class Upkeep:
         """Judge all sessions by the policy that stands now, and fill the kernel's sets with them."""
         agent, now = self.agent, self.agent.clock()
         with suppress(RefusedByKernelError, OSError):
-            agent.take_stock(agent.kernel.layout().names().intersection(agent.situation.book.sets), now)
+            agent.activity.take_stock(
+                agent.kernel.layout().names().intersection(agent.situation.book.sets), now
+            )
         agent.situation = replace(agent.situation, book=self._book())
-        agent.begin_to_listen(now)
+        agent.activity.begin(agent.situation.book.idle, now)
         self._forget_barred()
         changes = list(agent.judged(agent.registry, now, f"generation {self.generation}"))
         agent.ledger.put_down(list(records.of_changes(changes, now)))
@@ -155,7 +157,7 @@ class Upkeep:
             there = [name for name in wanted if name in self._layout.names()]
             self.enforced = self.generation is not None and len(there) == len(wanted)
             agent.kernel.fill(there, agent.registry, now.boot)
-            agent.count_anew()
+            agent.activity.count_anew()
         except (RefusedByKernelError, OSError):
             agent.stale = True  # somebody was quicker: at the next tick
         else:

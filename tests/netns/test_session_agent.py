@@ -24,7 +24,8 @@ import pytest
 
 from segc.apply.host import RefusedByKernelError
 from segc.sessions import journal
-from segc.sessions.agent import LOOKS, WRITES, Agent
+from segc.sessions.activity import WRITES
+from segc.sessions.agent import LOOKS, Agent
 from segc.sessions.asked import Peer
 from segc.sessions.audit import Audit
 from segc.sessions.clock import Moment
