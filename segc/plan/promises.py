@@ -1,14 +1,16 @@
 """What two policies promise, and what they accept: what is taken back, and what comes.
 
 Nobody gains or loses by it now, but who reviews the next change relies on it. A promise in other words that
-means the same is the same. So is one in the same words, unless it leaves out a zone or host that is there.
+means the same is the same. So is one in the same words, unless it leaves out what is there still: a zone, a
+host, addresses that have stayed in their zone, or a service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from typing import NamedTuple
 
+from segc.analysis.relation import own_addresses
 from segc.diagnostics.accept import acceptances
 from segc.plan.access import Sources, whole, worded
 from segc.plan.concerned import tags_of, zones_of
@@ -16,7 +18,8 @@ from segc.plan.model import Alteration, Statement
 from segc.plan.words import Names
 from segc.policy.model import End, Expectation, Never, Policy, Step
 from segc.source import Span
-from segc.space.prefixes import EMPTY, EVERYTHING, PrefixSet
+from segc.space.prefixes import EMPTY, EVERYTHING, PrefixSet, union
+from segc.space.services import ServiceSet
 
 
 class _Promise(NamedTuple):
@@ -28,6 +31,7 @@ class _Promise(NamedTuple):
     meaning: Hashable
     span: Span
     ends: tuple[End, End] | None = None
+    services: ServiceSet = ServiceSet()
 
 
 def promise_changes(
@@ -66,13 +70,28 @@ def _said(promise: _Promise) -> Hashable:
 
 
 def _lacking(was: _Promise, now: _Promise, policies: tuple[Policy, Policy]) -> list[str]:
-    """The zones and hosts that an end held and does not hold any more, though they are there."""
+    """The zones, hosts, addresses and services that it does not speak of any more, though they are there."""
     before, after = policies
     there = _held(after, EVERYTHING)
     found: set[str] = set()
+    lost = EMPTY
     for old, new in zip(was.ends or (), now.ends or (), strict=True):
         found |= (_held(before, old.space) & there) - _held(after, new.space)
-    return sorted(name for name in found if name.partition(".")[0] not in found - {name})
+        lost |= (old.space - new.space) & _stayed(before, after, found)
+    names = sorted(name for name in found if name.partition(".")[0] not in found - {name})
+    services = was.services - now.services
+    return [*names, *map(str, filter(None, (lost, services)))]
+
+
+def _stayed(before: Policy, after: Policy, told: Collection[str]) -> PrefixSet:
+    """The addresses that have stayed in their zones, but for the zones `told` and what a host or gateway had
+    or has: those move."""
+    zones = ((zone, after.zones.get(zone.name)) for zone in before.zones.values() if zone.name not in told)
+    stayed = union(old.space & new.space for old, new in zones if new is not None)
+    for side in (before, after):
+        hosts = union(host.space for zone in side.zones.values() for host in zone.hosts)
+        stayed = stayed - hosts - own_addresses(side)
+    return stayed
 
 
 def _held(policy: Policy, space: PrefixSet) -> set[str]:
@@ -111,7 +130,7 @@ def _promises(policy: Policy, sources: Sources) -> Iterator[_Promise]:
         words = title + whole(line.span, sources).removeprefix(f"{kind} ")
         ends = line.source, line.destination
         meaning = (facts, line.services, *((end.parts, end.gateways) for end in ends))
-        yield _Promise(kind, words, words, meaning, line.span, ends)
+        yield _Promise(kind, words, words, meaning, line.span, ends, line.services)
     yield from _accepted(sources)
 
 

@@ -541,6 +541,7 @@ def test_a_long_promise_is_compared_to_its_end() -> None:
         ("set critical = finance, hr.printer", "set critical = hr.printer", "finance"),
         ("set critical = finance, hr.printer", "set critical = finance", "hr.printer"),
         ("set critical = finance, 10.1.0.0/24", "set critical = finance, 10.1.0.0/25", "hr"),
+        ("set critical = finance, 10.1.0.0/28", "set critical = finance, 10.1.0.0/29", "10.1.0.8/29"),
         ("set critical = finance", "set critical = finance, hr", ""),
     ],
 )
@@ -550,6 +551,24 @@ def test_a_promise_in_the_same_words_of_less_is_told(was: str, now: str, left_ou
     told = [(each.name, each.before, each.after) for each in found.alterations]
     assert told == ([("vpn -> critical", "promised", f"not of {left_out}")] if left_out else [])
     assert bool(stops(parse_condition("promises"), found)) == bool(left_out)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "left_out"),
+    [("tcp/22, tcp/3389", "tcp/22", "tcp/3389"), ("tcp/22", "tcp/22, tcp/3389", "")],
+)
+def test_a_promise_of_a_service_that_shrinks_is_told(was: str, now: str, left_out: str) -> None:
+    """By its definition it would be taken back unseen."""
+    never = "\nnever vpn -> finance : admin"
+    found = promises(f"service admin = {was}{never}", f"service admin = {now}{never}")
+    assert [each.after for each in found.alterations] == ([f"not of {left_out}"] if left_out else [])
+    assert bool(stops(parse_condition("promises"), found)) == bool(left_out)
+
+
+def test_a_promise_of_a_host_that_gets_another_address_is_kept() -> None:
+    never = "\nnever vpn -> hr.printer"
+    before, after = told(INVENTORY + never), told(INVENTORY.replace("10.1.0.30", "10.1.0.31") + never)
+    assert not make_plan(after, (), before, ("revision", "old"), "0" * 64, ()).alterations
 
 
 def test_a_promise_of_zones_that_move_or_go_is_kept() -> None:
