@@ -45,8 +45,13 @@ def once(pairs: Pairs) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise DocumentError(f"gives `{next(n for n in names if names.count(n) > 1)[:_QUOTED]}` twice")
+        raise DocumentError(f"gives `{_shown(next(n for n in names if names.count(n) > 1))}` twice")
     return found
+
+
+def _shown(name: str) -> str:
+    """The beginning of a name, of which nothing does anything to a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:_QUOTED])
 
 
 def _finite(text: str) -> float:
@@ -156,7 +161,7 @@ def _held(found: Any, kind: type[Shape], where: str) -> Shape:
 
 
 def _other(where: str, wanted: str) -> DocumentError:
-    at = f" in `{where[1:][:_QUOTED]}`" if where else ""
+    at = f" in `{_shown(where[1:])}`" if where else ""
     return DocumentError(f"holds something else than {wanted}{at}")
 
 
@@ -164,7 +169,7 @@ def _made(kind: Any, found: Mapping[str, Any], where: str) -> Any:
     hints, needed = _members(kind)
     lacking = next((name for name in needed if name not in found), None)
     if lacking is not None:
-        raise DocumentError(f"lacks `{f'{where}.{lacking}'[1:][:_QUOTED]}`")
+        raise DocumentError(f"lacks `{_shown(f'{where}.{lacking}'[1:])}`")
     given = ((name, each) for name, each in hints.items() if name in found)
     return kind(**{name: _shaped(each, found[name], f"{where}.{name}") for name, each in given})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from segc.apply.generation import Meta
 from segc.apply.links import read_plan as read_links
 from segc.apply.state import State
 from segc.compile import build
-from segc.document import DocumentError
+from segc.document import DocumentError, read_json, shaped
 from segc.identity.directories import entra, export
 from segc.identity.errors import DirectoryError
 from segc.identity.snapshot import read_snapshot
@@ -294,3 +295,13 @@ def test_what_is_of_another_type_is_told(name: str) -> None:
             hash(found) if name != "sessions.json" else None
             taken += 1
     assert told > 4 * taken, (told, taken)
+
+
+def test_names_reach_no_terminal_raw() -> None:
+    """Their escapes would move its cursor, and hide what comes after."""
+    name = "\x1b]0;x\x07\u202e\x9bgrün"
+    shown = r"\x1b]0;x\x07\u202e\x9bgrün"
+    with pytest.raises(DocumentError, match=re.escape(f"gives `{shown}` twice")):
+        read_json(f'{{"{json.dumps(name)[1:-1]}": 1, "{json.dumps(name)[1:-1]}": 2}}')
+    with pytest.raises(DocumentError, match=re.escape(f"in `files.{shown}`")):
+        shaped(manifest._Manifest, {"segc": "1", "files": {name: 3}})
