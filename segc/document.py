@@ -10,6 +10,7 @@ import codecs
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -44,9 +45,14 @@ def once(pairs: Pairs) -> dict[str, Any]:
     """An object, of which no name stands twice: readers differ in which of the two counts."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise DocumentError(f"gives `{_shown(next(n for n in names if names.count(n) > 1))}` twice")
+        raise DocumentError(f"gives `{_shown(twice(pairs))}` twice")
     return found
+
+
+def twice(pairs: Pairs) -> str:
+    """The first name that stands twice."""
+    times = Counter(name for name, _ in pairs)
+    return next(name for name, count in times.items() if count > 1)
 
 
 def _shown(name: str) -> str:

@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any
 
 from segc.diagnostics.model import Diagnostic, finding
-from segc.document import DocumentError, Pairs, read_json, scalar
+from segc.document import DocumentError, Pairs, read_json, scalar, twice
 from segc.frozen import frozen
 from segc.identity.names import person
 from segc.identity.position import Step, locate
@@ -154,9 +154,7 @@ def _line_from(source: SourceFile, start: int) -> Span:
 def _marked(pairs: Pairs) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        return {TWICE: twice, **found}
+        return {TWICE: twice(pairs), **found}
     return found
 
 

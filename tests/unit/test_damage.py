@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -305,3 +306,15 @@ def test_names_reach_no_terminal_raw() -> None:
         read_json(f'{{"{json.dumps(name)[1:-1]}": 1, "{json.dumps(name)[1:-1]}": 2}}')
     with pytest.raises(DocumentError, match=re.escape(f"in `files.{shown}`")):
         shaped(manifest._Manifest, {"segc": "1", "files": {name: 3}})
+
+
+@pytest.mark.parametrize(
+    "read",
+    [lambda text: answer(text.encode(), None, None), lambda text: read_snapshot(SourceFile("s", text))],
+)
+def test_a_name_that_stands_twice_among_many_is_found_at_once(read: Callable[[str], object]) -> None:
+    """An agent reads what it is asked before it does anything else, and all others wait."""
+    many = ", ".join(f'"{number}": 1' for number in range(40_000))
+    began = time.process_time()
+    assert "39999" in str(read(f'{{{many}, "39999": 1}}'))
+    assert time.process_time() - began < 2
