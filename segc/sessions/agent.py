@@ -196,7 +196,13 @@ class Agent:
                     yield Change(session, session.judged(verdict), why)
 
     def commit(self, changes: Sequence[Change], now: Moment) -> None:
-        """Carry out all of it or nothing: RefusedError, RefusedByKernelError."""
+        """Carry out all of it or nothing: RefusedError, RefusedByKernelError.
+
+        What is in doubt since the start ends first: once it is written who comes, nothing would tell an agent
+        that starts anew that it is not theirs.
+        """
+        if doubtful := self.leftover.doubtful(changes):
+            self.forget(doubtful, now)
         self._before("journal")
         self.ledger.write(list(records.of_changes(changes, now)))
         self._before("kernel")
@@ -252,6 +258,7 @@ class Agent:
         """End what former people have open at addresses that are somebody else's by now."""
         try:
             end_connections(addresses)
+            self.leftover.ended(addresses)
         except OSError:  # once more, at the next look: where nothing tracks connections, in vain again
             self.leftover.again(addresses, now.boot)
 

@@ -22,6 +22,16 @@ class Leftover:
         self._until: dict[Address, float] = {}
         self._doubtful: set[Address] | None = None  # any may be, while nobody has looked
 
+    def doubtful(self, changes: Iterable[Change]) -> set[Address]:
+        """The addresses where somebody comes, and what is open may be of whoever was there before a start."""
+        former: set[Address] = set()
+        current: set[Address] = set()
+        for before, after, _ in changes:
+            former |= {*before.claim.addresses} if before else set()
+            current |= {*after.claim.addresses} if after else set()
+        come = current - former
+        return come if self._doubtful is None else come & self._doubtful
+
     def hand_over(self, changes: Iterable[Change], now: float) -> set[Address]:
         """The addresses that somebody else has now: what the former one's session let in ends at once."""
         former: dict[Address, str] = {}
@@ -31,8 +41,6 @@ class Leftover:
             current |= dict.fromkeys(after.claim.addresses, after.claim.user) if after else {}
         hands = {each for each, user in current.items() if former.get(each, user) != user}
         hands |= current.keys() & self._until.keys()
-        come = current.keys() - former.keys()
-        hands |= come if self._doubtful is None else come & self._doubtful
         self.ended(hands)
         for address in hands:
             self._until.pop(address, None)

@@ -494,6 +494,32 @@ def test_after_a_restart_nobody_goes_on_where_the_former_person_was(
     begin(host, family, protocol="icmp")
 
 
+@pytest.mark.parametrize("step", ["kernel", "answer"])
+def test_nor_where_the_next_agent_dies_as_somebody_comes(
+    host: AgentHost, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Its journal says who came, and nothing of who was there before it started."""
+    armed = host.folder / "armed"
+    monkeypatch.setenv("ARMED", str(armed))
+    host.apply(STAFF)
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example")
+    talk = begin(host, 4)
+    host.kill_agent(signal.SIGKILL)
+    (host.state.root / "sessions/journal.1").write_bytes(b"00000000 []\n" * 2)
+    host.start_agent(argv=[sys.executable, "-c", DYING])
+    armed.write_text(step)
+    with pytest.raises(UnansweredError):
+        host.claim("a.5", "bo@x.example")
+    assert host.agent
+    host.agent.wait()
+    armed.unlink()
+    host.start_agent()
+    assert [each["user"] for each in host.ask("sessions")["sessions"]] == ["bo@x.example"]
+    assert not talk.to_client()
+    begin(host, 4)
+
+
 @FAMILIES
 def test_nor_where_whoever_spoke_to_them_is_still_there(host: AgentHost, family: int) -> None:
     host.apply("allow group chiefs in b -> group staff in a : udp/53")
