@@ -92,8 +92,14 @@ class Activity:
                 self._unwritten.clear()
 
     def write_all(self, carried: Collection[Key], now: Moment) -> None:
-        """Who was at work until now, at a stop."""
-        keys = [self.seen(each, now).key for each in self._watched()]
+        """Who was at work until now, at a stop. Who was not asked for packets so far, and is by the policy that
+        stands at the next start, may well have been."""
+        for session in list(self._registry):
+            if session.verdict.idle is None:
+                self._works(session, now)
+            else:
+                self.seen(session, now)
+        keys = (each.key for each in self._registry)
         self._ledger.put_down(list(self._records(keys, carried, now)))
 
     def _records(self, keys: Iterable[Key], carried: Collection[Key], now: Moment) -> Iterator[Record]:

@@ -627,6 +627,19 @@ def test_who_is_at_work_when_an_idle_limit_comes_stays(host: AgentHost) -> None:
     assert "nothing was heard" in host.audit[-1]["event.reason"]
 
 
+def test_nor_is_put_out_who_was_at_work_when_it_came_while_the_agent_was_stopped(host: AgentHost) -> None:
+    """As with an upgrade or a reboot: nobody asked for packets until then."""
+    host.apply(STAFF)
+    host.start_agent()
+    host.claimed("a.5", "ana@x.example", ttl=7200)
+    time.sleep(3)
+    host.kill_agent(signal.SIGTERM)
+    host.apply(f"session staff {{ max 1h idle 3s }}\n{STAFF}")
+    host.start_agent()
+    assert host.ask("sessions")["sessions"]
+    host.wait(lambda: not host.ask("sessions")["sessions"])
+
+
 def test_a_renewal_forgets_no_packet_that_came_before(host: AgentHost) -> None:
     """Who is at work stays, also where the source speaks of them between their packets and the next look."""
     host.apply(f"session staff {{ max 1h idle 3s }}\n{STAFF}")
