@@ -90,7 +90,7 @@ def confirm(state: State) -> Generation:
 
 
 def _confirmed(state: State, told: str) -> Generation:
-    last = max(state.numbers(), default=0)
+    last = state.next_number() - 1
     ended = state.ended(last)
     if ended and state.pointer("answered") != last:
         raise RolledBackError(told or f"generation {last} does not stand any more: {ended}")
@@ -106,7 +106,7 @@ def answer(state: State) -> None:
 
     What was undone before is not what a `confirm` speaks of from then on.
     """
-    last = max(state.numbers(), default=0)
+    last = state.next_number() - 1
     try:
         if state.ended(last) and state.pointer("answered") != last:
             state.point("answered", last)

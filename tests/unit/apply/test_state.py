@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from segc.apply import durable
+from segc.apply import control, durable
 from segc.apply.control import recover
-from segc.apply.errors import ApplyError
+from segc.apply.errors import ApplyError, RolledBackError
 from segc.apply.generation import Meta
 from segc.apply.state import State
 
@@ -67,6 +67,22 @@ def test_the_number_of_what_was_lost_is_not_given_again(tmp_path: Path) -> None:
         state.record(META, {"build/ruleset.nft": ""})
         state.end(2, "lost with its files")
         assert state.next_number() == 3
+
+
+def test_what_was_lost_is_not_confirmed_as_what_stands_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_refuse_unless_held", lambda generation: None)
+    state = State(tmp_path / "state")
+    with state.locked():
+        state.record(META, {})
+        for name, number in (("confirmed", 1), ("current", 2), ("pending", 2)):
+            state.point(name, number)
+        for _ in range(2):
+            with pytest.raises(RolledBackError, match="lost with its files"):
+                control.confirm(state)
+        control.answer(state)
+        assert control.confirm(state).number == 1
 
 
 @pytest.mark.parametrize("sizes", ["null", "[]", "7", '{"build/ruleset.nft": null}', '"x"'])
