@@ -77,7 +77,8 @@ def _lacking(was: _Promise, now: _Promise, policies: tuple[Policy, Policy]) -> l
     lost = EMPTY
     for old, new in zip(was.ends or (), now.ends or (), strict=True):
         found |= (_held(before, old.space) & there) - _held(after, new.space)
-        lost |= (old.space - new.space) & _stayed(before, after, found)
+        if gone := old.space - new.space:
+            lost |= gone & _stayed(before, after, found)
     names = sorted(name for name in found if name.partition(".")[0] not in found - {name})
     services = was.services - now.services
     return [*names, *map(str, filter(None, (lost, services)))]
