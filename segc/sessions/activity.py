@@ -92,8 +92,8 @@ class Activity:
                 self._unwritten.clear()
 
     def write_all(self, carried: Collection[Key], now: Moment) -> None:
-        """Who was at work until now, at a stop. Who was not asked for packets so far, and is by the policy that
-        stands at the next start, may well have been."""
+        """Who was at work until now, at a stop. Who was not asked for packets so far may well have been, and
+        the policy may ask when the next agent starts."""
         for session in list(self._registry):
             if session.verdict.idle is None:
                 self._works(session, now)
