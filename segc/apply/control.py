@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segc.apply import host, live, timer
-from segc.apply.errors import ApplyError, RolledBackError
+from segc.apply.errors import ApplyError, BusyError, RolledBackError
 from segc.apply.generation import Generation
 from segc.apply.saga import revert, revert_script, settle
 from segc.apply.state import State, unwritable
@@ -125,10 +125,10 @@ def _refuse_unless_held(generation: Generation) -> None:
 
 
 def refuse_while_pending(state: State) -> None:
-    """ApplyError where a generation waits: two windows at once would undo each other's work."""
+    """BusyError where a generation waits: two windows at once would undo each other's work."""
     number = state.pointer("pending")
     if number is not None:
-        raise ApplyError(
+        raise BusyError(
             f"generation {number} waits to be confirmed; nothing was changed: "
             "`segc confirm` or `segc rollback` first"
         )

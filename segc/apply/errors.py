@@ -31,3 +31,7 @@ class StaleError(ApplyError):
     """The plan was made against another state; nothing was changed."""
 
     exit_code = 6
+
+
+class BusyError(StaleError):
+    """Another command is at work on the host, or waits for its confirmation; nothing was changed."""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from segc.apply import durable
-from segc.apply.errors import ApplyError
+from segc.apply.errors import ApplyError, BusyError
 from segc.apply.generation import Generation, Meta, read_generation, write_generation
 from segc.document import DocumentError, read_json
 from segc.frozen import frozen
@@ -139,7 +139,8 @@ class State:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone with the folder. ApplyError where another has it, it cannot be written, or by too many."""
+        """Alone with the folder. BusyError where another has it, ApplyError where it cannot be written, or by
+        too many."""
         os.umask(os.umask(0o022) | 0o022)
         try:
             durable.make_folder(self.generations, 0o700)
@@ -152,7 +153,7 @@ class State:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 words = f"another segc is at work on `{self.root}`; nothing was changed: try again later"
-                raise ApplyError(words) from None
+                raise BusyError(words) from None
             yield
         finally:
             with suppress(OSError):

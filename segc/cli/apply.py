@@ -67,7 +67,8 @@ def command(
     """Make this gateway enforce a policy, or do what `segc plan --out` saved.
 
     Only what differs is touched, and all of it or nothing. Exit code 4: the guard refused, because
-    somebody would be locked out; 5: something failed, and all has been put back; 6: the plan is stale.
+    somebody would be locked out; 5: something failed, and all has been put back; 6: the plan is
+    stale, or another command is at work here or waits for its confirmation.
     """
     window = window_of(window, no_confirm)
     plan = _saved(paths)

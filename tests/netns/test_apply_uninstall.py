@@ -102,7 +102,7 @@ def test_on_a_terminal_it_asks(host: AgentHost, answer: str, code: int) -> None:
 
 def test_what_waits_to_be_confirmed_comes_first(host: AgentHost) -> None:
     host.apply(f"{WEB}\nallow as more a -> b : tcp/80", "--confirm", "1h")
-    told = uninstalled(host, "--yes", code=1)
+    told = uninstalled(host, "--yes", code=6)
     assert "generation 2 waits to be confirmed; nothing was changed" in told
     assert host.marker() == (2,)
 
