@@ -9,15 +9,14 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """The entry point."""
+    # Policies hold no cycles and a command soon ends, but looking for cycles among millions of objects
+    # would take longer than compiling them.
+    gc.disable()
     try:
         from segc.cli.app import segc
         from segc.cli.terminal import open_missing
     except KeyboardInterrupt:
         sys.exit(128 + 2)
-
-    # Policies hold no cycles and a command soon ends, but looking for cycles among millions of objects
-    # would take longer than compiling them.
-    gc.disable()
     open_missing()
     try:
         segc.main(prog_name="segc")

@@ -96,8 +96,11 @@ class Kernel:
             for (name, address), until in session.elements():
                 if until > boot and name in come:
                     come[name].append(_element(session, address, until - boot))
+        coming = any(come.values())
+        if not coming and not any(True for name in come for _ in self._elements(name)):
+            return  # the kernel would find nothing to do, and count nothing
         self._transact(chain.from_iterable((Flush(name), Add(name, each)) for name, each in come.items()))
-        if any(come.values()):  # else the kernel may have found nothing to do, and counted nothing
+        if coming:  # else what was there may have ended by itself just now
             self._made()
 
     def _transact(self, steps: Iterable[Step]) -> None:

@@ -24,21 +24,13 @@ class Leftover:
 
     def doubtful(self, changes: Iterable[Change]) -> set[Address]:
         """The addresses where somebody comes, and what is open may be of whoever was there before a start."""
-        former: set[Address] = set()
-        current: set[Address] = set()
-        for before, after, _ in changes:
-            former |= {*before.claim.addresses} if before else set()
-            current |= {*after.claim.addresses} if after else set()
-        come = current - former
+        former, current = _users(changes)
+        come = current.keys() - former.keys()
         return come if self._doubtful is None else come & self._doubtful
 
     def hand_over(self, changes: Iterable[Change], now: float) -> set[Address]:
         """The addresses that somebody else has now: what the former one's session let in ends at once."""
-        former: dict[Address, str] = {}
-        current: dict[Address, str] = {}
-        for before, after, _ in changes:
-            former |= dict.fromkeys(before.claim.addresses, before.claim.user) if before else {}
-            current |= dict.fromkeys(after.claim.addresses, after.claim.user) if after else {}
+        former, current = _users(changes)
         hands = {each for each, user in current.items() if former.get(each, user) != user}
         hands |= current.keys() & self._until.keys()
         self.ended(hands)
@@ -67,3 +59,13 @@ class Leftover:
     def ended(self, addresses: Iterable[Address]) -> None:
         if self._doubtful is not None:
             self._doubtful.difference_update(addresses)
+
+
+def _users(changes: Iterable[Change]) -> tuple[dict[Address, str], dict[Address, str]]:
+    """Who is at each address before and after."""
+    former: dict[Address, str] = {}
+    current: dict[Address, str] = {}
+    for before, after, _ in changes:
+        former |= dict.fromkeys(before.claim.addresses, before.claim.user) if before else {}
+        current |= dict.fromkeys(after.claim.addresses, after.claim.user) if after else {}
+    return former, current

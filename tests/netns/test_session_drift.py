@@ -154,3 +154,21 @@ def test_while_people_come_and_go_nothing_is_drift(host: AgentHost) -> None:
         host.claimed("a.8", "bo@x.example", id="8")
         host.ask("unbind", address="10.1.0.8")
     verify(host)
+
+
+def test_nothing_to_fill_in_is_no_change_by_others(tmp_path: Path) -> None:
+    """The kernel counts nothing that changes nothing. What was bound in the next look seemed forged."""
+
+    def filled() -> tuple[bool, bool]:
+        kernel = Kernel()
+        names = kernel.layout().names()
+        kernel.fill(names & people, (), 0)
+        unchanged = kernel.touched()
+        kernel.fill((), (), 0)
+        return unchanged, kernel.touched()
+
+    with AgentHost(folder=tmp_path) as host:
+        host.apply(STAFF)
+        people = {*host.members("who4_")}
+        assert people
+        assert host.inside(filled) == (False, False)
