@@ -61,4 +61,5 @@ def namespaces(*names: str) -> Iterator[tuple[Namespace, ...]]:
 
 
 def cable(one: Namespace, port: str, other: Namespace, other_port: str) -> None:
-    sh(f"ip link add {port} netns {one.name} type veth peer name {other_port} netns {other.name}")
+    """Made inside, as the kernel refuses a name that the namespace it is told from has for something else."""
+    one.run(f"ip link add {port} type veth peer name {other_port} netns {other.name}")
