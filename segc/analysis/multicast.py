@@ -41,10 +41,8 @@ def _asked(flow: Flow, groups: set[End]) -> tuple[str, str, str] | None:
 
 def _discovery(flow: Flow) -> int:
     """The port of a protocol that a flow allows by it, not with a whole range of others; else 0."""
-    for protocol, values in flow.services.parts:
-        if protocol == UDP:
-            return next((port for port in DISCOVERY if (port, port) in values), 0)
-    return 0
+    values = flow.services.values(UDP)
+    return next((port for port in DISCOVERY if (port, port) in values), 0) if values else 0
 
 
 def _local(flow: Flow, zones: list[PrefixSet]) -> bool:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what knows time zones takes longer to load than a policy to read
+    from importlib.resources.abc import Traversable
     from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -21,22 +22,24 @@ FIRST_YEAR, LAST_YEAR = 1971, 2500  # in nft, time is nanoseconds from 1970 in 6
 
 @cache
 def timezone_names() -> tuple[str, ...]:
-    from importlib.resources import files
-
-    return tuple(files("tzdata").joinpath("zones").read_text("utf-8").split())
+    return tuple(_tzdata("zones").read_text("utf-8").split())
 
 
 @cache
 def timezone(name: str) -> ZoneInfo:
     """The rules of an IANA zone. Raises ValueError where there is none of that name."""
-    from importlib.resources import files
     from zoneinfo import ZoneInfo
 
     if name not in timezone_names():
         raise ValueError(f"`{name}` is not a time zone")
-    resource = files("tzdata").joinpath("zoneinfo", *name.split("/"))
-    with resource.open("rb") as stream:
+    with _tzdata("zoneinfo", *name.split("/")).open("rb") as stream:
         return ZoneInfo.from_file(stream, key=name)
+
+
+def _tzdata(*path: str) -> Traversable:
+    from importlib.resources import files
+
+    return files("tzdata").joinpath(*path)
 
 
 def parse_days(words: tuple[str, ...]) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ class Activity:
 
     def take_stock(self, names: Collection[str], now: Moment) -> None:
         """See who sent packets, before these sets are filled and count anew. OSError."""
-        watched = self._watched()
+        watched = [each for each in self._registry if each.verdict.idle is not None]
         counts = self._kernel.counts(names) if watched else {}
         for session in watched:
             self._heard(session, sum(counts.get(place, 0) for place, _ in session.elements()), now)
@@ -59,9 +59,6 @@ class Activity:
     def count_anew(self) -> None:
         """All sets have been filled."""
         self._packets.clear()
-
-    def _watched(self) -> list[Session]:
-        return [each for each in self._registry if each.verdict.idle is not None]
 
     def _count(self, session: Session) -> int:
         return self._kernel.packets(place for place, _ in session.elements())

@@ -349,6 +349,17 @@ main()
 HANDED = {"10.1.0.6", "2001:db8:1::6"}
 
 
+def dies_as_bo_comes(host: AgentHost, armed: Path, step: str) -> None:
+    """To a.5, where somebody else was; and another agent takes over."""
+    armed.write_text(step)
+    with pytest.raises(UnansweredError):
+        host.claim("a.5", "bo@x.example")
+    assert host.agent
+    host.agent.wait()
+    armed.unlink()
+    host.start_agent()
+
+
 @pytest.mark.parametrize("step", ["journal", "kernel", "answer"])
 @pytest.mark.parametrize("what", ["bind", "unbind", "take over"])
 def test_killed_at_any_moment_it_forgets_nothing_and_adds_nothing(
@@ -408,13 +419,7 @@ def test_killed_while_an_address_changes_hands_it_takes_no_connection_along(
     talk, others = begin(host, 4), begin(host, 4, "a.6")
     if ended == "before":
         assert host.ask("unbind", user="ana@x.example")["ended"] == 1
-    armed.write_text(step)
-    with pytest.raises(UnansweredError):
-        host.claim("a.5", "bo@x.example")
-    assert host.agent
-    host.agent.wait()
-    armed.unlink()
-    host.start_agent()
+    dies_as_bo_comes(host, armed, step)
     assert {each["user"] for each in host.ask("sessions")["sessions"]} == {"bo@x.example", "cy@x.example"}
     wait_a_moment()
     assert not talk.to_client()
@@ -508,13 +513,7 @@ def test_nor_where_the_next_agent_dies_as_somebody_comes(
     host.kill_agent(signal.SIGKILL)
     (host.state.root / "sessions/journal.1").write_bytes(b"00000000 []\n" * 2)
     host.start_agent(argv=[sys.executable, "-c", DYING])
-    armed.write_text(step)
-    with pytest.raises(UnansweredError):
-        host.claim("a.5", "bo@x.example")
-    assert host.agent
-    host.agent.wait()
-    armed.unlink()
-    host.start_agent()
+    dies_as_bo_comes(host, armed, step)
     assert [each["user"] for each in host.ask("sessions")["sessions"]] == ["bo@x.example"]
     assert not talk.to_client()
     begin(host, 4)
